@@ -1,0 +1,5 @@
+"""``python -m scinfill``."""
+
+from scinfill.commands import main
+
+main()

@@ -1,0 +1,34 @@
+"""The kinds of failure, each with the exit code of its command.
+
+A message is one line: the thing, the rule, what was received, and the remedy.
+"""
+
+
+class ScinfillError(Exception):
+    """Anything the user can act on; the command line prints the message alone."""
+
+    exit_code = 1
+
+
+class GateError(ScinfillError):
+    """A gate that the user asked for failed (``evaluate --fail-if-worse-than``)."""
+
+    exit_code = 1
+
+
+class InputError(ScinfillError):
+    """Wrong usage: an option, a path, or a combination that cannot be."""
+
+    exit_code = 2
+
+
+class DataError(ScinfillError):
+    """Wrong data: the file or its values."""
+
+    exit_code = 3
+
+
+class ResourceError(ScinfillError):
+    """Not enough memory or disk, or a device that was asked for and is not there."""
+
+    exit_code = 4

@@ -1,0 +1,1 @@
+"""Paths, pipes and bytes to AnnData and back; nothing statistical."""

@@ -1,0 +1,1 @@
+"""numpy and scipy only: arrays and a Generator in, arrays out."""

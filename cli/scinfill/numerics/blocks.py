@@ -1,0 +1,36 @@
+"""Matrices that are computed a block of rows at a time, so that no dense cells × genes array need exist."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK_BYTES = 16 * 2**20
+"""Default size of one block: large enough for fast products, small beside any machine's memory."""
+
+
+def row_slices(n_rows: int, n_columns: int, *, block_bytes: int = BLOCK_BYTES) -> list[slice]:
+    """Cut ``n_rows`` into slices whose float32 block of ``n_columns`` has about ``block_bytes``."""
+    rows = max(1, block_bytes // (4 * max(1, n_columns)))
+    return [slice(start, min(start + rows, n_rows)) for start in range(0, n_rows, rows)]
+
+
+@dataclass(frozen=True)
+class RowBlocks:
+    """A float32 matrix of ``shape`` (n_cells, n_genes) given by a function from a slice of rows to their values."""
+
+    shape: tuple[int, int]
+    compute: Callable[[slice], NDArray[np.float32]]
+
+    def __iter__(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Yield every block with its rows."""
+        for rows in row_slices(*self.shape):
+            yield rows, self.compute(rows)
+
+    def dense(self) -> NDArray[np.float32]:
+        """Return the whole matrix."""
+        out = np.empty(self.shape, dtype=np.float32)
+        for rows, block in self:
+            out[rows] = block
+        return out

@@ -1,0 +1,55 @@
+"""Every name that a scinfill file uses, once. See the README for what each slot holds."""
+
+from typing import Final, Literal, get_args
+
+# layers
+COUNTS: Final = "counts"
+"""Raw counts of the genes in ``X``."""
+HELDOUT: Final = "heldout"
+"""CSR truth at hidden positions on the scale of ``X``; a hidden zero is a *stored* zero."""
+HELDOUT_COUNTS: Final = "heldout_counts"
+"""CSR molecules that thinning (``mask --mode thin``) took out of ``counts``."""
+IMPUTED: Final = "imputed"
+"""float32 estimate at every position, on the scale of ``X``."""
+IMPUTED_SD: Final = "imputed_sd"
+"""Posterior standard deviation of the estimate, on the scale of ``X``."""
+
+# obs
+TOTAL_COUNTS: Final = "total_counts"
+SIZE_FACTOR: Final = "size_factor"
+"""``total_counts / median``, so that ``X = log2(1 + counts / size_factor)``."""
+
+# var
+N_CELLS: Final = "n_cells"
+MEAN: Final = "mean"
+DISPERSION: Final = "dispersion"
+DISPERSION_NORM: Final = "dispersion_norm"
+NULL_GENE: Final = "null_gene"
+"""True for a gene drawn by ``mask --null-genes``: nothing but library size varies over its cells."""
+HELDOUT_R2: Final = "heldout_r2"
+GATE: Final = "imputation_gate"
+"""0..1, the share of the model's deviation from the gene mean that held-out entries support."""
+OBSERVED_WEIGHT: Final = "observed_weight"
+"""w_g, the share of the way from the model to what was seen (estimate ``shrunk``)."""
+
+# obsm, varm
+CELL_FACTORS: Final = "X_deepmc"
+GENE_FACTORS: Final = "deepmc"
+
+# uns
+UNS: Final = "scinfill"
+LOG1P: Final = "log1p"
+"""Where scanpy looks for the base of the logarithm."""
+LOG_BASE: Final = 2.0
+SCALE: Final = "log2(1 + counts / size_factor)"
+
+Estimate = Literal["shrunk", "model", "detected"]
+ESTIMATES: Final[tuple[Estimate, ...]] = get_args(Estimate)
+Keep = Literal["none", "observed", "max"]
+MaskMode = Literal["nonzero", "entries", "thin"]
+MASK_MODES: Final[tuple[MaskMode, ...]] = get_args(MaskMode)
+CountsKind = Literal["umi", "reads"]
+
+UMI_MEDIAN_NONZERO: Final = 20
+"""Counts whose median non-zero value is below this are molecules (UMI), otherwise reads."""
+SPIKE_IN_PREFIX: Final = "ERCC-"
