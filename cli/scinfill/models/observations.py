@@ -1,0 +1,88 @@
+"""What a model sees: the values on the log scale, the counts behind them, and each cell's size factor."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Cells × genes, as canonical CSR (sorted, no duplicates, no stored zeros).
+
+    Attributes
+    ----------
+    log_values
+        float32 (n_cells, n_genes), log2(1 + counts / size_factor).
+    counts
+        float32 (n_cells, n_genes) molecules or reads; None when the file holds none.
+    size_factor
+        float64 (n_cells,); None when there are no counts.
+    """
+
+    log_values: csr_array
+    counts: csr_array | None = None
+    size_factor: NDArray[np.float64] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_cells, n_genes)."""
+        n_cells, n_genes = self.log_values.shape
+        return int(n_cells), int(n_genes)
+
+    def cells(self, rows: NDArray[np.intp]) -> "Observations":
+        """Return the observations of some cells."""
+        return Observations(
+            self.log_values[rows],
+            None if self.counts is None else self.counts[rows],
+            None if self.size_factor is None else self.size_factor[rows],
+        )
+
+    def without(self, hidden: csr_array) -> "Observations":
+        """Return the same observations with the entries of the pattern ``hidden`` set to zero."""
+        return replace(
+            self,
+            log_values=remove(self.log_values, hidden),
+            counts=None if self.counts is None else remove(self.counts, hidden),
+        )
+
+    def thinned(self, fraction: float, rng: np.random.Generator) -> tuple["Observations", csr_array]:
+        """Split the molecules at random: keep ``1 - fraction`` of them, return the others beside.
+
+        The two parts are independent where counts are Poisson (Batson, Royer & Webber 2019),
+        so what was taken out tests any model of what was kept.
+        """
+        counts, size_factor = self._molecules()
+        taken = counts.copy()
+        taken.data = rng.binomial(counts.data.astype(np.int64), fraction).astype(np.float32)
+        kept = canonical(counts - taken)
+        taken.eliminate_zeros()
+        return Observations(log_scale(kept, size_factor), kept, size_factor), taken
+
+    def _molecules(self) -> tuple[csr_array, NDArray[np.float64]]:
+        if self.counts is None or self.size_factor is None:
+            raise ValueError("thinning needs counts and size factors")
+        return self.counts, self.size_factor
+
+
+def canonical(matrix: csr_array) -> csr_array:
+    """Return a float32 CSR copy with sorted indices, no duplicates and no stored zeros."""
+    matrix = csr_array(matrix, dtype=np.float32, copy=True)
+    matrix.sum_duplicates()
+    matrix.eliminate_zeros()
+    return matrix
+
+
+def log_scale(counts: csr_array, size_factor: NDArray[np.float64]) -> csr_array:
+    """Return log2(1 + counts / size_factor) with the pattern of ``counts``."""
+    values = counts.copy()
+    per_entry = np.repeat(size_factor, np.diff(counts.indptr))
+    values.data = np.log2(1 + counts.data / per_entry).astype(np.float32)
+    return values
+
+
+def remove(matrix: csr_array, hidden: csr_array) -> csr_array:
+    """Return ``matrix`` with the entries that ``hidden`` stores set to zero."""
+    pattern = csr_array((np.ones(hidden.nnz, dtype=np.float32), hidden.indices, hidden.indptr), shape=hidden.shape)
+    return canonical(matrix - matrix.multiply(pattern))

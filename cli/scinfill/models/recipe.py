@@ -1,0 +1,39 @@
+"""What the estimates of design section 7 ask of a model, whichever method it belongs to."""
+
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from scinfill.models.observations import Observations
+
+Loss = Literal["poisson", "squared"]
+
+
+class Prediction(Protocol):
+    """A fitted model, read a block of cells at a time."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_cells, n_genes)."""
+        ...
+
+    def block(self, rows: slice) -> NDArray[np.float32]:
+        """Return (n_rows, n_genes): the log rate per unit size factor (Poisson loss), or the log2 value (squared)."""
+        ...
+
+
+class Recipe(Protocol):
+    """Settings that are complete but for the data."""
+
+    @property
+    def loss(self) -> Loss:
+        """Which question the fit answers, and so what its blocks mean."""
+        ...
+
+    def fit(
+        self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None
+    ) -> Prediction:
+        """Fit ``data``; the entries stored in the pattern ``hidden`` take no part, neither as input nor in the loss."""
+        ...
