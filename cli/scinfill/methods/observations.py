@@ -1,0 +1,158 @@
+"""From an AnnData to what an imputer sees: values on the log scale, the counts behind them, size factors.
+
+Nothing is guessed: a matrix on another scale is refused with the remedy.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from anndata import AnnData
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from scinfill.errors import DataError
+from scinfill.methods import validation
+from scinfill.models.observations import Observations
+from scinfill.numerics.normalization import log2_counts, solve_size_factors, whole_multiples
+from scinfill.numerics.sparse import entry_blocks
+from scinfill.schema import COUNTS, LOG1P, LOG_BASE, SIZE_FACTOR
+
+log = logging.getLogger(__name__)
+
+Observed = Observations
+
+RELATIVE_TOLERANCE = 4
+"""Units in the last place by which a stored logarithm may differ from the one computed from counts."""
+ABSOLUTE_TOLERANCE = 1e-4
+"""A size factor read back from text or float32 moves a logarithm by this much at most."""
+
+MOSTLY = 0.9
+"""Share of a cell's values that are whole multiples of its smallest: above it they were counts before the logarithm."""
+
+TAKE_LOG2 = "run `scinfill preprocess` on the counts"
+NATURAL = (
+    "is on a natural logarithm scale; divide it by ln 2 and set uns['log1p'] = {'base': 2}, "
+    f"or use scanpy.pp.log1p(adata, base=2), or {TAKE_LOG2}"
+)
+
+
+def observed(adata: AnnData, *, layer: str | None = None) -> Observed:
+    """Return what an imputer may look at.
+
+    Parameters
+    ----------
+    adata
+        Cells × genes; never changed.
+    layer
+        Layer that holds the log2(1 + x) values instead of ``X``.
+
+    Returns
+    -------
+    Canonical CSR float32 values and counts, and float64 size factors. Arrays may be shared with ``adata``.
+    A missing ``obs["size_factor"]`` is solved per cell from values and counts; a cell without counts gets 1.
+
+    Raises
+    ------
+    InputError
+        There is no such layer.
+    DataError
+        Wrong values, another scale, or values, counts and size factors that disagree (the cell is named).
+    """
+    validation.check_table(adata)
+    values = validation.nonnegative(adata, layer)
+    slot = validation.slot_name(layer)
+    if COUNTS not in adata.layers:
+        _check_scale_alone(values, slot, adata.uns)
+        return Observed(log_values=values)
+    counts = validation.counts(adata, COUNTS, np.float32)
+    size_factor = _stored_size_factors(adata, counts)
+    solved = size_factor is None
+    if size_factor is None:
+        size_factor = solve_size_factors(values, counts)
+    tolerance = _tolerance(validation.matrix_of(adata, layer).dtype)
+    cell = _first_disagreement(values, counts, size_factor, tolerance)
+    if cell is not None:
+        _check_not_other_scale(values, counts, slot, tolerance)
+        remedy = TAKE_LOG2 if solved else f"drop obs[{SIZE_FACTOR!r}] to have it solved, or {TAKE_LOG2}"
+        source = "any one size factor" if solved else f"obs[{SIZE_FACTOR!r}] = {size_factor[cell]:.6g}"
+        raise DataError(
+            f"cell {str(adata.obs_names[cell])!r}: {slot} is not log2(1 + counts / size_factor) with {source}; {remedy}"
+        )
+    return Observed(log_values=values, counts=counts, size_factor=size_factor)
+
+
+def _stored_size_factors(adata: AnnData, counts: csr_array) -> NDArray[np.float64] | None:
+    """Return ``obs["size_factor"]`` if it is there; a cell without counts may hold anything and gets 1."""
+    if SIZE_FACTOR not in adata.obs:
+        return None
+    size_factor = validation.obs_numbers(adata, SIZE_FACTOR).copy()
+    usable = np.isfinite(size_factor) & (size_factor > 0)
+    wrong = ~usable & (np.diff(counts.indptr) > 0)
+    if wrong.any():
+        cell = int(wrong.argmax())
+        raise DataError(
+            f"cell {str(adata.obs_names[cell])!r}: obs[{SIZE_FACTOR!r}] is {size_factor[cell]}, it must be positive"
+        )
+    size_factor[~usable] = 1
+    return size_factor
+
+
+def _tolerance(dtype: np.dtype) -> float:
+    """Return the relative tolerance for logarithms stored as ``dtype``."""
+    precision = np.finfo(dtype if dtype.kind == "f" and dtype.itemsize < 8 else np.float32).eps
+    return RELATIVE_TOLERANCE * float(precision)
+
+
+def _first_disagreement(
+    values: csr_array, counts: csr_array, size_factor: NDArray[np.float64], tolerance: float
+) -> int | None:
+    """Return the first cell where values and counts do not match, a block of rows at a time."""
+    for rows in entry_blocks(counts.indptr):
+        expected = log2_counts(counts[rows], size_factor[rows])
+        difference = abs(values[rows] - expected)
+        wrong = np.flatnonzero(difference.data > ABSOLUTE_TOLERANCE + tolerance * max(1.0, expected.max()))
+        if len(wrong):
+            return rows.start + int(np.searchsorted(difference.indptr, wrong[0], side="right")) - 1
+    return None
+
+
+def _check_not_other_scale(values: csr_array, counts: csr_array, slot: str, tolerance: float) -> None:
+    """Name the scale that does fit the counts, where it is a usual one."""
+    _check_not_whole_numbers(values, slot)
+    as_log2 = values.copy()
+    as_log2.data = values.data * np.float32(np.log2(np.e))
+    size_factor = solve_size_factors(as_log2, counts)
+    if _first_disagreement(as_log2, counts, size_factor, 2 * tolerance) is None:
+        raise DataError(f"{slot} {NATURAL}")
+
+
+def _check_scale_alone(values: csr_array, slot: str, uns: Mapping[str, Any]) -> None:
+    """Judge the scale without counts: by what the file declares, then by what the values rule out.
+
+    Raises
+    ------
+    DataError
+            Another base is declared, or the values give themselves away: raw counts, not logged at all,
+        or whole multiples of a count of one when, and only when, the base is e.
+    """
+    _check_not_whole_numbers(values, slot)
+    if values.data.max() > validation.LARGEST_LOG2:
+        raise DataError(f"{slot} holds {values.data.max():.6g}: not on a log2(1 + x) scale; {TAKE_LOG2}")
+    if LOG1P not in uns:
+        if whole_multiples(values, np.e) > MOSTLY > whole_multiples(values, LOG_BASE):
+            raise DataError(f"{slot} {NATURAL}")
+        log.warning("%s does not say its scale: taken as log2(1 + x); uns['log1p'] = {'base': 2} would say so", slot)
+        return
+    declared = uns[LOG1P].get("base") if isinstance(uns[LOG1P], Mapping) else None
+    base = np.e if declared is None else float(np.asarray(declared).item())
+    if np.isclose(base, np.e):
+        raise DataError(f"{slot} {NATURAL}")
+    if base != LOG_BASE:
+        raise DataError(f"{slot} is declared on a log base {base:g} scale, log2(1 + x) is needed; {TAKE_LOG2}")
+
+
+def _check_not_whole_numbers(values: csr_array, slot: str) -> None:
+    if np.array_equal(values.data, np.floor(values.data)):
+        raise DataError(f"{slot} holds whole numbers only: raw counts, not log2(1 + x); {TAKE_LOG2}")

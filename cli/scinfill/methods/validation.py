@@ -1,0 +1,152 @@
+"""What makes an AnnData acceptable. Every message names the slot, the cell or gene, and the remedy."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from numpy.typing import DTypeLike, NDArray
+from scipy import sparse
+from scipy.sparse import csr_array
+
+from scinfill.errors import DataError, InputError
+from scinfill.numerics.sparse import canonical, position
+
+LARGEST_LOG2 = 32
+"""A larger value would stand for more than four thousand million counts, so the data is not on a log scale."""
+LARGEST_COUNT = 2**53
+"""Whole numbers up to here are exact in float64."""
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names as a user reads them, or 'none'."""
+    return ", ".join(sorted(map(str, names))) or "none"
+
+
+def slot_name(layer: str | None) -> str:
+    """Return how messages call the matrix."""
+    return "X" if layer is None else f"layers[{layer!r}]"
+
+
+def matrix_of(adata: AnnData, layer: str | None) -> Any:  # noqa: ANN401 - dense or any sparse format
+    """Return ``X`` or the layer as it is.
+
+    Raises
+    ------
+    InputError
+        There is no such layer.
+    DataError
+        ``X`` is absent, or the matrix is neither an array nor a sparse matrix.
+    """
+    if layer is not None and layer not in adata.layers:
+        raise InputError(f"there is no layer {layer!r}; layers present: {listed(adata.layers)}")
+    matrix = adata.X if layer is None else adata.layers[layer]
+    if matrix is None:
+        beside = "; raw.X is there: adata.raw.to_adata() makes it X" if adata.raw is not None else ""
+        raise DataError(f"X is absent; name a layer with --layer (layers present: {listed(adata.layers)}){beside}")
+    if not (sparse.issparse(matrix) or isinstance(matrix, np.ndarray)):
+        raise DataError(f"{slot_name(layer)} is a {type(matrix).__name__}, not an array or sparse matrix in memory")
+    if matrix.dtype.kind not in "biuf":
+        raise DataError(f"{slot_name(layer)} holds {matrix.dtype} values, not real numbers")
+    return matrix
+
+
+def check_table(adata: AnnData) -> None:
+    """Refuse what no verb can work with: no cells, one cell, no genes, names that are not unique."""
+    if adata.n_obs == 0 or adata.n_vars == 0:
+        raise DataError(f"the table is empty: {adata.n_obs} cells x {adata.n_vars} genes")
+    if adata.n_obs == 1:
+        raise DataError("there is one cell only; at least two are needed (are genes in rows? then use --transpose)")
+    for what, names in (("cell", adata.obs_names), ("gene", adata.var_names)):
+        repeated = names[names.duplicated()]
+        if len(repeated):
+            raise DataError(
+                f"{what} names must be unique; {repeated[0]!r} is there {int((names == repeated[0]).sum())} times "
+                f"({len(repeated.unique())} such names); `scinfill preprocess --unique-names` tells them apart"
+            )
+
+
+def where(adata: AnnData, row: int, column: int) -> str:
+    """Return the words for one position."""
+    return f"cell {str(adata.obs_names[row])!r}, gene {str(adata.var_names[column])!r}"
+
+
+def nonnegative(adata: AnnData, layer: str | None, dtype: DTypeLike = np.float32) -> csr_array:
+    """Return the matrix as canonical CSR of ``dtype``, sharing memory where nothing needs to change.
+
+    Raises
+    ------
+    DataError
+        NaN, infinite or negative values, or nothing but zeros.
+    """
+    matrix, slot = matrix_of(adata, layer), slot_name(layer)
+    if matrix.shape != adata.shape:
+        raise DataError(f"{slot} is {matrix.shape}, but there are {adata.n_obs} cells x {adata.n_vars} genes")
+    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, and is refused as such below
+        values = canonical(matrix, dtype)
+    for kind, wrong in (
+        ("NaN", np.isnan(values.data)),
+        ("infinite", np.isinf(values.data)),
+        ("negative", values.data < 0),
+    ):
+        if wrong.any():
+            first = where(adata, *position(values, int(wrong.argmax())))
+            remedy = "; scaled data cannot be used" if kind == "negative" else ""
+            raise DataError(f"{slot} holds {int(wrong.sum())} {kind} values, the first at {first}{remedy}")
+    if values.nnz == 0:
+        raise DataError(f"{slot} holds nothing but zeros")
+    return values
+
+
+def counts(adata: AnnData, layer: str | None, dtype: DTypeLike = np.float64) -> csr_array:
+    """Return the matrix as canonical CSR of ``dtype`` after checking that it holds counts.
+
+    Raises
+    ------
+    DataError
+        Also for values that are not whole numbers: logged, normalised or estimated.
+    """
+    values, slot = nonnegative(adata, layer, dtype), slot_name(layer)
+    broken = values.data != np.floor(values.data)
+    if broken.any():
+        first = int(broken.argmax())
+        looks = "look already logged" if values.data.max() < LARGEST_LOG2 else "look normalised or estimated"
+        raise DataError(
+            f"{slot} holds {values.data[first]:.6g} at {where(adata, *position(values, first))}: counts are whole "
+            f"numbers, these {looks}; name the raw counts with --layer (layers present: {listed(adata.layers)})"
+        )
+    largest = int(values.data.argmax())
+    if values.data[largest] > LARGEST_COUNT:
+        raise DataError(
+            f"{slot} holds {values.data[largest]:.6g} at {where(adata, *position(values, largest))}: "
+            f"no count is that large"
+        )
+    return values
+
+
+def obs_column(adata: AnnData, name: str) -> pd.Series:
+    """Return a column of ``obs``.
+
+    Raises
+    ------
+    InputError
+        There is no such column.
+    """
+    if name not in adata.obs:
+        raise InputError(f"there is no column {name!r} in obs; columns present: {listed(adata.obs.columns)}")
+    return adata.obs[name]
+
+
+def obs_numbers(adata: AnnData, name: str) -> NDArray[np.float64]:
+    """Return a numeric column of ``obs`` as float64.
+
+    Raises
+    ------
+    DataError
+        The column holds something else.
+    """
+    try:
+        return obs_column(adata, name).to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"obs[{name!r}] holds values that are not numbers") from error

@@ -1,0 +1,75 @@
+"""Library sizes, size factors and the logarithm, with exact inverses where they exist."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
+
+from scinfill.numerics.sparse import entry_blocks, row_of_entry
+
+
+def library_sizes(counts: csr_array, genes: ArrayLike) -> NDArray[np.float64]:
+    """Return the total of every cell, (n_cells,), over the genes of a boolean mask (n_genes,)."""
+    return counts @ np.asarray(genes, dtype=np.float64)
+
+
+def size_factors(library_size: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return library size / median, so that ``counts / size_factor`` is "divide, multiply by the median".
+
+    Empty cells carry no information on depth: they stay out of the median and get 1.
+    """
+    seen = library_size > 0
+    factors = np.ones_like(library_size)
+    if seen.any():
+        factors[seen] = library_size[seen] / np.median(library_size[seen])
+    return factors
+
+
+def normalized(counts: csr_array, size_factor: NDArray[np.float64]) -> csr_array:
+    """Return counts / size_factor, float64, with the pattern of ``counts``."""
+    per_entry = np.repeat(size_factor, np.diff(counts.indptr))
+    return csr_array((counts.data / per_entry, counts.indices, counts.indptr), shape=counts.shape)
+
+
+def log2_counts(counts: csr_array, size_factor: NDArray[np.float64]) -> csr_array:
+    """Return log2(1 + counts / size_factor), float32, with the pattern of ``counts``.
+
+    The float64 steps between see a block of rows at a time.
+    """
+    values = np.empty(counts.nnz, dtype=np.float32)
+    for rows in entry_blocks(counts.indptr):
+        block = normalized(counts[rows], size_factor[rows])
+        values[counts.indptr[rows.start] : counts.indptr[rows.stop]] = np.log2(1 + block.data)
+    return csr_array((values, counts.indices, counts.indptr), shape=counts.shape)
+
+
+def solve_size_factors(log_values: csr_array, counts: csr_array) -> NDArray[np.float64]:
+    """Return s of every cell from log2(1 + counts / s) and counts: s = Σ counts / Σ (2^x − 1).
+
+    A cell without counts gets 1.
+    """
+    totals = counts.sum(axis=1, dtype=np.float64)
+    unlogged = np.zeros(log_values.shape[0])
+    for rows in entry_blocks(log_values.indptr):
+        block = log_values[rows]
+        unlogged[rows] = np.bincount(
+            row_of_entry(block.indptr),
+            weights=np.expm1(block.data.astype(np.float64) * np.log(2)),
+            minlength=block.shape[0],
+        )
+    solvable = (totals > 0) & (unlogged > 0)
+    return np.divide(totals, unlogged, out=np.ones_like(totals), where=solvable)
+
+
+def whole_multiples(log_values: csr_array, base: float) -> float:
+    """Return the share of values that are whole multiples of the smallest in their cell once unlogged with ``base``.
+
+    Counts divided by a size factor are multiples of a single count, so the right base gives a share near 1
+    and a wrong one hardly any. Large multiples prove nothing in float32 and are left out.
+    """
+    some = log_values[: next(iter(entry_blocks(log_values.indptr))).stop]
+    cells = np.flatnonzero(np.diff(some.indptr))
+    smallest = np.repeat(np.minimum.reduceat(some.data, some.indptr[cells]), np.diff(some.indptr)[cells])
+    per_unit = np.log(base)
+    multiple = np.expm1(some.data * per_unit) / np.expm1(smallest * per_unit)
+    telling = multiple[(multiple > 1.001) & (multiple < 100)]
+    return float(np.mean(abs(telling - np.round(telling)) < 1e-3)) if len(telling) else 0.0
