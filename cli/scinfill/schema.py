@@ -13,6 +13,10 @@ IMPUTED: Final = "imputed"
 """float32 estimate at every position, on the scale of ``X``."""
 IMPUTED_SD: Final = "imputed_sd"
 """Posterior standard deviation of the estimate, on the scale of ``X``."""
+TRUTH: Final = "truth"
+"""Simulated true mean expression on the scale of ``X`` (``simulate``)."""
+COUNTS_BEFORE_DROPOUT: Final = "counts_before_dropout"
+"""Simulated counts before zero inflation (``simulate --dropout``)."""
 
 # obs
 TOTAL_COUNTS: Final = "total_counts"
@@ -31,10 +35,16 @@ GATE: Final = "imputation_gate"
 """0..1, the share of the model's deviation from the gene mean that held-out entries support."""
 OBSERVED_WEIGHT: Final = "observed_weight"
 """w_g, the share of the way from the model to what was seen (estimate ``shrunk``)."""
+DE_TRUTH_PREFIX: Final = "is_de_"
+"""``is_de_A_vs_B``: whether the gene differs between labels A and B; missing where bulk data could not tell."""
 
 # obsm, varm
 CELL_FACTORS: Final = "X_deepmc"
 GENE_FACTORS: Final = "deepmc"
+BULK: Final = "bulk"
+"""Bulk counts, genes × libraries; a library's name starts with its label."""
+TRUE_PROFILES: Final = "true_profiles"
+"""Simulated mean counts of each cell type in a cell of median depth, genes × types."""
 
 # uns
 UNS: Final = "scinfill"
