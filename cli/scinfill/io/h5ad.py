@@ -1,0 +1,131 @@
+"""H5AD files and streams, whole or not at all; wrong content is named by its slot."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anndata
+import h5py
+from anndata import AnnData
+from anndata.io import read_elem, write_elem
+from scipy import sparse
+
+from scinfill.errors import DataError
+from scinfill.io.hdf5 import one_line, open_hdf5
+from scinfill.io.streams import complete, display
+from scinfill.numerics.blocks import RowBlocks
+
+SLOTS = ("X", "obs", "var", "uns", "obsm", "varm", "obsp", "varp", "layers")
+
+
+def read(source: str | Path) -> AnnData:
+    """Read an AnnData; ``-`` is standard input.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or it cannot be read.
+    DataError
+        It is not an H5AD file, or damaged, or holds what a table of numbers has no use for.
+    ResourceError
+        More data than memory.
+    """
+    with open_hdf5(source) as file:
+        return assemble(file, source)
+
+
+def assemble(file: h5py.File, source: str | Path) -> AnnData:
+    """Read an AnnData from an open file; ``source`` is its name in messages."""
+    _check_root(file, source)
+    with _naming(source, "the file"), warnings.catch_warnings():
+        # What anndata warns of (old encodings, names that repeat) is either harmless or checked by the methods.
+        warnings.simplefilter("ignore")
+        content = {slot: _element(file, slot, source) for slot in SLOTS if slot in file}
+        if "raw" in file:
+            content["raw"] = {key: _element(file, f"raw/{key}", source) for key in file["raw"]}
+        return AnnData(**content)
+
+
+def write(adata: AnnData, target: str | Path, *, row_blocks: Mapping[str, RowBlocks] | None = None) -> None:
+    """Write an AnnData so that it is there whole or not at all; ``-`` is standard output.
+
+    The same content gives the same bytes: HDF5 keeps no times, and nothing here adds any.
+
+    Parameters
+    ----------
+    adata
+        Never changed.
+    target
+        An earlier file there survives every failure.
+    row_blocks
+        Layers by name that are computed and written a block of rows at a time, so they are never whole in memory.
+
+    Raises
+    ------
+    DataError
+        A slot holds something that H5AD files cannot hold.
+    ResourceError
+        The disk is full.
+    """
+    with complete(target) as handle, h5py.File(handle, "w") as file:
+        with _naming(target, "the table"), anndata.settings.override(allow_write_nullable_strings=True):
+            write_elem(file, "/", adata)
+        for name, blocks in (row_blocks or {}).items():
+            _write_blocks(file["layers"], name, blocks)
+
+
+def _write_blocks(layers: h5py.Group, name: str, blocks: RowBlocks) -> None:
+    """Write one dense layer in the encoding that anndata reads as an array."""
+    if name in layers:
+        del layers[name]
+    dataset = layers.create_dataset(name, shape=blocks.shape, dtype="float32")
+    dataset.attrs["encoding-type"] = "array"
+    dataset.attrs["encoding-version"] = "0.2.0"
+    for rows, block in blocks:
+        dataset[rows] = block
+
+
+def _check_root(file: h5py.File, source: str | Path) -> None:
+    """Say what the file is, if it is not an AnnData."""
+    if {"obs", "var"} <= file.keys():
+        if not (isinstance(file["obs"], h5py.Group) and isinstance(file["var"], h5py.Group)):
+            raise DataError(f"{display(source)} was written by anndata before 0.7; write it again with a newer one")
+        return
+    if {"row_attrs", "col_attrs"} <= file.keys():
+        raise DataError(f"{display(source)} is a loom file; convert it: anndata.io.read_loom(...).write_h5ad(...)")
+    if "matrix" in file:
+        raise DataError(f"{display(source)} is a 10x file; `scinfill preprocess` reads it")
+    raise DataError(f"{display(source)} is an HDF5 file without obs and var: not an AnnData (it holds {sorted(file)})")
+
+
+def _element(file: h5py.File, slot: str, source: str | Path) -> Any:  # noqa: ANN401 - whatever the slot holds
+    with _naming(source, slot):
+        element = read_elem(file[slot])
+        for name, matrix in _sparse_parts(element, slot):
+            with _naming(source, f"{name} (sparse matrix)"):
+                matrix.check_format(full_check=True)
+    return element
+
+
+def _sparse_parts(element: Any, name: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - whatever the slot holds
+    """Yield every compressed sparse matrix in a slot with its name."""
+    if sparse.issparse(element) and element.format in ("csr", "csc"):
+        yield name, element
+    elif isinstance(element, Mapping):
+        for key, part in element.items():
+            yield from _sparse_parts(part, f"{name}/{key}")
+
+
+@contextmanager
+def _naming(source: str | Path, slot: str) -> Iterator[None]:
+    """Turn whatever a damaged file makes the libraries raise into one line that names the slot."""
+    try:
+        yield
+    except (DataError, MemoryError):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the disk, not the content
+            raise
+        raise DataError(f"{display(source)}: {slot} is not usable: {one_line(error)}") from error

@@ -1,0 +1,114 @@
+"""Each step signs its work: what was done to the table, with what, to which matrix."""
+
+import hashlib
+import json
+import platform
+import sys
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+from anndata import AnnData
+
+from scinfill import __version__
+from scinfill.errors import DataError
+from scinfill.numerics.sparse import canonical, entry_blocks
+from scinfill.schema import UNS
+
+STEPS = "steps"
+SCALE = "scale"
+ESTIMATE = "estimate"
+LIBRARIES = ("anndata", "numpy", "scipy", "scikit-learn", "tensorflow")
+
+
+def sign(
+    adata: AnnData,
+    *,
+    command: str,
+    parameters: dict[str, Any],
+    seed: int | None,
+    input_sha256: str,
+    metrics: dict[str, Any] | None = None,
+    scale: str | None = None,
+    estimate: str | None = None,
+) -> None:
+    """Append one step to ``uns["scinfill"]["steps"]`` of a table that is the caller's own.
+
+    Nothing in a step depends on the clock or the machine's name, so equal work gives equal bytes.
+
+    Parameters
+    ----------
+    adata
+        Changed in place; a dictionary it shares with another table is not.
+    command
+        The verb.
+    parameters
+        All of them, defaults included.
+    seed
+        None where nothing is random.
+    input_sha256
+        :func:`sha256` of the matrix the step read.
+    metrics
+        What the step measured on its way.
+    scale, estimate
+        Set ``uns["scinfill"]["scale"]`` and ``["estimate"]`` where given.
+    """
+    step = {
+        "version": __version__,
+        "command": command,
+        "parameters": parameters,
+        "seed": seed,
+        "input_sha256": input_sha256,
+        "libraries": library_versions(),
+        "metrics": metrics or {},
+    }
+    record = dict(adata.uns.get(UNS, {}))
+    text = json.dumps(step, default=_plain, sort_keys=True)
+    record[STEPS] = np.array([*map(json.dumps, steps(adata)), text], dtype=object)
+    if scale is not None:
+        record[SCALE] = scale
+    if estimate is not None:
+        record[ESTIMATE] = estimate
+    adata.uns[UNS] = record
+
+
+def steps(adata: AnnData) -> list[dict[str, Any]]:
+    """Return the steps that made a table, first one first.
+
+    Raises
+    ------
+    DataError
+        ``uns["scinfill"]`` is not what scinfill writes.
+    """
+    try:
+        return [json.loads(text) for text in np.atleast_1d(adata.uns.get(UNS, {}).get(STEPS, []))]
+    except (AttributeError, TypeError, ValueError) as error:
+        raise DataError(f"uns[{UNS!r}] is not a record of scinfill steps: {error}") from error
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of what the numbers depend on; TensorFlow only where it is loaded."""
+    versions = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        if name != "tensorflow" or name in sys.modules:
+            versions[name] = metadata.version(name)
+    return versions
+
+
+def sha256(matrix: Any) -> str:  # noqa: ANN401 - dense or any sparse format
+    """Return a hash of shape, positions and values: the same for CSR, CSC and dense, for every number type."""
+    rows = canonical(matrix, matrix.dtype if matrix.dtype.kind in "iuf" and matrix.dtype.itemsize > 2 else np.float64)
+    digest = hashlib.sha256(np.array(rows.shape, dtype="<i8").tobytes())
+    digest.update(np.diff(rows.indptr).astype("<i8"))
+    for block in entry_blocks(rows.indptr):
+        entries = slice(rows.indptr[block.start], rows.indptr[block.stop])
+        digest.update(rows.indices[entries].astype("<i4"))
+        digest.update(rows.data[entries].astype("<f8"))
+    return digest.hexdigest()
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a parameter or metric may be
+    """Return what JSON can hold for NumPy's scalars and arrays."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return str(value)
