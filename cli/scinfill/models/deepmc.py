@@ -1,0 +1,91 @@
+"""The default deepMc recipes: factorisations with gene offsets and a ridge, one for each loss."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from scinfill.models import factorization, poisson
+from scinfill.models.factorization import BlockLoss, Factors
+from scinfill.models.observations import Observations
+from scinfill.models.poisson import PoissonLoss
+from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
+from scinfill.models.squared import SquaredLoss
+from scinfill.progress import track
+
+FULL_ROUNDS = 2
+"""Passes over all cells once the gene factors have settled on a sample."""
+FULL_CELL_STEPS = 3
+"""Newton steps a cell in each of these passes: cells outside the sample start from zero."""
+
+
+@dataclass(frozen=True)
+class PoissonFactorization:
+    """C ~ Poisson(s · exp(μ + Z·D)) with a ridge on Z and D."""
+
+    rank: int
+    ridge: float = 5.0
+    n_rounds: int = 8
+    loss: Literal["poisson"] = "poisson"
+
+    def fit(self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None) -> Factors:
+        """Fit counts; see :class:`scinfill.models.recipe.Recipe`."""
+
+        def begin(part: Observations) -> Factors:
+            factors = factorization.start(part.log_values, rank=self.rank, rng=rng)
+            return replace(factors, offset=poisson.start_offset(part))
+
+        return _fit(data, hidden, PoissonLoss, begin, ridge=self.ridge, n_rounds=self.n_rounds, rng=rng)
+
+
+@dataclass(frozen=True)
+class SquaredFactorization:
+    """X ≈ μ + Z·D, weight 1 on non-zeros and ``zero_weight`` on zeros (0: as the papers, 1: zeros are data)."""
+
+    rank: int
+    zero_weight: float = 1.0
+    ridge: float = 20.0
+    n_rounds: int = 12
+    loss: Literal["squared"] = "squared"
+
+    def fit(self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None) -> Factors:
+        """Fit log2 values; see :class:`scinfill.models.recipe.Recipe`."""
+
+        def loss(part: Observations, pattern: csr_array | None) -> SquaredLoss:
+            return SquaredLoss(part, self.zero_weight, pattern)
+
+        def begin(part: Observations) -> Factors:
+            return factorization.start(part.log_values, rank=self.rank, rng=rng)
+
+        return _fit(data, hidden, loss, begin, ridge=self.ridge, n_rounds=self.n_rounds, rng=rng)
+
+
+def _fit(
+    data: Observations,
+    hidden: csr_array | None,
+    make_loss: Callable[[Observations, csr_array | None], BlockLoss],
+    begin: Callable[[Observations], Factors],
+    *,
+    ridge: float,
+    n_rounds: int,
+    rng: np.random.Generator,
+) -> Factors:
+    """Settle on a sample of cells, then let all of them have their say."""
+    rows = sample_cells(data, SAMPLE_CELLS, rng)
+    sample = data if rows is None else data.cells(rows)
+    sample_hidden = hidden if rows is None or hidden is None else hidden[rows]
+    loss = make_loss(sample, sample_hidden)
+    factors = factorization.alternate(loss, begin(sample), ridge=ridge, rounds=track(range(n_rounds), "fit"))
+    if rows is None:
+        return factors
+    cells = np.zeros((data.shape[0], factors.cells.shape[1]), dtype=np.float32)
+    cells[rows] = factors.cells
+    return factorization.alternate(
+        make_loss(data, hidden),
+        replace(factors, cells=cells),
+        ridge=ridge,
+        rounds=track(range(FULL_ROUNDS), "fit all cells"),
+        cell_steps=FULL_CELL_STEPS,
+    )

@@ -1,0 +1,134 @@
+"""The estimate ``detected``: what value would have been seen here, had the gene been detected?
+
+Several fits of the squared loss, from blind to zeros (the papers) to fully zero-aware, are combined with
+non-negative weights, and one monotone curve maps the sum to the truth. Weights and curve are learned at
+seen entries that the fits did not see, so the data say how much of each fit to believe.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+from scipy.sparse import csr_array
+from sklearn.isotonic import IsotonicRegression
+
+from scinfill.models.observations import Observations
+from scinfill.models.recipe import Prediction, Recipe
+from scinfill.numerics.blocks import row_slices
+from scinfill.progress import track
+
+Floats = NDArray[np.float32]
+
+HIDDEN_SHARE = 0.1
+"""Of the seen entries, hidden to learn the weights and the curve."""
+SMALLEST_WEIGHT = 0.02
+"""Fits with less are left out: they cost a fit and change nothing."""
+
+
+@dataclass(frozen=True)
+class CellFloor:
+    """The value of a single count in each cell, log2(1 + 1/s): what a barely detected gene shows."""
+
+    floor: Floats
+    n_genes: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_cells, n_genes)."""
+        return len(self.floor), self.n_genes
+
+    def block(self, rows: slice) -> Floats:
+        """Return (n_rows, n_genes)."""
+        return np.broadcast_to(self.floor[rows, None], (len(self.floor[rows]), self.n_genes))
+
+
+@dataclass(frozen=True)
+class Detected:
+    """curve(Σ_k weight_k · prediction_k).
+
+    Attributes
+    ----------
+    predictions, weights
+        The fits that take part, and the share of each.
+    curve_from, curve_to
+        Nodes of the isotonic curve; constant beyond its ends.
+    heldout_error
+        Root mean squared error at the entries that chose weights and curve.
+    """
+
+    predictions: Sequence[Prediction]
+    weights: Sequence[float]
+    curve_from: Floats
+    curve_to: Floats
+    heldout_error: float
+
+    def block(self, rows: slice) -> Floats:
+        """Return (n_rows, n_genes) log2 values."""
+        total = sum(
+            weight * prediction.block(rows)
+            for weight, prediction in zip(self.weights, self.predictions, strict=True)
+        )
+        return np.interp(total, self.curve_from, self.curve_to).astype(np.float32)
+
+
+def learn_detected(
+    recipes: Sequence[Recipe], data: Observations, sample: Observations, rng: np.random.Generator
+) -> Detected:
+    """Learn weights and curve on ``sample``, then fit the recipes that matter to ``data``."""
+    hidden = hide_seen(sample.log_values, HIDDEN_SHARE, rng)
+    visible = sample.without(hidden)
+    truth = _values_at(sample.log_values, hidden)
+    guesses = np.column_stack(
+        [
+            *[_predicted_at(recipe.fit(visible, rng=rng), hidden) for recipe in track(recipes, "choose fits")],
+            *[_predicted_at(floor, hidden) for floor in cell_floor(sample)],
+        ]
+    )
+    weights, _ = nnls(guesses.astype(np.float64), truth.astype(np.float64))
+    weights = np.where(weights < SMALLEST_WEIGHT, 0, weights)
+    combined = guesses @ weights
+    curve = IsotonicRegression(out_of_bounds="clip").fit(combined, truth)
+    error = float(np.sqrt(np.mean((curve.predict(combined) - truth) ** 2)))
+    fitted = [
+        recipe.fit(data, rng=rng)
+        for recipe, weight in zip(recipes, weights, strict=False)
+        if weight > 0
+    ]
+    floors = [floor for floor, weight in zip(cell_floor(data), weights[len(recipes) :], strict=True) if weight > 0]
+    return Detected(
+        [*fitted, *floors],
+        [float(weight) for weight in weights if weight > 0],
+        np.asarray(curve.X_thresholds_, np.float32),
+        np.asarray(curve.y_thresholds_, np.float32),
+        error,
+    )
+
+
+def cell_floor(data: Observations) -> list[CellFloor]:
+    """Return the floor of every cell; nothing where the size factors are not known."""
+    if data.size_factor is None:
+        return []
+    return [CellFloor(np.log2(1 + 1 / data.size_factor).astype(np.float32), data.shape[1])]
+
+
+def hide_seen(values: csr_array, share: float, rng: np.random.Generator) -> csr_array:
+    """Return a pattern of a random share of the stored entries, at least one."""
+    chosen = rng.random(values.nnz) < share
+    if not chosen.any():
+        chosen[rng.integers(values.nnz)] = True
+    row = np.repeat(np.arange(values.shape[0]), np.diff(values.indptr))[chosen]
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=values.shape[0]))])
+    ones = np.ones(int(chosen.sum()), np.float32)
+    return csr_array((ones, values.indices[chosen], indptr.astype(values.indptr.dtype)), values.shape)
+
+
+def _values_at(values: csr_array, pattern: csr_array) -> Floats:
+    return np.asarray(values[pattern.nonzero()]).ravel()
+
+
+def _predicted_at(prediction: Prediction, pattern: csr_array) -> Floats:
+    return np.concatenate(
+        [prediction.block(rows)[pattern[rows].nonzero()] for rows in row_slices(*prediction.shape)]
+    )

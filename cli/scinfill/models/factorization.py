@@ -1,0 +1,184 @@
+"""deepMc's default model: X ≈ μ + Z·D, fitted by alternating half-steps over row blocks of cells.
+
+Both losses share this loop. A loss turns the entries of a block of cells into one small system a cell
+(for Z) and one a gene (for μ and D): Newton's step for the Poisson loss, the exact least-squares
+solution for the squared loss. Each round reads the data once, a block of cells at a time.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from scipy.sparse import csr_array
+from scinfill.models.least_squares import Floats, solve_packed
+from scinfill.numerics.blocks import row_slices
+from scinfill.numerics.decomposition import principal_components
+
+
+@dataclass(frozen=True)
+class Factors:
+    """X ≈ μ + Z·D on the model's scale (log rate, or log2 value).
+
+    Attributes
+    ----------
+    offset
+        (n_genes,) μ.
+    cells
+        (n_cells, rank) Z.
+    genes
+        (n_genes, rank) Dᵀ.
+    """
+
+    offset: Floats
+    cells: Floats
+    genes: Floats
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_cells, n_genes)."""
+        return len(self.cells), len(self.offset)
+
+    def block(self, rows: slice) -> Floats:
+        """Return (n_rows, n_genes) predicted values."""
+        return self.cells[rows] @ self.genes.T + self.offset
+
+
+@dataclass(frozen=True)
+class System:
+    """One k × k system a row: packed curvature (n, k(k+1)/2) and gradient (n, k) at the current values."""
+
+    curvature: Floats
+    gradient: Floats
+
+
+class BlockLoss(Protocol):
+    """A loss over the entries of cells × genes, as systems for either side."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_cells, n_genes)."""
+        ...
+
+    @property
+    def largest_step(self) -> float:
+        """Largest change of a predicted value in one half-step; infinite where the step is exact."""
+        ...
+
+    def cell_system(self, rows: slice, factors: Factors) -> System:
+        """Systems for Z of some cells; the design is D, (n_genes, rank)."""
+        ...
+
+    def gene_system(self, rows: slice, factors: Factors) -> System:
+        """Contribution of some cells to the systems for [μ, D]; the design is [1, Z]."""
+        ...
+
+
+def start(log_values: csr_array, *, rank: int, rng: np.random.Generator) -> Factors:
+    """Begin from the leading principal components of the cells; the genes follow in the first half-step.
+
+    ``rank`` may exceed what the matrix has: the surplus components start at zero and stay there.
+    """
+    n_cells, n_genes = log_values.shape
+    available = min(rank, n_cells, n_genes)
+    cells = np.zeros((n_cells, rank), dtype=np.float32)
+    scores, _, _ = principal_components(log_values, available, rng=rng, n_iterations=START_ITERATIONS)
+    scale = np.sqrt(np.mean(scores[:, 0] ** 2))
+    if scale > 0:
+        cells[:, :available] = scores / scale
+    return Factors(np.zeros(n_genes, np.float32), cells, np.zeros((n_genes, rank), np.float32))
+
+
+START_ITERATIONS = 2
+"""The rounds that follow refine the subspace."""
+
+
+def alternate(
+    loss: BlockLoss,
+    factors: Factors,
+    *,
+    ridge: float,
+    rounds: Iterable[int],
+    cell_steps: int = 1,
+) -> Factors:
+    """Improve μ, D and Z in turn; each round updates the cells block by block, then all genes.
+
+    Parameters
+    ----------
+    rounds
+        The rounds to do, such as ``track(range(8), "fit")``. The first updates only genes when D is zero.
+    cell_steps
+        Newton steps on Z for each pass over the data: more where the cells start far from their place.
+    """
+    for _ in rounds:
+        factors = _round(loss, factors, ridge=ridge, cell_steps=cell_steps if factors.genes.any() else 0)
+    return project_cells(loss, factors, ridge=ridge, steps=1)
+
+
+def project_cells(loss: BlockLoss, factors: Factors, *, ridge: float, steps: int) -> Factors:
+    """Fit Z to fixed μ and D."""
+    n_cells, n_genes = loss.shape
+    cells = factors.cells.copy()
+    factors = replace(factors, cells=cells)
+    for rows in row_slices(n_cells, n_genes, block_bytes=CELL_BLOCK_BYTES):
+        _cell_steps(loss, rows, factors, ridge=ridge, steps=steps)
+    return factors
+
+
+CELL_BLOCK_BYTES = 2 * 2**20
+"""A block of log rates stays in the second-level cache."""
+
+
+def _round(loss: BlockLoss, factors: Factors, *, ridge: float, cell_steps: int) -> Factors:
+    n_cells, n_genes = loss.shape
+    factors = replace(factors, cells=factors.cells.copy())
+    n_columns = factors.cells.shape[1] + 1
+    curvature = np.zeros((n_genes, n_columns * (n_columns + 1) // 2))
+    gradient = np.zeros((n_genes, n_columns))
+    for rows in row_slices(n_cells, n_genes, block_bytes=CELL_BLOCK_BYTES):
+        _cell_steps(loss, rows, factors, ridge=ridge, steps=cell_steps)
+        system = loss.gene_system(rows, factors)
+        curvature += system.curvature
+        gradient += system.gradient
+    offset, genes = _gene_step(factors, System(curvature, gradient), ridge=ridge, largest=loss.largest_step)
+    return Factors(offset, factors.cells, genes)
+
+
+def _cell_steps(loss: BlockLoss, rows: slice, factors: Factors, *, ridge: float, steps: int) -> None:
+    """Move the rows of ``factors.cells`` in place."""
+    penalty = np.full(factors.cells.shape[1], ridge, dtype=np.float32)
+    for _ in range(steps):
+        system = loss.cell_system(rows, factors)
+        current = factors.cells[rows]
+        step = solve_packed(system.curvature, system.gradient - ridge * current, penalty)
+        factors.cells[rows] = current + _damped(step, lambda part: part @ factors.genes.T, loss.largest_step)
+
+
+def _gene_step(factors: Factors, system: System, *, ridge: float, largest: float) -> tuple[Floats, Floats]:
+    """One step for [μ, D]; the offset carries no ridge."""
+    current = np.column_stack([factors.offset, factors.genes]).astype(np.float64)
+    penalty = np.full(current.shape[1], ridge)
+    penalty[0] = 0.0
+    step = solve_packed(system.curvature, system.gradient - penalty * current, penalty)
+    sample = factors.cells[:: max(1, len(factors.cells) // DAMPING_CELLS)]
+    moved = current + _damped(step, lambda part: part[:, :1] + part[:, 1:] @ sample.T, largest)
+    moved = moved.astype(np.float32)
+    return np.ascontiguousarray(moved[:, 0]), np.ascontiguousarray(moved[:, 1:])
+
+
+DAMPING_CELLS = 2_000
+"""A gene's step is damped by its effect on about this many cells."""
+
+
+def _damped(step: Floats, effect: Callable[[Floats], Floats], largest: float) -> Floats:
+    """Shorten each row of ``step`` so that no predicted value moves by more than ``largest``."""
+    if np.isinf(largest):
+        return step
+    reach = np.abs(effect(step)).max(axis=1)
+    return step * np.minimum(1.0, largest / np.maximum(reach, 1e-12))[:, None].astype(step.dtype)
+
+
+def design_with_offset(cells: Floats) -> Floats:
+    """Return [1, Z]."""
+    return np.column_stack([np.ones(len(cells), dtype=cells.dtype), cells])
+

@@ -1,0 +1,98 @@
+"""How an estimate is learned: gate and weights on a sample of cells, then one fit of everything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scinfill.models.choices import THINNED_SHARE
+from scinfill.models.detected import Detected, learn_detected
+from scinfill.models.estimates import Estimate, ExpectedCounts, GatedModel, Shrunk, gated_model
+from scinfill.models.gate import Gate, learn_gate
+from scinfill.models.observations import Observations
+from scinfill.models.recipe import Recipe
+from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
+from scinfill.models.shrinkage import choose_weights, loglikelihood_grid
+from scinfill.progress import track
+
+Floats = NDArray[np.float32]
+
+LEARNING_CELLS = 5_000
+"""Small data are refitted more often: folds × cells stays near this."""
+MOST_FOLDS, FEWEST_FOLDS = 10, 2
+MOST_SPLITS = 3
+
+
+@dataclass(frozen=True)
+class Learned:
+    """An estimate of every value, and what was learned of each gene on the way.
+
+    Attributes
+    ----------
+    estimate
+        Imputed values by blocks of cells.
+    gate
+        None for ``detected`` and where the gate was switched off.
+    observed_weight
+        (n_genes,) w_g; None unless the estimate is ``shrunk``.
+    """
+
+    estimate: Estimate
+    gate: Gate | None = None
+    observed_weight: Floats | None = None
+
+
+def learn_model(recipe: Recipe, data: Observations, *, gated: bool, rng: np.random.Generator) -> Learned:
+    """Learn the estimate ``model``: the gated prediction alone."""
+    gate = _gate(recipe, _sample(data, rng), rng) if gated else None
+    match_totals = recipe.loss == "poisson"
+    model = _fit_gated(recipe, data, gate, rng, match_totals=match_totals)
+    return Learned(model, gate)
+
+
+def learn_shrunk(recipe: Recipe, data: Observations, *, gated: bool, rng: np.random.Generator) -> Learned:
+    """Learn the estimate ``shrunk``: one weight a gene between the gated model and what was seen."""
+    sample = _sample(data, rng)
+    gate = _gate(recipe, sample, rng) if gated else None
+    weight = _observed_weights(recipe, sample, gate, rng)
+    model = _fit_gated(recipe, data, gate, rng, match_totals=True)
+    return Learned(Shrunk(model, data, weight), gate, weight)
+
+
+def learn_detection(recipes: Sequence[Recipe], data: Observations, *, rng: np.random.Generator) -> Learned:
+    """Learn the estimate ``detected`` from fits of different zero weights and sizes."""
+    estimate: Detected = learn_detected(recipes, data, _sample(data, rng), rng)
+    return Learned(estimate)
+
+
+def _sample(data: Observations, rng: np.random.Generator) -> Observations:
+    rows = sample_cells(data, SAMPLE_CELLS, rng)
+    return data if rows is None else data.cells(rows)
+
+
+def _gate(recipe: Recipe, sample: Observations, rng: np.random.Generator) -> Gate:
+    n_folds = int(np.clip(LEARNING_CELLS // sample.shape[0], FEWEST_FOLDS, MOST_FOLDS))
+    return learn_gate(recipe, sample, n_folds=n_folds, rng=rng)
+
+
+def _fit_gated(
+    recipe: Recipe, data: Observations, gate: Gate | None, rng: np.random.Generator, *, match_totals: bool
+) -> GatedModel:
+    slope = np.ones(data.shape[1], np.float32) if gate is None else gate.slope
+    return gated_model(recipe.fit(data, rng=rng), recipe.loss, data, slope, match_totals=match_totals)
+
+
+def _observed_weights(
+    recipe: Recipe, sample: Observations, gate: Gate | None, rng: np.random.Generator
+) -> Floats:
+    """Refit on 90 % of the molecules, as often as the data are small, and weigh by the other 10 %."""
+    n_splits = int(np.clip(LEARNING_CELLS // sample.shape[0], 1, MOST_SPLITS))
+    loglikelihood: float | NDArray[np.float64] = 0.0
+    molecules: float | NDArray[np.float64] = 0.0
+    for _ in track(range(n_splits), "weigh model against counts"):
+        kept, taken = sample.thinned(THINNED_SHARE, rng)
+        expected = ExpectedCounts(_fit_gated(recipe, kept, gate, rng, match_totals=True), kept.size_factor)
+        loglikelihood = loglikelihood + loglikelihood_grid(expected, kept.counts, taken)
+        molecules = molecules + taken.sum(axis=0)
+    return choose_weights(loglikelihood, molecules, sample.counts.sum(axis=0))
