@@ -55,6 +55,7 @@ SCALE: Final = "log2(1 + counts / size_factor)"
 
 Estimate = Literal["shrunk", "model", "detected"]
 ESTIMATES: Final[tuple[Estimate, ...]] = get_args(Estimate)
+Preset = Literal["recommended", "paper"]
 Keep = Literal["none", "observed", "max"]
 MaskMode = Literal["nonzero", "entries", "thin"]
 MASK_MODES: Final[tuple[MaskMode, ...]] = get_args(MaskMode)

@@ -43,7 +43,7 @@ def assemble(file: h5py.File, source: str | Path) -> AnnData:
         # What anndata warns of (old encodings, names that repeat) is either harmless or checked by the methods.
         warnings.simplefilter("ignore")
         content = {slot: _element(file, slot, source) for slot in SLOTS if slot in file}
-        if "raw" in file:
+        if isinstance(file.get("raw"), h5py.Group):
             content["raw"] = {key: _element(file, f"raw/{key}", source) for key in file["raw"]}
         return AnnData(**content)
 
@@ -71,7 +71,13 @@ def write(adata: AnnData, target: str | Path, *, row_blocks: Mapping[str, RowBlo
     """
     with complete(target) as handle, h5py.File(handle, "w") as file:
         with _naming(target, "the table"), anndata.settings.override(allow_write_nullable_strings=True):
-            write_elem(file, "/", adata)
+            file.attrs["encoding-type"], file.attrs["encoding-version"] = "anndata", "0.1.0"
+            for slot in SLOTS:
+                element = getattr(adata, slot)
+                if element is not None:
+                    write_elem(file, slot, dict(element) if isinstance(element, Mapping) else element)
+            if adata.raw is not None:
+                write_elem(file, "raw", adata.raw)
         for name, blocks in (row_blocks or {}).items():
             _write_blocks(file["layers"], name, blocks)
 

@@ -1,7 +1,6 @@
 """Counts → the genes worth looking at, on the scale that both methods work on."""
 
 import logging
-from typing import Literal
 
 import numpy as np
 from anndata import AnnData
@@ -26,11 +25,10 @@ from scinfill.schema import (
     SIZE_FACTOR,
     SPIKE_IN_PREFIX,
     TOTAL_COUNTS,
+    Preset,
 )
 
 log = logging.getLogger(__name__)
-
-Preset = Literal["recommended", "paper"]
 
 
 def preprocess(
@@ -102,7 +100,7 @@ def preprocess(
     counts = validation.counts(adata, layer)
     kept = seen_genes(counts, min_counts=min_counts, min_cells=min_cells)
     if not (keep_spike_ins or preset == "paper"):
-        kept &= ~_spike_ins(adata)
+        kept &= ~_spike_ins(adata, counts)
     if not kept.any():
         raise DataError(
             f"no gene has {min_counts} counts in {min_cells} of the {adata.n_obs} cells; "
@@ -154,10 +152,16 @@ def preprocess(
     return result
 
 
-def _spike_ins(adata: AnnData) -> NDArray[np.bool_]:
+def _spike_ins(adata: AnnData, counts: csr_array) -> NDArray[np.bool_]:
     spikes = spike_ins(adata.var_names)
     if spikes.any():
-        log.warning("%d spike-ins (%s…) are left out; --keep-spike-ins keeps them", spikes.sum(), SPIKE_IN_PREFIX)
+        share = library_sizes(counts, spikes).sum() / counts.sum(dtype=np.float64)
+        log.warning(
+            "%d spike-ins (%s*) with %.1f %% of all counts are left out; --keep-spike-ins keeps them",
+            spikes.sum(),
+            SPIKE_IN_PREFIX,
+            100 * share,
+        )
     return spikes
 
 

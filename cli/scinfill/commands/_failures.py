@@ -1,0 +1,100 @@
+"""Every failure of a verb becomes one line on stderr and an exit code."""
+
+import errno
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from scinfill.errors import InputError, ResourceError, ScinfillError
+
+DEBUG = "scinfill.debug"
+LOG_JSON = "scinfill.log_json"
+"""Keys of ``ctx.meta``, which all contexts of a call share."""
+
+INTERNAL_EXIT = 1
+SIGNAL_EXIT = 128
+"""Plus the signal's number: what a shell reports for a process that a signal ended."""
+
+
+@contextmanager
+def translated(ctx: click.Context) -> Iterator[None]:
+    """Run the block and end the process as the design's exit codes ask.
+
+    A broken pipe ends quietly: whoever reads decides when it has read enough.
+    """
+    try:
+        with _ending_on_sigterm():
+            yield
+    except (click.exceptions.Exit, click.Abort):
+        raise
+    except BrokenPipeError:
+        _forget_stdout()
+        ctx.exit(SIGNAL_EXIT + signal.SIGPIPE)
+    except KeyboardInterrupt:
+        _fail(ctx, "interrupted", SIGNAL_EXIT + signal.SIGINT)
+    except click.UsageError as error:
+        hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+        _fail(ctx, error.format_message().replace("\n", " ") + hint, InputError.exit_code)
+    except ScinfillError as error:
+        _fail(ctx, str(error), error.exit_code)
+    except MemoryError as error:
+        _fail(ctx, f"not enough memory: {error}", ResourceError.exit_code)
+    except OSError as error:
+        if error.errno is None:
+            _fail_unforeseen(ctx, error)
+        _fail(ctx, f"{error.strerror}: {error.filename}" if error.filename else str(error), ResourceError.exit_code)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a bug is one line as well
+        _fail_unforeseen(ctx, error)
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM unwind the stack, so that temporary files go, and win over whatever that makes fail."""
+    received: list[int] = []
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        received.append(number)
+        raise SystemExit(SIGNAL_EXIT + number)
+
+    previous = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except Exception:
+        if received:
+            raise SystemExit(SIGNAL_EXIT + received[0]) from None
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _fail_unforeseen(ctx: click.Context, error: Exception) -> NoReturn:
+    _fail(ctx, f"unforeseen {type(error).__name__}: {error}; --debug shows where", INTERNAL_EXIT)
+
+
+def _fail(ctx: click.Context, message: str, exit_code: int) -> NoReturn:
+    if ctx.meta.get(DEBUG):
+        traceback.print_exc()
+    line = " ".join(message.split())
+    if ctx.meta.get(LOG_JSON):
+        line = json.dumps({"level": "error", "command": ctx.invoked_subcommand, "message": line, "exit": exit_code})
+    else:
+        line = f"scinfill {ctx.invoked_subcommand or ''}".rstrip() + f": error: {line}"
+    click.echo(line, err=True)
+    ctx.exit(exit_code)
+
+
+def _forget_stdout() -> None:
+    """Point stdout nowhere: Python would complain at exit when it flushes into the broken pipe."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:  # a stdout without a file, as tests have
+        if error.errno not in (None, errno.EBADF):
+            raise

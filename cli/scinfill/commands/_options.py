@@ -1,0 +1,107 @@
+"""Options that verbs share, so that they read alike everywhere."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import click
+
+from scinfill.commands._failures import DEBUG, LOG_JSON
+from scinfill.commands._runtime import running
+from scinfill.io.streams import STDIO, check_writable
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Decorator = Callable[[Function], Function]
+
+
+def input_argument(function: Function) -> Function:
+    """Add the argument ``source``: a file, or ``-`` (the default) for standard input."""
+    return click.argument("source", metavar="[INPUT]", default=STDIO, type=click.Path(allow_dash=True))(function)
+
+
+def output_option(*, binary: bool = True, help: str = "H5AD file to write; - is standard output.") -> Decorator:
+    """Add ``--output`` as ``target``, refused before any work where it cannot be written."""
+
+    def check(ctx: click.Context, param: click.Parameter, value: str) -> str:
+        if not ctx.resilient_parsing:
+            check_writable(value, binary=binary)
+        return value
+
+    return click.option(
+        "-o",
+        "--output",
+        "target",
+        metavar="FILE",
+        default=STDIO,
+        show_default=True,
+        type=click.Path(allow_dash=True),
+        callback=check,
+        help=help,
+    )
+
+
+def layer_option(help: str) -> Decorator:
+    """Add ``--layer``; ``help`` says what is read from it instead of X."""
+    return click.option("--layer", metavar="NAME", help=help)
+
+
+def seed_option(function: Function) -> Function:
+    """Add ``--seed``."""
+    return click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Start of the random numbers: same seed, same machine, same threads, same bytes.",
+    )(function)
+
+
+def device_option(function: Function) -> Function:
+    """Add ``--device`` for verbs that train a model."""
+    return click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "gpu"]),
+        default="auto",
+        show_default=True,
+        help="Where the model is computed; auto takes a GPU if there is one.",
+    )(function)
+
+
+def runtime_options(function: Function) -> Function:
+    """Add ``--threads``, ``--quiet``, ``--verbose``, ``--debug`` and ``--log-json``, and run the verb under them."""
+
+    @wraps(function)
+    def run(*, threads: int | None, verbosity: str | None, **options: Any) -> Any:  # noqa: ANN401 - any verb's options
+        ctx = click.get_current_context()
+        with running(
+            ctx.info_name or "scinfill",
+            threads=threads,
+            verbosity=verbosity,
+            debug=ctx.meta.get(DEBUG, False),
+            log_json=ctx.meta.get(LOG_JSON, False),
+        ):
+            return function(**options)
+
+    decorated: Any = run
+    for option in reversed(
+        (
+            click.option(
+                "--threads", type=click.IntRange(min=1), help="Threads to compute with.  [default: all cores]"
+            ),
+            click.option("-q", "--quiet", "verbosity", flag_value="quiet", help="Say only warnings and errors."),
+            click.option("-v", "--verbose", "verbosity", flag_value="verbose", help="Say more."),
+            _flag("--debug", DEBUG, "Show where an error came from."),
+            _flag("--log-json", LOG_JSON, "Write messages as one JSON object a line."),
+        )
+    ):
+        decorated = option(decorated)
+    return cast("Function", decorated)
+
+
+def _flag(name: str, key: str, help: str) -> Decorator:
+    """Add a flag that is known before the other options are read: it also shapes their errors."""
+
+    def keep(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: FBT001 - Click's signature
+        ctx.meta[key] = value
+
+    return click.option(name, is_flag=True, is_eager=True, expose_value=False, callback=keep, help=help)

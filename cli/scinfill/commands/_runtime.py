@@ -1,0 +1,163 @@
+"""What surrounds a verb while it runs: threads, messages, progress. stdout is never touched: it carries data."""
+
+import json
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from scinfill.progress import listening
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+LEVELS = {"quiet": logging.WARNING, "normal": logging.INFO, "verbose": logging.DEBUG}
+SECONDS_BETWEEN_LINES = 10
+QUIET_TENSORFLOW = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR", "GLOG_minloglevel": "2"}
+"""Read when TensorFlow is loaded; its notices on instruction sets and absent GPUs help no user."""
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+
+log = logging.getLogger("scinfill")
+
+
+@contextmanager
+def running(verb: str, *, threads: int | None, verbosity: str | None, debug: bool, log_json: bool) -> Iterator[None]:
+    """Run a verb with its runtime options; everything is put back as it was afterwards."""
+    level = LEVELS[verbosity or "normal"]
+    with ExitStack() as stack:
+        stack.enter_context(_environment({} if debug else QUIET_TENSORFLOW))
+        stack.enter_context(_limited_threads(threads))
+        stack.enter_context(warnings.catch_warnings())
+        if not debug:
+            warnings.simplefilter("ignore")  # a library's advice to programmers
+        bar = None
+        if level <= logging.INFO and not log_json and sys.stderr.isatty():
+            bar = stack.enter_context(_bar())
+        stack.enter_context(_messages(verb, level, log_json=log_json, bar=bar))
+        stack.enter_context(listening(_Lines() if bar is None else _Bars(bar)))
+        yield
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Set variables that are not set, for a while."""
+    added = {name: value for name, value in values.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
+@contextmanager
+def _limited_threads(threads: int | None) -> Iterator[None]:
+    """Limit the linear algebra that is loaded, and what loads later by variables."""
+    if threads is None:
+        yield
+        return
+    from threadpoolctl import threadpool_limits
+
+    before = {name: os.environ.pop(name, None) for name in THREAD_VARIABLES}
+    with _environment(dict.fromkeys(THREAD_VARIABLES, str(threads))):
+        import numpy as np  # noqa: F401 - its threads can be limited only once they are there
+
+        with threadpool_limits(limits=threads):
+            yield
+    os.environ.update({name: value for name, value in before.items() if value is not None})
+
+
+class _Json(logging.Formatter):
+    """One JSON object a line."""
+
+    def __init__(self, verb: str) -> None:
+        super().__init__()
+        self.verb = verb
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as JSON."""
+        fields = {"level": record.levelname.lower(), "command": self.verb, "message": record.getMessage()}
+        return json.dumps(fields | getattr(record, "fields", {}))
+
+
+class _Plain(logging.Formatter):
+    """``scinfill verb: message``: in a pipe of several verbs one sees who speaks."""
+
+    def __init__(self, verb: str) -> None:
+        super().__init__()
+        self.verb = verb
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as a line."""
+        level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+        return f"scinfill {self.verb}: {level}{record.getMessage()}"
+
+
+class _AboveBar(logging.Handler):
+    """Print messages above a progress bar."""
+
+    def __init__(self, bar: "Progress") -> None:
+        super().__init__()
+        self.bar = bar
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one message."""
+        self.bar.console.print(self.format(record), markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _messages(verb: str, level: int, *, log_json: bool, bar: "Progress | None") -> Iterator[None]:
+    handler: logging.Handler = logging.StreamHandler(sys.stderr) if bar is None else _AboveBar(bar)
+    handler.setFormatter(_Json(verb) if log_json else _Plain(verb))
+    before = log.level, log.propagate
+    log.addHandler(handler)
+    log.setLevel(level)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.level, log.propagate = before
+
+
+@contextmanager
+def _bar() -> Iterator["Progress"]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield bar
+
+
+class _Bars:
+    """Shows each piece of work as a bar; it goes when the work is done."""
+
+    def __init__(self, bar: "Progress") -> None:
+        self.bar = bar
+        self.tasks: dict[str, TaskID] = {}
+
+    def __call__(self, name: str, done: int, total: int) -> None:
+        """Move a bar."""
+        if name not in self.tasks:
+            self.tasks[name] = self.bar.add_task(name, total=total)
+        self.bar.update(self.tasks[name], completed=done)
+        if done == total:
+            self.bar.remove_task(self.tasks.pop(name))
+
+
+class _Lines:
+    """Says how far long work is, every few seconds; short work stays silent."""
+
+    def __init__(self) -> None:
+        self.spoke = time.monotonic()
+
+    def __call__(self, name: str, done: int, total: int) -> None:
+        """Say a line if it is time."""
+        if time.monotonic() - self.spoke >= SECONDS_BETWEEN_LINES:
+            self.spoke = time.monotonic()
+            log.info("%s: %d of %d", name, done, total, extra={"fields": {"work": name, "done": done, "total": total}})

@@ -1,0 +1,78 @@
+"""``scinfill preprocess``."""
+
+from typing import Any, get_args
+
+import click
+
+from scinfill.commands._options import input_argument, layer_option, output_option, runtime_options
+from scinfill.schema import Preset
+
+
+class GeneNumber(click.ParamType):
+    """A positive number of genes, or ``all`` (None)."""
+
+    name = "N|all"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        """Return the number, or None for all."""
+        text = str(value)
+        if text == "all":
+            return None
+        if not text.isdecimal() or int(text) == 0:
+            self.fail(f"{text!r} is neither a positive number nor 'all'", param, ctx)
+        return int(text)
+
+
+@click.command(name="preprocess")
+@input_argument
+@output_option()
+@layer_option("Layer that holds the counts instead of X.")
+@click.option("--transpose", is_flag=True, help="The input has genes in rows.")
+@click.option(
+    "--min-counts",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Keep a gene with this many counts in --min-cells cells.",
+)
+@click.option(
+    "--min-cells",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="The papers write 3; their published data needs 4.",
+)
+@click.option(
+    "--n-genes",
+    type=GeneNumber(),
+    default="1000",
+    show_default=True,
+    help="How many of the kept genes to choose by dispersion.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(get_args(Preset)),
+    default="recommended",
+    show_default=True,
+    help="'paper' keeps spike-ins, as the papers do.",
+)
+@click.option("--keep-spike-ins", is_flag=True, help="Treat ERCC- molecules as genes.")
+@click.option("--unique-names", is_flag=True, help="Tell repeated names apart by -1, -2, ... instead of refusing them.")
+@runtime_options
+def command(source: str, target: str, *, transpose: bool, **settings: Any) -> None:  # noqa: ANN401 - the options above
+    """Turn counts into log2 values of the genes that vary most.
+
+    Filters genes, divides by library size, chooses by dispersion, takes log2(x + 1).
+
+    INPUT is an H5AD file, a 10x .h5 file, a 10x folder (matrix.mtx, features.tsv, barcodes.tsv), or a comma or
+    tab separated table with names in its first row and column, plain or gzip; cells are in rows.
+
+    \b
+      scinfill preprocess counts.h5ad -o log.h5ad
+      scinfill preprocess --transpose counts.csv.gz | scinfill impute-deepmc -o imputed.h5ad
+    """  # noqa: D301 - Click's mark for a paragraph to leave as it is
+    from scinfill.io import h5ad
+    from scinfill.io.sources import read_counts
+    from scinfill.methods.preprocess import preprocess
+
+    h5ad.write(preprocess(read_counts(source, transpose=transpose), **settings), target)
