@@ -13,6 +13,7 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, silhouette_samples
+from threadpoolctl import threadpool_limits
 
 from scinfill.errors import DataError
 
@@ -77,7 +78,8 @@ def kmeans_agreement(values: Floats, codes: Codes, *, seeds: Sequence[int]) -> A
         raise DataError("k-means needs cells that differ; all cells are the same")
     clusterings = []
     for seed in seeds:
-        with warnings.catch_warnings():
+        # One thread: sums in one order, so the same clusters on any machine, and no waiting on busy cores.
+        with threadpool_limits(1), warnings.catch_warnings():
             # Fewer distinct cells than labels: the clustering stands as it is.
             warnings.simplefilter("ignore", ConvergenceWarning)
             kmeans = KMeans(n_labels, n_init=1, max_iter=KMEANS_ITERATIONS, random_state=seed)

@@ -58,6 +58,19 @@ def _standardise(columns: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(centred / np.where(norms > 0, norms, 1))
 
 
+def auc(is_differential: NDArray[np.bool_], scores: Floats) -> float:
+    """Area under the ROC curve from ranks alone; NaN without genes of both kinds.
+
+    Quick enough to resample; equal to the ``auc`` of :func:`roc`.
+    """
+    n_positive = int(is_differential.sum())
+    n_pairs = n_positive * (is_differential.size - n_positive)
+    if n_pairs == 0:
+        return float("nan")
+    rank_sum = rankdata(scores)[is_differential].sum()
+    return float((rank_sum - n_positive * (n_positive + 1) / 2) / n_pairs)
+
+
 @dataclass(frozen=True)
 class RocCurve:
     """Receiver operating characteristic of gene scores against a known truth."""

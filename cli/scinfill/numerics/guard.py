@@ -72,10 +72,23 @@ def cells_of_largest_labels(codes: NDArray[np.integer], n_labels: int = 2) -> ND
 
 @dataclass(frozen=True)
 class SizeLeak:
-    """Share of genes called different between the large and the small cells of one label."""
+    """Genes called different between the large and the small cells of one label.
 
-    share: float
+    Attributes
+    ----------
+    by_gene
+        Share of the labels in which each gene is called, (n_genes,).
+    by_label
+        Share of the genes called in each label that was tested.
+    """
+
+    by_gene: NDArray[np.float64]
     by_label: dict[int, float]
+
+    @property
+    def share(self) -> float:
+        """Share of genes called, mean over labels."""
+        return float(self.by_gene.mean())
 
 
 def library_size_leak(
@@ -95,7 +108,7 @@ def library_size_leak(
     sizes
         Library size or size factor of every cell.
     """
-    by_label = {}
+    called: dict[int, NDArray[np.bool_]] = {}
     for code in np.unique(codes):
         cells = np.flatnonzero(codes == code)
         if cells.size < fewest_cells:
@@ -103,9 +116,12 @@ def library_size_leak(
         large = sizes[cells] > np.median(sizes[cells])
         if not large.any():
             continue
-        by_label[int(code)] = float(called_differential(values[cells], large.astype(np.int64), alpha=alpha).mean())
-    if not by_label:
+        called[int(code)] = called_differential(values[cells], large.astype(np.int64), alpha=alpha)
+    if not called:
         raise DataError(
             f"a leak of library size needs a label of {fewest_cells} cells of different size; there is none"
         )
-    return SizeLeak(share=float(np.mean(list(by_label.values()))), by_label=by_label)
+    return SizeLeak(
+        by_gene=np.mean(list(called.values()), axis=0),
+        by_label={code: float(genes.mean()) for code, genes in called.items()},
+    )

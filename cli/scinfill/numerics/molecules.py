@@ -37,28 +37,40 @@ def log_cp10k(molecules: Floats) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class MoleculeScores:
-    """Means over all entries; lower is better for every number.
+    """Mean losses; lower is better for every number, and every gene weighs the same.
 
     Attributes
     ----------
-    poisson
-        Mean of :func:`poisson_loss`.
-    mse_log_cp10k
-        Mean squared difference of :func:`log_cp10k`.
-    poisson_swapped
-        The Poisson loss with its two arguments exchanged, as the Open Problems denoising task computes it.
+    poisson_by_cell
+        Mean of :func:`poisson_loss` over the genes of each cell, (n_cells,).
+    mse_by_cell
+        Mean squared difference of :func:`log_cp10k`, (n_cells,).
+    swapped_by_cell
+        The Poisson loss with its two arguments exchanged, as the Open Problems denoising task computes it, (n_cells,).
         Shown for comparison with their table; it rewards predicting too little.
     poisson_by_gene
-        Mean loss of each gene, (n_genes,).
-    poisson_by_cell
-        Mean loss of each cell, (n_cells,): what paired differences between two predictions are made of.
+        Mean Poisson loss of each gene over the cells, (n_genes,).
     """
 
-    poisson: float
-    mse_log_cp10k: float
-    poisson_swapped: float
-    poisson_by_gene: NDArray[np.float64]
     poisson_by_cell: NDArray[np.float64]
+    mse_by_cell: NDArray[np.float64]
+    swapped_by_cell: NDArray[np.float64]
+    poisson_by_gene: NDArray[np.float64]
+
+    @property
+    def poisson(self) -> float:
+        """Mean Poisson loss over all entries."""
+        return float(self.poisson_by_cell.mean())
+
+    @property
+    def mse_log_cp10k(self) -> float:
+        """Mean squared difference of log1p CP10k over all entries."""
+        return float(self.mse_by_cell.mean())
+
+    @property
+    def poisson_swapped(self) -> float:
+        """Mean of the exchanged loss over all entries."""
+        return float(self.swapped_by_cell.mean())
 
 
 def score_molecules(blocks: Iterable[Block]) -> MoleculeScores:
@@ -69,26 +81,24 @@ def score_molecules(blocks: Iterable[Block]) -> MoleculeScores:
     blocks
         Pairs of held-out and expected molecules, together all cells in order. Expected means on the depth
         of the held-out molecules; values below zero count as zero.
+
+    Raises
+    ------
+    DataError
+        When there is no cell or no gene.
     """
-    losses_by_cell: list[NDArray[np.float64]] = []
+    by_cell: list[NDArray[np.float64]] = []
     loss_by_gene: NDArray[np.float64] | float = 0.0
-    squared = swapped = 0.0
-    entries = 0
     for heldout, raw_expected in blocks:
+        if heldout.size == 0:
+            continue
         expected = np.maximum(raw_expected, 0)
         loss = poisson_loss(expected, heldout)
-        losses_by_cell.append(loss.mean(axis=1))
+        swapped = poisson_loss(heldout, expected)
+        squared = (log_cp10k(expected) - log_cp10k(heldout)) ** 2
+        by_cell.append(np.stack([matrix.mean(axis=1) for matrix in (loss, squared, swapped)]))
         loss_by_gene = loss_by_gene + loss.sum(axis=0)
-        swapped += float(poisson_loss(heldout, expected).sum())
-        squared += float(((log_cp10k(expected) - log_cp10k(heldout)) ** 2).sum())
-        entries += loss.size
-    if entries == 0:
+    if not by_cell:
         raise DataError("held-out molecules need at least one cell and one gene; received none")
-    by_cell = np.concatenate(losses_by_cell)
-    return MoleculeScores(
-        poisson=float(by_cell.mean()),
-        mse_log_cp10k=squared / entries,
-        poisson_swapped=swapped / entries,
-        poisson_by_gene=np.asarray(loss_by_gene) / by_cell.size,
-        poisson_by_cell=by_cell,
-    )
+    poisson, squared, swapped = np.concatenate(by_cell, axis=1)
+    return MoleculeScores(poisson, squared, swapped, np.asarray(loss_by_gene) / poisson.size)

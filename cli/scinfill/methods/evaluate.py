@@ -1,0 +1,159 @@
+"""Score estimates of one table beside raw, gene mean and SVD: every experiment, or the reason why it is left out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from anndata import AnnData
+
+from scinfill.errors import InputError
+from scinfill.methods.evaluation import document, inputs
+from scinfill.methods.evaluation.case import ZERO_THRESHOLD, Settings
+from scinfill.methods.evaluation.comparison import Gate
+from scinfill.methods.evaluation.scorecard import EXPERIMENTS, OPEN_PROBLEMS, Scorecard
+from scinfill.numerics.clustering import Correlation
+from scinfill.progress import track
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of all estimates of one call.
+
+    Attributes
+    ----------
+    document
+        The JSON-ready results.
+    gene_table
+        One row per estimate and gene.
+    """
+
+    document: dict[str, Any]
+    gene_table: pd.DataFrame
+
+    @property
+    def failed_gates(self) -> list[str]:
+        """One sentence for each gate that failed."""
+        return [gate["message"] for gate in self.document["gates"] if not gate["passed"]]
+
+
+def evaluate(
+    tables: AnnData | Mapping[str, AnnData],
+    *,
+    labels: str | None = None,
+    layer: str | None = None,
+    bulk: pd.DataFrame | None = None,
+    de_truths: Mapping[str, pd.Series] | None = None,
+    seed: int = 0,
+    n_starts: int = 10,
+    max_cells: int = 5000,
+    correlation: Correlation = "pearson",
+    zero_threshold: float = ZERO_THRESHOLD,
+    cv_label: str | None = None,
+    openproblems: bool = False,
+) -> dict[str, Any]:
+    """Score imputed tables beside raw, gene mean and SVD.
+
+    Parameters
+    ----------
+    tables
+        One table, or several of the same cells and genes by name. A table without the imputed layer is scored
+        as raw only. Never changed.
+    labels
+        Column of ``obs`` with the true label of every cell; None leaves out what needs labels.
+    layer
+        Layer to score, on the scale of ``X``; ``"imputed"`` unless named.
+    bulk
+        Bulk counts, genes × libraries; a library's name starts with its label.
+    de_truths
+        By ``"A_vs_B"`` (two labels): 1 or 0 by gene name, whether bulk data calls it.
+    seed
+        Of the sample of cells, the resampling and the first k-means start.
+    n_starts
+        k-means starts.
+    max_cells
+        Structure, differential expression and guard look at a seeded sample of at most this many cells.
+    correlation
+        Of cells, for the separability of cell types.
+    zero_threshold
+        Values at or below count as zero (log2 scale).
+    cv_label
+        Label whose variation is shown; the largest unless named.
+    openproblems
+        Also the numbers of the Open Problems denoising task, as coded there.
+
+    Returns
+    -------
+    The results as they stand in the JSON file: ``estimates[name]["scores"][metric]["value"]`` and so on.
+
+    Raises
+    ------
+    InputError
+        No such layer or label column.
+    DataError
+        Wrong values, or tables of different cells or genes.
+
+    Examples
+    --------
+    >>> import scinfill
+    >>> table = scinfill.mask(scinfill.preprocess(scinfill.simulate(n_cells=80, n_genes=120, seed=0)), seed=1)
+    >>> scores = scinfill.evaluate(table, labels="cell_type", n_starts=2)
+    >>> sorted(scores["estimates"])
+    ['gene-mean', 'raw', 'svd-10']
+    """
+    settings = Settings(
+        labels=labels,
+        seed=seed,
+        n_starts=n_starts,
+        max_cells=max_cells,
+        correlation=correlation,
+        zero_threshold=zero_threshold,
+        cv_label=cv_label,
+        openproblems=openproblems,
+    )
+    named = {None: tables} if isinstance(tables, AnnData) else dict(tables)
+    return run(list(named.items()), settings, layer=layer, bulk=bulk, de_truths=de_truths).document
+
+
+def run(
+    tables: Sequence[tuple[str | None, AnnData]],
+    settings: Settings,
+    *,
+    layer: str | None = None,
+    bulk: pd.DataFrame | None = None,
+    de_truths: Mapping[str, pd.Series] | None = None,
+    gates: Sequence[Gate] = (),
+    title: str | None = None,
+) -> Evaluation:
+    """Score named tables: what :func:`evaluate` does, with gates and the table of genes.
+
+    A name may come more than once (replicates) or be None: then the method that made the layer names it.
+    """
+    trials = inputs.trials(tables, settings, layer=layer, bulk=bulk, de_truths=de_truths)
+    _check_gates(gates, trials)
+    experiments = (*EXPERIMENTS, OPEN_PROBLEMS) if settings.openproblems else EXPERIMENTS
+    cards: dict[str, Scorecard] = {}
+    work = [(trial, estimate) for trial in trials for estimate in trial.estimates]
+    for trial, estimate in track(work, "evaluate"):
+        card = Scorecard(estimate, beside=trial.baselines)
+        for experiment in experiments:
+            card.add(trial.case, experiment)
+        cards[estimate.name] = card
+    return Evaluation(
+        document=document.assemble(trials, cards, settings, gates, title=title),
+        gene_table=document.gene_table(trials, cards),
+    )
+
+
+def _check_gates(gates: Sequence[Gate], trials: Sequence[inputs.Trial]) -> None:
+    """Refuse, before any work, a gate that names nothing here or has nothing to judge."""
+    judged = {estimate.name for trial in trials for estimate in trial.estimates if estimate.kind == "input"}
+    for gate in gates:
+        if not judged:
+            raise InputError(f"--fail-if-worse-than {gate.rule} has nothing to judge: no input holds the imputed layer")
+        known = {*trials[0].baselines, *judged}
+        if gate.reference not in known:
+            raise InputError(
+                f"--fail-if-worse-than {gate.rule}: there is no {gate.reference!r} here; "
+                f"references are {', '.join(sorted(known))}"
+            )

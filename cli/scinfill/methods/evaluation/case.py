@@ -1,0 +1,254 @@
+"""What estimates are scored on: one table with its labels, its hidden truth and its null genes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from scinfill.errors import DataError
+from scinfill.methods import provenance, validation
+from scinfill.methods.evaluation.estimates import Estimate, Values
+from scinfill.methods.observations import observed
+from scinfill.models.observations import Observations
+from scinfill.numerics.clustering import Correlation
+from scinfill.schema import BULK, DE_TRUTH_PREFIX, HELDOUT, HELDOUT_COUNTS, NULL_GENE, SIZE_FACTOR, TRUTH
+
+ZERO_THRESHOLD = float(np.log2(1.5))
+"""A value at or below half a normalised count is a zero."""
+UNLABELLED = -1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to score.
+
+    Attributes
+    ----------
+    labels
+        Column of ``obs`` with the true label of every cell; None leaves out what needs labels.
+    seed
+        Of the sample of cells, the resampling and the first k-means start.
+    n_starts
+        k-means starts, one seed each.
+    max_cells
+        Structure, differential expression and guard look at a seeded sample of at most this many cells.
+    correlation
+        Of cells, for the separability of cell types.
+    zero_threshold
+        Values at or below count as zero (log2 scale).
+    cv_label
+        Label whose variation is shown; None is the largest.
+    openproblems
+        Also the numbers of the Open Problems denoising task, as coded there.
+    """
+
+    labels: str | None = None
+    seed: int = 0
+    n_starts: int = 10
+    max_cells: int = 5000
+    correlation: Correlation = "pearson"
+    zero_threshold: float = ZERO_THRESHOLD
+    cv_label: str | None = None
+    openproblems: bool = False
+
+    @property
+    def seeds(self) -> range:
+        """Seeds of the k-means starts."""
+        return range(self.seed, self.seed + self.n_starts)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels as integers; ``UNLABELLED`` for a cell without one."""
+
+    names: tuple[str, ...]
+    codes: NDArray[np.int64]
+
+    def cells(self, *codes: int) -> NDArray[np.intp]:
+        """Return the cells of some labels."""
+        return np.flatnonzero(np.isin(self.codes, codes))
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Positions that ``mask`` hid, sorted by row, and the truth there."""
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    truth: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One table, ready to score estimates of it.
+
+    Attributes
+    ----------
+    observations
+        What the imputers saw.
+    cell_names, gene_names
+        In the order of the table.
+    null_genes
+        True for genes without structure that ``mask --null-genes`` appended, (n_genes,).
+    settings
+        How to score.
+    labels
+        None without ``--labels``.
+    hidden
+        Truth at hidden positions of real genes, None without them.
+    heldout_counts
+        Molecules that thinning held out, CSR (n_cells, n_genes), None without them.
+    mask
+        Parameters of the ``mask`` step, as its file says.
+    truth
+        Simulated true mean expression on the scale of ``X``, (n_cells, n_genes).
+    bulk
+        Bulk expression, genes × libraries; a library's name starts with its label.
+    de_truths
+        By ``"A_vs_B"``: 1, 0 or NaN for every gene that bulk data can tell, by gene name.
+    """
+
+    observations: Observations
+    cell_names: pd.Index
+    gene_names: pd.Index
+    null_genes: NDArray[np.bool_]
+    settings: Settings
+    size_factor: NDArray[np.float64] | None = None
+    labels: Labels | None = None
+    hidden: Hidden | None = None
+    heldout_counts: csr_array | None = None
+    mask: Mapping[str, object] = field(default_factory=dict)
+    truth: NDArray[np.float32] | None = None
+    bulk: pd.DataFrame | None = None
+    de_truths: Mapping[str, pd.Series] = field(default_factory=dict)
+
+    @cached_property
+    def real_genes(self) -> NDArray[np.intp]:
+        """Genes that are not null genes: the only ones that enter any metric but the guard."""
+        return np.flatnonzero(~self.null_genes)
+
+    @property
+    def n_cells(self) -> int:
+        """Cells of the table."""
+        return self.observations.shape[0]
+
+    def labelled(self) -> Labels:
+        """Return the labels, or say that there are none."""
+        if self.labels is None:
+            raise DataError("needs labels; none were named (--labels COLUMN)")
+        return self.labels
+
+    @cached_property
+    def sample(self) -> NDArray[np.intp]:
+        """Labelled cells that structure metrics look at: all, or a seeded sample of ``max_cells``."""
+        labels = self.labelled()
+        return self.at_most(np.flatnonzero(labels.codes != UNLABELLED))
+
+    def at_most(self, cells: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the cells, or a seeded sample of ``max_cells`` of them."""
+        most = self.settings.max_cells
+        if cells.size <= most:
+            return cells
+        return np.sort(np.random.default_rng(self.settings.seed).choice(cells, most, replace=False))
+
+    def values(self, estimate: Estimate, cells: NDArray[np.intp]) -> Values:
+        """Return an estimate of the real genes in some cells, (n_chosen, n_real_genes)."""
+        return estimate.rows(cells)[:, self.real_genes]
+
+    def by_gene(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Spread values of the real genes over all genes, NaN at null genes."""
+        spread = np.full(self.null_genes.size, np.nan)
+        spread[self.real_genes] = values
+        return spread
+
+
+def build(
+    adata: AnnData,
+    settings: Settings,
+    *,
+    bulk: pd.DataFrame | None = None,
+    de_truths: Mapping[str, pd.Series] | None = None,
+) -> Case:
+    """Collect what a table offers to score with.
+
+    Raises
+    ------
+    DataError, InputError
+        Wrong values, another scale, an unknown label column.
+    """
+    observations = observed(adata)
+    null_genes = adata.var[NULL_GENE].to_numpy(dtype=bool) if NULL_GENE in adata.var else np.zeros(adata.n_vars, bool)
+    if null_genes.all():
+        raise DataError(f"every gene is a null gene (var[{NULL_GENE!r}]); there is nothing to score")
+    size_factor = observations.size_factor
+    if size_factor is None and SIZE_FACTOR in adata.obs:
+        size_factor = validation.obs_numbers(adata, SIZE_FACTOR)
+    return Case(
+        observations=observations,
+        cell_names=adata.obs_names,
+        gene_names=adata.var_names,
+        null_genes=null_genes,
+        settings=settings,
+        size_factor=size_factor,
+        labels=_labels(adata, settings.labels),
+        hidden=_hidden(adata, null_genes),
+        heldout_counts=_heldout_counts(adata),
+        mask=_mask_parameters(adata),
+        truth=adata.layers.get(TRUTH),
+        bulk=bulk if bulk is not None else _bulk_in_file(adata),
+        de_truths={**_truths_in_file(adata), **(de_truths or {})},
+    )
+
+
+def _labels(adata: AnnData, column: str | None) -> Labels | None:
+    if column is None:
+        return None
+    codes, names = pd.factorize(validation.obs_column(adata, column).astype("string"), sort=True)
+    if not len(names):
+        raise DataError(f"obs[{column!r}] labels no cell")
+    return Labels(tuple(map(str, names)), codes.astype(np.int64))
+
+
+def _hidden(adata: AnnData, null_genes: NDArray[np.bool_]) -> Hidden | None:
+    """Read hidden positions without dropping stored zeros: they are hidden zeros."""
+    if HELDOUT not in adata.layers:
+        return None
+    layer = csr_array(adata.layers[HELDOUT])
+    if not layer.has_sorted_indices:
+        layer = layer.sorted_indices()
+    rows = np.repeat(np.arange(layer.shape[0]), np.diff(layer.indptr))
+    real = ~null_genes[layer.indices]
+    truth = np.asarray(layer.data[real], dtype=np.float32)
+    if not np.isfinite(truth).all():
+        raise DataError(f"layers[{HELDOUT!r}] holds values that are not finite")
+    return Hidden(rows[real], layer.indices[real].astype(np.intp), truth)
+
+
+def _heldout_counts(adata: AnnData) -> csr_array | None:
+    if HELDOUT_COUNTS not in adata.layers:
+        return None
+    return csr_array(adata.layers[HELDOUT_COUNTS])
+
+
+def _mask_parameters(adata: AnnData) -> dict[str, object]:
+    steps = [step for step in provenance.steps(adata) if step["command"] == "mask"]
+    return dict(steps[-1]["parameters"]) if steps else {}
+
+
+def _bulk_in_file(adata: AnnData) -> pd.DataFrame | None:
+    bulk = adata.varm.get(BULK)
+    return bulk if isinstance(bulk, pd.DataFrame) else None
+
+
+def _truths_in_file(adata: AnnData) -> dict[str, pd.Series]:
+    """Read ``var["is_de_A_vs_B"]``, which ``simulate`` writes."""
+    return {
+        column.removeprefix(DE_TRUTH_PREFIX): adata.var[column].astype("Float64")
+        for column in adata.var.columns
+        if column.startswith(DE_TRUTH_PREFIX)
+    }

@@ -1,0 +1,106 @@
+"""The matrices that are scored: what a file holds, and the baselines that always stand beside it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from sklearn.decomposition import PCA
+
+from scinfill.errors import DataError
+from scinfill.numerics.blocks import row_slices
+
+RAW = "raw"
+GENE_MEAN = "gene-mean"
+SVD_RANK = 10
+SVD = f"svd-{SVD_RANK}"
+BASELINES = (RAW, GENE_MEAN, SVD)
+
+Rows = slice | NDArray[np.intp]
+Values = NDArray[np.float32]
+RowFunction = Callable[[Rows], Values]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A matrix on the scale of ``X`` that is looked at a few rows at a time.
+
+    Attributes
+    ----------
+    name
+        How tables call it.
+    shape
+        (n_cells, n_genes).
+    rows
+        From rows to their values, float32 (n_rows, n_genes).
+    kind
+        A file's own layer, or a baseline computed here.
+    question
+        Which of the estimates of design section 7 it is (``shrunk``, ``model``, ``detected``), None if unknown.
+    method
+        Command that made it, as its file says.
+    series
+        What replicates have in common: the name before it was made unique.
+    observed_weight
+        w_g of design section 7, (n_genes,), for estimates whose uncertainty is in ``layers["imputed_sd"]``.
+    """
+
+    name: str
+    shape: tuple[int, int]
+    rows: RowFunction
+    kind: Literal["input", "baseline"] = "input"
+    question: str | None = None
+    method: str | None = None
+    series: str = ""
+    observed_weight: NDArray[np.float64] | None = None
+
+    def blocks(self) -> Iterator[tuple[slice, Values]]:
+        """Yield all rows, a block at a time."""
+        for rows in row_slices(*self.shape):
+            yield rows, self.rows(rows)
+
+    def at(self, rows: NDArray[np.integer], columns: NDArray[np.integer]) -> Values:
+        """Return the values at positions sorted by row."""
+        values = np.empty(rows.size, dtype=np.float32)
+        for block_rows in row_slices(*self.shape):
+            first, last = np.searchsorted(rows, [block_rows.start, block_rows.stop])
+            if first < last:
+                block = self.rows(block_rows)
+                values[first:last] = block[rows[first:last] - block_rows.start, columns[first:last]]
+        return values
+
+
+def raw(log_values: csr_array) -> Estimate:
+    """Return ``X`` as it is: what imputation has to beat."""
+    return Estimate(RAW, log_values.shape, lambda rows: log_values[rows].toarray(), kind="baseline")
+
+
+def gene_mean(log_values: csr_array) -> Estimate:
+    """Return ``X`` with every zero filled by the gene's mean over the cells in which it was seen."""
+    n_seen = np.bincount(log_values.indices, minlength=log_values.shape[1])
+    sums = np.bincount(log_values.indices, weights=log_values.data, minlength=log_values.shape[1])
+    means = (sums / np.maximum(n_seen, 1)).astype(np.float32)
+
+    def rows(chosen: Rows) -> Values:
+        seen = log_values[chosen].toarray()
+        return np.where(seen == 0, means, seen)
+
+    return Estimate(GENE_MEAN, log_values.shape, rows, kind="baseline")
+
+
+def truncated_svd(log_values: csr_array, *, rank: int = SVD_RANK, seed: int = 0) -> Estimate:
+    """Return the best approximation of the centred ``X`` of the given rank: the simplest low-rank model.
+
+    Raises
+    ------
+    DataError
+        When the matrix has no more cells or genes than the rank.
+    """
+    if min(log_values.shape) <= rank:
+        raise DataError(f"{SVD} needs more than {rank} cells and genes; received {log_values.shape}")
+    model = PCA(rank, svd_solver="arpack", random_state=seed)
+    cell_factors = model.fit_transform(log_values.astype(np.float64)).astype(np.float32)
+    gene_factors, means = model.components_.astype(np.float32), model.mean_.astype(np.float32)
+    return Estimate(SVD, log_values.shape, lambda rows: cell_factors[rows] @ gene_factors + means, kind="baseline")

@@ -1,0 +1,185 @@
+"""From the tables of one call to trials: a case, the estimates of it, and the baselines beside them."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from numpy.typing import NDArray
+
+from scinfill.errors import DataError, InputError
+from scinfill.methods import provenance, validation
+from scinfill.methods.evaluation import case as cases
+from scinfill.methods.evaluation import estimates
+from scinfill.methods.evaluation.case import Case, Settings
+from scinfill.methods.evaluation.estimates import Estimate, Values
+from scinfill.numerics.blocks import row_slices
+from scinfill.schema import HELDOUT, HELDOUT_COUNTS, IMPUTED, IMPUTED_SD, OBSERVED_WEIGHT, UNS
+
+UNKNOWN_METHOD = "imputed"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One table and all estimates made from it.
+
+    Attributes
+    ----------
+    case
+        What the estimates are scored on.
+    estimates
+        Baselines first, then the inputs.
+    baselines
+        By plain name (``raw``), the unique name of the baseline in this call.
+    """
+
+    case: Case
+    estimates: tuple[Estimate, ...]
+    baselines: Mapping[str, str]
+
+
+def trials(
+    tables: Sequence[tuple[str | None, AnnData]],
+    settings: Settings,
+    *,
+    layer: str | None,
+    bulk: pd.DataFrame | None,
+    de_truths: Mapping[str, pd.Series] | None,
+) -> list[Trial]:
+    """Group tables by what they were made from, so that each estimate stands beside its own raw matrix.
+
+    Raises
+    ------
+    InputError
+        No table, or a named layer that no table holds.
+    DataError
+        Wrong values, or tables of different cells or genes.
+    """
+    if not tables:
+        raise InputError("there is no table to evaluate")
+    names = _names(tables)
+    aligned = _aligned([adata for _, adata in tables], names)
+    if layer is not None and not any(layer in adata.layers for adata in aligned):
+        validation.matrix_of(aligned[0], layer)
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for number, adata in enumerate(aligned):
+        groups.setdefault(_content(adata), []).append(number)
+    found: list[Trial] = []
+    for members in groups.values():
+        case = cases.build(aligned[members[0]], settings, bulk=bulk, de_truths=de_truths)
+        own = [
+            _estimate(aligned[number], names[number], series=tables[number][0], layer=layer or IMPUTED)
+            for number in members
+            if (layer or IMPUTED) in aligned[number].layers
+        ]
+        suffix = "" if not found else f" of {names[members[0]]}"
+        found.append(_trial(case, own, suffix))
+    return found
+
+
+def _trial(case: Case, own: list[Estimate], suffix: str) -> Trial:
+    baselines = [replace(baseline, name=baseline.name + suffix, series=baseline.name) for baseline in _baselines(case)]
+    return Trial(case, (*baselines, *own), {baseline.series: baseline.name for baseline in baselines})
+
+
+def _baselines(case: Case) -> list[Estimate]:
+    log_values = case.observations.log_values
+    beside = [estimates.raw(log_values), estimates.gene_mean(log_values)]
+    if min(log_values.shape) > estimates.SVD_RANK:
+        beside.append(estimates.truncated_svd(log_values, seed=case.settings.seed))
+    return beside
+
+
+def _names(tables: Sequence[tuple[str | None, AnnData]]) -> list[str]:
+    """Return a unique name for every table."""
+    wanted = [method_of(adata) or UNKNOWN_METHOD if name is None else name for name, adata in tables]
+    for name in wanted:
+        if name in estimates.BASELINES[1:]:
+            raise InputError(f"{name!r} is the name of a baseline that is scored anyway; call the input otherwise")
+    seen: Counter[str] = Counter()
+    unique = []
+    for name in wanted:
+        seen[name] += 1
+        unique.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return unique
+
+
+def method_of(adata: AnnData) -> str | None:
+    """Return what made the imputed layer, as a user calls it: ``deepmc``, ``auto``, ``magic``."""
+    steps = [step for step in provenance.steps(adata) if step["command"].startswith("impute-")]
+    if not steps:
+        return None
+    method = steps[-1]["command"].removeprefix("impute-")
+    return str(steps[-1]["parameters"].get("method", method)) if method == "baseline" else method
+
+
+def _aligned(tables: list[AnnData], names: list[str]) -> list[AnnData]:
+    """Return the tables with cells and genes in the order of the first."""
+    for adata in tables:
+        validation.check_table(adata)
+    first = tables[0]
+    aligned = [first]
+    for adata, name in zip(tables[1:], names[1:], strict=True):
+        for what, ours, theirs in (
+            ("cell", first.obs_names, adata.obs_names),
+            ("gene", first.var_names, adata.var_names),
+        ):
+            odd = ours.symmetric_difference(theirs)
+            if len(odd):
+                raise DataError(
+                    f"{names[0]} ({first.n_obs} cells x {first.n_vars} genes) and {name} ({adata.n_obs} x "
+                    f"{adata.n_vars}) differ in {len(odd)} {what}s, such as {str(odd[0])!r}; "
+                    f"only estimates of the same {what}s can be compared"
+                )
+        same = first.obs_names.equals(adata.obs_names) and first.var_names.equals(adata.var_names)
+        aligned.append(adata if same else adata[first.obs_names, first.var_names].copy())
+    return aligned
+
+
+def _content(adata: AnnData) -> tuple[str, ...]:
+    """Tell tables apart by what was given to the imputer and what was hidden from it."""
+    hidden = [adata.layers[name] for name in (HELDOUT, HELDOUT_COUNTS) if name in adata.layers]
+    return tuple(provenance.sha256(matrix) for matrix in (validation.matrix_of(adata, None), *hidden))
+
+
+def _estimate(adata: AnnData, name: str, *, series: str | None, layer: str) -> Estimate:
+    matrix = validation.matrix_of(adata, layer)
+    if matrix.shape != adata.shape:
+        raise DataError(f"{name}: layers[{layer!r}] is {matrix.shape}, the table {adata.shape}")
+    if not isinstance(matrix, np.ndarray):
+        matrix = matrix.tocsr()
+
+    def rows(chosen: estimates.Rows) -> Values:
+        block = matrix[chosen]
+        return np.asarray(block if isinstance(block, np.ndarray) else block.toarray(), dtype=np.float32)
+
+    _check_finite(adata, rows, f"{name}: layers[{layer!r}]")
+    recorded = adata.uns.get(UNS, {}).get("estimate")
+    return Estimate(
+        name,
+        adata.shape,
+        rows,
+        question=None if recorded is None or layer != IMPUTED else str(recorded),
+        method=method_of(adata),
+        series=series or method_of(adata) or UNKNOWN_METHOD,
+        observed_weight=_observed_weight(adata) if layer == IMPUTED else None,
+    )
+
+
+def _check_finite(adata: AnnData, rows: estimates.RowFunction, slot: str) -> None:
+    for block in row_slices(*adata.shape):
+        wrong = np.argwhere(~np.isfinite(rows(block)))
+        if len(wrong):
+            row, column = wrong[0]
+            raise DataError(
+                f"{slot} holds NaN or infinite values, the first at "
+                f"{validation.where(adata, block.start + int(row), int(column))}"
+            )
+
+
+def _observed_weight(adata: AnnData) -> NDArray[np.float64] | None:
+    if IMPUTED_SD not in adata.layers or OBSERVED_WEIGHT not in adata.var:
+        return None
+    return adata.var[OBSERVED_WEIGHT].to_numpy(dtype=np.float64)

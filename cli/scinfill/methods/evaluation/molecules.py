@@ -1,0 +1,223 @@
+"""Molecules held out by thinning: how well an estimate predicts them, and whether its intervals are honest."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from scinfill.errors import DataError
+from scinfill.methods.evaluation.case import Case
+from scinfill.methods.evaluation.estimates import Estimate
+from scinfill.methods.evaluation.scores import Findings, Score, over_cells, rounded
+from scinfill.numerics import calibration
+from scinfill.numerics.blocks import row_slices
+from scinfill.numerics.molecules import Block, MoleculeScores, score_molecules
+from scinfill.schema import IMPUTED_SD
+
+PIT_BINS = 20
+
+
+def heldout_molecules(case: Case, estimate: Estimate) -> Findings:
+    """Score the molecules that an estimate expects against those that thinning held out.
+
+    Raises
+    ------
+    DataError
+        When the table is not thinned.
+    """
+    heldout, size_factor = _thinned(case)
+    scores = score_molecules(_blocks(case, estimate, heldout, size_factor))
+    findings = Findings(
+        {
+            "poisson": _over_entries(case, scores.poisson_by_cell),
+            "mse_log_cp10k": _over_entries(case, scores.mse_by_cell),
+        }
+    )
+    findings.by_gene["poisson"] = case.by_gene(scores.poisson_by_gene)
+    return findings
+
+
+def held_out_fraction(case: Case) -> float:
+    """Return the share of molecules that thinning held out: as recorded, else as counted."""
+    recorded = case.mask.get("fraction")
+    if case.mask.get("mode") == "thin" and isinstance(recorded, float):
+        return recorded
+    heldout, _ = _thinned(case)
+    taken, kept = heldout.sum(), _kept(case).sum()
+    return float(taken / (taken + kept))
+
+
+def _thinned(case: Case) -> tuple[csr_array, NDArray[np.float64]]:
+    if case.heldout_counts is None:
+        raise DataError("needs held-out molecules; the file has none (scinfill mask --mode thin)")
+    if case.size_factor is None:
+        raise DataError("held-out molecules need obs['size_factor'] and layers['counts']; the file lacks them")
+    if case.heldout_counts.sum() == 0:
+        raise DataError("thinning held out no molecule")
+    return case.heldout_counts, case.size_factor
+
+
+def _kept(case: Case) -> csr_array:
+    if case.observations.counts is None:
+        raise DataError("held-out molecules need layers['counts']; the file lacks it")
+    return case.observations.counts
+
+
+def _blocks(case: Case, estimate: Estimate, heldout: csr_array, size_factor: NDArray[np.float64]) -> Iterator[Block]:
+    """Yield held-out and expected molecules: mu = (2^x̂ − 1)·s·f/(1 − f)."""
+    fraction = held_out_fraction(case)
+    odds = fraction / (1 - fraction)
+    for rows, values in estimate.blocks():
+        depth = size_factor[rows, None] * odds
+        expected = np.expm1(values[:, case.real_genes] * np.log(2)) * depth
+        yield heldout[rows].toarray()[:, case.real_genes].astype(np.float64), expected
+
+
+def _over_entries(case: Case, per_cell_means: NDArray[np.float64]) -> Score:
+    n_genes = case.real_genes.size
+    weight = np.full(case.n_cells, n_genes)
+    return over_cells([per_cell_means * n_genes, weight], of="entries", n=case.n_cells * n_genes)
+
+
+def open_problems(case: Case, estimate: Estimate) -> Findings:
+    """Score as the Open Problems denoising task does, its exchanged Poisson loss included.
+
+    Scaled numbers lie between its two controls, unclipped: 0 is what the training counts score as they are,
+    1 what the test counts score.
+    """
+    heldout, size_factor = _thinned(case)
+    own = score_molecules(_blocks(case, estimate, heldout, size_factor))
+    worst, best = _controls(case, heldout)
+    loss, lowest, highest = own.swapped_by_cell, worst.poisson_swapped, best.poisson_swapped
+    error, most, least = own.mse_by_cell, worst.mse_log_cp10k, best.mse_log_cp10k
+    return Findings(
+        {
+            "openproblems_poisson_asis": _over_entries(case, loss),
+            "openproblems_poisson_asis_scaled": _over_entries(case, (loss - lowest) / (highest - lowest)),
+            "openproblems_mse_scaled": _over_entries(case, (error - most) / (least - most)),
+        }
+    )
+
+
+def _controls(case: Case, heldout: csr_array) -> tuple[MoleculeScores, MoleculeScores]:
+    """Score the training counts (brought to the depth of the test counts) and the test counts themselves."""
+    kept, held = _kept(case)[:, case.real_genes], heldout[:, case.real_genes]
+    ratio = float(held.sum() / kept.sum())
+
+    def blocks(prediction: csr_array, scale: float) -> Iterator[Block]:
+        for rows in row_slices(*held.shape):
+            yield held[rows].toarray().astype(np.float64), prediction[rows].toarray() * scale
+
+    return score_molecules(blocks(kept, ratio)), score_molecules(blocks(held, 1.0))
+
+
+def interval_coverage(case: Case, estimate: Estimate) -> Findings:
+    """Share of held-out molecules inside the predictive intervals of the posterior behind ``imputed_sd``.
+
+    Beside it, how often a Poisson around the same estimate would cover.
+
+    Raises
+    ------
+    DataError
+        When the table is not thinned, or the estimate carries no uncertainty.
+    """
+    heldout, size_factor = _thinned(case)
+    pit, poisson_pit, expected, cells = _transforms(case, estimate, heldout, size_factor)
+    findings = Findings()
+    for level in calibration.LEVELS:
+        findings.scores[f"coverage_{level * 100:.0f}"] = _coverage(pit, level, cells)
+    top = expected >= np.quantile(expected, 0.9)
+    findings.scores["coverage_90_top_decile"] = _coverage(pit[top], 0.9, cells[top])
+    findings.details["calibration"] = {
+        "n_cells": int(np.unique(cells).size),
+        "pit": rounded(np.histogram(pit, bins=PIT_BINS, range=(0, 1))[0] / pit.size),
+        "poisson_coverage": _coverage_record(poisson_pit),
+        "by_decile": _by_decile(pit, poisson_pit, expected),
+    }
+    return findings
+
+
+def _transforms(
+    case: Case, estimate: Estimate, heldout: csr_array, size_factor: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
+    """Return PIT, PIT of a Poisson around the estimate, expected molecules and cell of every entry of a sample."""
+    weights = _weights(case, estimate)
+    mean_rate = _mean_model_rate(case, estimate, weights, size_factor)
+    cells = case.at_most(np.arange(case.n_cells))
+    kept = _kept(case)[cells].toarray()[:, case.real_genes].astype(np.float64)
+    held = heldout[cells].toarray()[:, case.real_genes]
+    linear = _linear(case.values(estimate, cells))
+    fraction = held_out_fraction(case)
+    rng = np.random.default_rng(case.settings.seed)
+    rate = calibration.model_rate(linear, kept, size_factor[cells], weights)
+    distribution = calibration.predictive(rate, kept, size_factor[cells], weights, mean_rate, fraction=fraction)
+    around_estimate = calibration.predictive(
+        np.maximum(linear, calibration.LEAST_RATE),
+        kept,
+        size_factor[cells],
+        np.zeros_like(weights),
+        mean_rate,
+        fraction=fraction,
+    )
+    return (
+        calibration.randomised_pit(distribution, held, rng).ravel(),
+        calibration.randomised_pit(around_estimate, held, rng).ravel(),
+        distribution.mean.ravel(),
+        np.repeat(cells, case.real_genes.size),
+    )
+
+
+def _weights(case: Case, estimate: Estimate) -> NDArray[np.float64]:
+    if estimate.observed_weight is None:
+        raise DataError(
+            f"needs layers[{IMPUTED_SD!r}] of an estimate 'shrunk'; this estimate carries no uncertainty "
+            "(impute with --uncertainty)"
+        )
+    return estimate.observed_weight[case.real_genes]
+
+
+def _linear(log_values: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.maximum(np.expm1(log_values.astype(np.float64) * np.log(2)), 0)
+
+
+def _mean_model_rate(
+    case: Case, estimate: Estimate, weights: NDArray[np.float64], size_factor: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return m_g, each gene's mean of λ/s over all cells."""
+    total = np.zeros(case.real_genes.size)
+    for rows, values in estimate.blocks():
+        kept = _kept(case)[rows].toarray()[:, case.real_genes]
+        linear = _linear(values[:, case.real_genes])
+        total += calibration.model_rate(linear, kept, size_factor[rows], weights).sum(axis=0)
+    return total / case.n_cells
+
+
+def _coverage(pit: NDArray[np.float64], level: float, cells: NDArray[np.intp]) -> Score:
+    inside = np.abs(pit - 0.5) <= level / 2
+    _, position = np.unique(cells, return_inverse=True)
+    sums = [np.bincount(position, weights=inside), np.bincount(position)]
+    return over_cells(sums, of="entries", n=pit.size)
+
+
+def _coverage_record(pit: NDArray[np.float64]) -> dict[str, float]:
+    return {f"{level * 100:.0f}": share for level, share in calibration.coverage(pit).items()}
+
+
+def _by_decile(
+    pit: NDArray[np.float64], poisson_pit: NDArray[np.float64], expected: NDArray[np.float64]
+) -> list[dict[str, Any]]:
+    """Return the coverage by decile of the expected molecules."""
+    edges = np.quantile(expected, np.linspace(0, 1, 11)[1:-1])
+    decile = np.searchsorted(edges, expected, side="right")
+    return [
+        {
+            "decile": int(number) + 1,
+            "n": int((decile == number).sum()),
+            "mean_expected": float(expected[decile == number].mean()),
+            "coverage": _coverage_record(pit[decile == number]),
+            "poisson_coverage": _coverage_record(poisson_pit[decile == number]),
+        }
+        for number in np.unique(decile)
+    ]

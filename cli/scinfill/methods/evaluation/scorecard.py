@@ -1,0 +1,98 @@
+"""All experiments on one estimate, with the reason for each number that cannot be had."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from scinfill.errors import DataError
+from scinfill.methods.evaluation import expression, guard, molecules, recovery, structure
+from scinfill.methods.evaluation.case import Case
+from scinfill.methods.evaluation.estimates import Estimate
+from scinfill.methods.evaluation.scores import METRICS, Findings
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A function that scores an estimate, and the metrics that are missing when it cannot."""
+
+    run: Callable[[Case, Estimate], Findings]
+    metrics: tuple[str, ...]
+
+
+EXPERIMENTS = (
+    Experiment(recovery.hidden_nonzeros, ("rmse", "mae", "nmse", "nmse_squared")),
+    Experiment(recovery.hidden_zeros, ("rmse_entries", "false_fill")),
+    Experiment(recovery.distance_to_truth, ("truth_rmse",)),
+    Experiment(structure.kmeans, ("ari", "nmi")),
+    Experiment(structure.kmeans_on_components, ("ari_20pc", "nmi_20pc")),
+    Experiment(structure.silhouette, ("silhouette",)),
+    Experiment(structure.separability, ("cts",)),
+    Experiment(expression.differential_expression, ("de_auc",)),
+    Experiment(expression.within_label_variation, ("log2_cv",)),
+    Experiment(expression.true_zeros, ("zero_retention",)),
+    Experiment(molecules.heldout_molecules, ("poisson", "mse_log_cp10k")),
+    Experiment(molecules.interval_coverage, ("coverage_50", "coverage_90", "coverage_99", "coverage_90_top_decile")),
+    Experiment(guard.null_pairs, ("null_pairs",)),
+    Experiment(guard.null_differential, ("null_de", "null_de_any_label")),
+    Experiment(guard.size_leak, ("size_leak",)),
+)
+OPEN_PROBLEMS = Experiment(
+    molecules.open_problems,
+    ("openproblems_poisson_asis", "openproblems_poisson_asis_scaled", "openproblems_mse_scaled"),
+)
+
+
+@dataclass
+class Scorecard:
+    """Everything found about one estimate.
+
+    Attributes
+    ----------
+    estimate
+        What was scored.
+    beside
+        Its baselines: by the plain name (``raw``) the name under which it stands in the results.
+    findings
+        All experiments' findings together.
+    skipped
+        By metric, why it could not be computed.
+    """
+
+    estimate: Estimate
+    beside: Mapping[str, str]
+    findings: Findings = field(default_factory=Findings)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def add(self, case: Case, experiment: Experiment) -> None:
+        """Run an experiment; a number that cannot be had is left out with its reason."""
+        try:
+            found = experiment.run(case, self.estimate)
+        except DataError as error:
+            self.skipped |= dict.fromkeys(experiment.metrics, str(error))
+            return
+        for name, score in found.scores.items():
+            if np.isfinite(score.value):
+                self.findings.scores[name] = score
+            else:
+                self.skipped[name] = "the number is not finite"
+        self.skipped |= found.skipped
+        self.findings.details |= found.details
+        self.findings.by_gene |= found.by_gene
+        self.findings.notes += found.notes
+
+    def to_json(self, rng: np.random.Generator) -> dict[str, Any]:
+        """Return what the results file holds on this estimate."""
+        scores = self.findings.scores
+        return {
+            "kind": self.estimate.kind,
+            "series": self.estimate.series,
+            "estimate": self.estimate.question,
+            "method": self.estimate.method,
+            "beside": dict(self.beside),
+            "scores": {name: scores[name].to_json(rng) for name in METRICS if name in scores},
+            "skipped": {name: self.skipped[name] for name in METRICS if name in self.skipped},
+            "notes": self.findings.notes,
+            "details": self.findings.details,
+        }
