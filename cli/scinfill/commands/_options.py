@@ -20,7 +20,7 @@ def input_argument(function: Function) -> Function:
 
 
 def output_option(*, binary: bool = True, help: str = "H5AD file to write; - is standard output.") -> Decorator:
-    """Add ``--output`` as ``target``, refused before any work where it cannot be written."""
+    """Add ``-o`` as ``target``, refused before any work where it cannot be written."""
 
     def check(ctx: click.Context, param: click.Parameter, value: str) -> str:
         if not ctx.resilient_parsing:
@@ -29,7 +29,7 @@ def output_option(*, binary: bool = True, help: str = "H5AD file to write; - is 
 
     return click.option(
         "-o",
-        "--output",
+        "--output-file",
         "target",
         metavar="FILE",
         default=STDIO,

@@ -13,6 +13,7 @@ from scinfill.methods.slots import stored, with_genes, with_unique_names
 from scinfill.numerics.filtering import cells_with_gene, seen_genes, spike_ins
 from scinfill.numerics.normalization import library_sizes, log2_counts, size_factors
 from scinfill.numerics.selection import dispersion_scores, gene_moments, top_genes
+from scinfill.numerics.sparse import whole_numbers
 from scinfill.schema import (
     COUNTS,
     DISPERSION,
@@ -113,7 +114,7 @@ def preprocess(
     moments = gene_moments(filtered, size_factor)
     scores = dispersion_scores(moments)
     chosen = np.sort(top_genes(scores, _how_many(n_genes, len(genes))))
-    selected = _integers(filtered[:, chosen])
+    selected = whole_numbers(filtered[:, chosen])
 
     result = with_genes(adata, genes[chosen], without=frozenset({COUNTS}))
     result.X = stored(log2_counts(selected, size_factor))
@@ -169,9 +170,3 @@ def _how_many(n_genes: int | None, there_are: int) -> int:
     if n_genes is not None and n_genes > there_are:
         log.warning("%d genes were asked for, %d are there: all of them are kept", n_genes, there_are)
     return there_are if n_genes is None else n_genes
-
-
-def _integers(counts: csr_array) -> csr_array:
-    """Return counts as int32, or int64 where one is too large, whatever type the file had."""
-    fits = counts.nnz == 0 or counts.data.max() <= np.iinfo(np.int32).max
-    return counts.astype(np.int32 if fits else np.int64)

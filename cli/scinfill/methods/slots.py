@@ -4,15 +4,20 @@ from copy import deepcopy
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from anndata import AnnData
 from anndata.utils import make_index_unique
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.sparse import csr_array, csr_matrix
 
 
 def stored(matrix: csr_array) -> csr_matrix:
-    """Return the matrix as tables keep it: scanpy does not work with SciPy's newer sparse arrays everywhere."""
-    return csr_matrix(matrix)
+    """Return the matrix as tables keep it: scanpy does not work with SciPy's newer sparse arrays everywhere.
+
+    It gets arrays of its own: SciPy changes some in place, which must not reach another slot.
+    """
+    return csr_matrix(matrix, copy=True)
 
 
 def with_genes(adata: AnnData, genes: NDArray[np.intp], *, without: frozenset[str]) -> AnnData:
@@ -25,7 +30,7 @@ def with_genes(adata: AnnData, genes: NDArray[np.intp], *, without: frozenset[st
         var=adata.var.iloc[genes].copy(),
         uns=deepcopy(dict(adata.uns)),
         obsm={key: value.copy() for key, value in adata.obsm.items()},
-        varm={key: _rows(value, genes) for key, value in adata.varm.items()},
+        varm={key: _taken_rows(value, genes) for key, value in adata.varm.items()},
         layers={key: value[:, genes] for key, value in adata.layers.items() if key not in without},
         obsp={key: value.copy() for key, value in adata.obsp.items()},
         varp={key: value[genes][:, genes] for key, value in adata.varp.items()},
@@ -53,5 +58,55 @@ def _raw(adata: AnnData) -> dict[str, Any] | None:
     return None if adata.raw is None else {"X": adata.raw.X, "var": adata.raw.var, "varm": dict(adata.raw.varm)}
 
 
-def _rows(value: Any, rows: NDArray[np.intp]) -> Any:  # noqa: ANN401 - array, sparse matrix or data frame
+def _taken_rows(value: Any, rows: NDArray[np.intp]) -> Any:  # noqa: ANN401 - array, sparse matrix or data frame
     return value.iloc[rows] if hasattr(value, "iloc") else value[rows]
+
+
+def append_genes(adata: AnnData, var: pd.DataFrame) -> AnnData:
+    """Return a table with more genes, whose values in the slots that a verb does not own are zero or missing."""
+    n_new = len(var)
+    return AnnData(
+        X=None if adata.X is None else _wider(adata.X, n_new),
+        obs=adata.obs,
+        var=_longer(adata.var, var),
+        uns=dict(adata.uns),
+        obsm=dict(adata.obsm),
+        varm={key: _padded_rows(value, n_new, var.index) for key, value in adata.varm.items()},
+        layers={key: _wider(value, n_new) for key, value in adata.layers.items()},
+        obsp=dict(adata.obsp),
+        varp={key: _padded_rows(_wider(value, n_new), n_new, var.index) for key, value in adata.varp.items()},
+        raw=_raw(adata),
+    )
+
+
+def _longer(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    """Return both tables' rows; a column that ``new`` lacks is filled with what its type has for "nothing"."""
+    columns = {
+        name: pd.concat([old[name], new[name] if name in new else _nothing(old[name], new.index)]).astype(dtype)
+        for name, dtype in old.dtypes.items()
+    }
+    return pd.DataFrame(columns, index=old.index.append(new.index))
+
+
+def _nothing(column: pd.Series, index: pd.Index) -> pd.Series:
+    fill = {"b": False, "i": 0, "u": 0, "f": np.nan, "O": ""}.get(column.dtype.kind)
+    if isinstance(column.dtype, np.dtype) and fill is not None:
+        return pd.Series(fill, index=index, dtype=column.dtype)
+    return pd.Series(None, index=index, dtype=column.dtype)  # categories, dates and pandas' own types can be missing
+
+
+def _wider(matrix: Any, n_new: int) -> Any:  # noqa: ANN401 - array or sparse matrix
+    """Return a matrix with columns of zeros added."""
+    if sparse.issparse(matrix):
+        return sparse.hstack([matrix, csr_matrix((matrix.shape[0], n_new), dtype=matrix.dtype)], format=matrix.format)
+    return np.pad(matrix, ((0, 0), (0, n_new)))
+
+
+def _padded_rows(value: Any, n_new: int, names: pd.Index) -> Any:  # noqa: ANN401 - array, sparse matrix or data frame
+    """Return a slot with rows added: missing values where there are such, zeros elsewhere."""
+    if isinstance(value, pd.DataFrame):
+        return _longer(value, pd.DataFrame(index=names))
+    if sparse.issparse(value):
+        return _wider(value.T, n_new).T.asformat(value.format)
+    fill = np.nan if value.dtype.kind == "f" else 0
+    return np.pad(value, ((0, n_new), *((0, 0),) * (value.ndim - 1)), constant_values=fill)

@@ -40,6 +40,12 @@ def _from_dense(matrix: NDArray[Any], dtype: np.dtype) -> csr_array:
     return csr_array(sparse.vstack(blocks, format="csr")) if blocks else csr_array(matrix.shape, dtype=dtype)
 
 
+def whole_numbers(counts: csr_array) -> csr_array:
+    """Return counts as int32, or int64 where one is too large, whatever type the file had."""
+    fits = counts.nnz == 0 or counts.data.max() <= np.iinfo(np.int32).max
+    return counts.astype(np.int32 if fits else np.int64, copy=False)
+
+
 def row_of_entry(indptr: NDArray[np.integer]) -> NDArray[np.intp]:
     """Return the row of every stored entry."""
     return np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))

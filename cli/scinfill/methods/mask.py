@@ -1,0 +1,178 @@
+"""Hide values that are known and keep the truth beside them; append genes with nothing to find."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import csr_array
+
+from scinfill.errors import DataError, InputError
+from scinfill.methods import provenance
+from scinfill.methods.observations import Observed, observed
+from scinfill.methods.slots import append_genes, stored, with_genes
+from scinfill.numerics.filtering import cells_with_gene
+from scinfill.numerics.masking import hide_entries, hide_nonzeros, split, thin
+from scinfill.numerics.normalization import log2_counts
+from scinfill.numerics.nullgenes import draw_null_genes
+from scinfill.numerics.sparse import whole_numbers
+from scinfill.schema import (
+    COUNTS,
+    HELDOUT,
+    HELDOUT_COUNTS,
+    MASK_MODES,
+    N_CELLS,
+    NULL_GENE,
+    SIZE_FACTOR,
+    UMI_MEDIAN_NONZERO,
+    MaskMode,
+)
+
+log = logging.getLogger(__name__)
+
+Layers = dict[str | None, csr_array]
+"""Matrices by the layer they go to; None is ``X``."""
+
+
+def mask(
+    adata: AnnData,
+    *,
+    mode: MaskMode = "nonzero",
+    fraction: float = 0.1,
+    seed: int = 0,
+    null_genes: int = 0,
+    layer: str | None = None,
+) -> AnnData:
+    """Hide known values from every imputer that comes after, and keep the truth in the file.
+
+    Parameters
+    ----------
+    adata
+        log2(1 + x) values, with counts in ``layers["counts"]`` for thinning and null genes; never changed.
+    mode
+        ``"nonzero"`` hides values that were seen, as the papers do; ``"entries"`` hides any, zeros too;
+        ``"thin"`` takes single molecules out.
+    fraction
+        Of the non-zeros, the entries or the molecules, between 0 and 1.
+    seed
+        Start of the random numbers. The same seed hides the same real values with and without null genes.
+    null_genes
+        How many to append: negative-binomial draws with a real gene's mean and dispersion and each cell's
+        library size. They are hidden or thinned like real ones.
+    layer
+        Layer that holds the values instead of ``X``, and receives them back.
+
+    Returns
+    -------
+    A new table with
+
+    ``X`` (or the layer), ``layers["counts"]``
+        Hidden positions are zero. Thinning: the kept molecules, and their logarithm with the same size factor.
+    ``layers["heldout"]``
+        CSR truth at hidden positions, zeros stored; not for thinning.
+    ``layers["heldout_counts"]``
+        CSR molecules that thinning took.
+    ``var["null_gene"]``
+        With ``null_genes``: whether a gene was drawn.
+    ``obs["size_factor"]``
+        Added where it was missing and could be solved from the counts.
+
+    Raises
+    ------
+    InputError
+        An unknown mode or layer, a fraction outside 0 to 1.
+    DataError
+        Another scale, a table that is masked already, no counts where they are needed, or nothing to hide.
+    """
+    _check(adata, mode, fraction, null_genes)
+    seen = observed(adata, layer=layer)
+    masking, drawing, masking_null = np.random.default_rng(seed).spawn(3)
+    layers = _hide(seen, mode, fraction, masking, layer)
+    result = with_genes(adata, np.arange(adata.n_vars), without=frozenset(filter(None, layers)))
+    if layer is not None:
+        result.X = adata.X.copy()
+    if null_genes:
+        counts, size_factor = _molecules(seen, "null genes need")
+        drawn = draw_null_genes(counts, size_factor, null_genes, drawing).astype(np.float32)
+        null = Observed(log2_counts(drawn, size_factor), drawn, size_factor)
+        hidden = _hide(null, mode, fraction, masking_null, layer)
+        layers = {key: csr_array(sparse.hstack([layers[key], hidden[key]], format="csr")) for key in layers}
+        result.var[NULL_GENE] = adata.var.get(NULL_GENE, False)
+        result = append_genes(result, _null_var(adata, drawn))
+    for key, matrix in layers.items():
+        _put(result, key, matrix)
+    if seen.size_factor is not None and SIZE_FACTOR not in result.obs:
+        result.obs[SIZE_FACTOR] = seen.size_factor
+    provenance.sign(
+        result,
+        command="mask",
+        parameters={"mode": mode, "fraction": fraction, "null_genes": null_genes, "layer": layer},
+        seed=seed,
+        input_sha256=provenance.sha256(seen.log_values),
+    )
+    return result
+
+
+def _check(adata: AnnData, mode: str, fraction: float, null_genes: int) -> None:
+    if mode not in MASK_MODES:
+        raise InputError(f"mode must be one of {', '.join(MASK_MODES)}; it is {mode!r}")
+    if not 0 < fraction < 1:
+        raise InputError(f"fraction must lie between 0 and 1; it is {fraction}")
+    if null_genes < 0:
+        raise InputError(f"null_genes must be 0 or more; it is {null_genes}")
+    for key in (HELDOUT, HELDOUT_COUNTS):
+        if key in adata.layers:
+            raise DataError(f"the table is masked already (layers[{key!r}]); mask the table it was made from")
+
+
+def _hide(seen: Observed, mode: MaskMode, fraction: float, rng: np.random.Generator, layer: str | None) -> Layers:
+    """Return the matrices that masking changes or makes."""
+    if mode == "thin":
+        return _thin(seen, fraction, rng, layer)
+    values = seen.log_values
+    hidden = hide_nonzeros(values, fraction, rng) if mode == "nonzero" else hide_entries(seen.shape, fraction, rng)
+    if hidden.nnz == 0:
+        raise DataError(f"a share of {fraction} of {values.nnz} non-zeros hides nothing; use a larger fraction")
+    kept, truth = split(values, hidden)
+    layers: Layers = {layer: kept, HELDOUT: truth}
+    if seen.counts is not None:
+        layers[COUNTS] = split(seen.counts, hidden)[0]
+    return layers
+
+
+def _thin(seen: Observed, fraction: float, rng: np.random.Generator, layer: str | None) -> Layers:
+    counts, size_factor = _molecules(seen, "thinning needs")
+    if np.median(counts.data) >= UMI_MEDIAN_NONZERO:
+        log.warning("these look like reads, not molecules: copies of one molecule on both sides make the test too easy")
+    kept, taken = thin(counts, fraction, rng)
+    if taken.nnz == 0:
+        raise DataError(f"a share of {fraction} of {counts.sum():.0f} molecules takes nothing; use a larger fraction")
+    return {layer: log2_counts(kept, size_factor), COUNTS: kept, HELDOUT_COUNTS: taken}
+
+
+def _molecules(seen: Observed, who_needs: str) -> tuple[csr_array, NDArray[np.float64]]:
+    if seen.counts is None or seen.size_factor is None:
+        raise DataError(f"{who_needs} raw counts in layers[{COUNTS!r}], which is absent; run `scinfill preprocess`")
+    return seen.counts, seen.size_factor
+
+
+def _put(result: AnnData, key: str | None, matrix: csr_array) -> None:
+    if key in (COUNTS, HELDOUT_COUNTS):
+        matrix = whole_numbers(matrix)
+    if key is None:
+        result.X = stored(matrix)
+    else:
+        result.layers[key] = stored(matrix)
+
+
+def _null_var(adata: AnnData, drawn: csr_array) -> pd.DataFrame:
+    """Return the rows of ``var`` for null genes: unique names, the flag, and how many cells have the gene."""
+    taken = set(adata.var_names)
+    numbers = (f"null_gene_{number:04d}" for number in range(1, drawn.shape[1] + len(taken) + 1))
+    free = [name for name in numbers if name not in taken][: drawn.shape[1]]
+    var = pd.DataFrame({NULL_GENE: True}, index=free)
+    if N_CELLS in adata.var:
+        var[N_CELLS] = cells_with_gene(drawn)
+    return var
