@@ -46,7 +46,17 @@ BULK: Final = "bulk"
 TRUE_PROFILES: Final = "true_profiles"
 """Simulated mean counts of each cell type in a cell of median depth, genes × types."""
 
+MODEL_OFFSET: Final = "model_offset"
+"""μ: the model's prediction is μ + Z·D."""
+MODEL_BASE: Final = "model_base"
+MODEL_GAIN: Final = "model_gain"
+"""Gated mean = base + gain · model, where the model is exp(μ + Z·D) (Poisson loss) or μ + Z·D (squared)."""
+MODEL_SCALE: Final = "model_scale"
+"""Factor on the rate 2^value − 1 of a squared-loss model whose totals were matched."""
+
 # uns
+CURVE: Final = "detected_curve"
+"""(n_nodes, 2): the monotone curve of ``detected``, from prediction to value."""
 UNS: Final = "scinfill"
 LOG1P: Final = "log1p"
 """Where scanpy looks for the base of the logarithm."""

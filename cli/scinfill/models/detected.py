@@ -56,6 +56,8 @@ class Detected:
         Nodes of the isotonic curve; constant beyond its ends.
     heldout_error
         Root mean squared error at the entries that chose weights and curve.
+    recipes
+        The share of every recipe that was tried, by its settings.
     """
 
     predictions: Sequence[Prediction]
@@ -63,6 +65,7 @@ class Detected:
     curve_from: Floats
     curve_to: Floats
     heldout_error: float
+    recipes: dict[str, float]
 
     def block(self, rows: slice) -> Floats:
         """Return (n_rows, n_genes) log2 values."""
@@ -91,18 +94,16 @@ def learn_detected(
     combined = guesses @ weights
     curve = IsotonicRegression(out_of_bounds="clip").fit(combined, truth)
     error = float(np.sqrt(np.mean((curve.predict(combined) - truth) ** 2)))
-    fitted = [
-        recipe.fit(data, rng=rng)
-        for recipe, weight in zip(recipes, weights, strict=False)
-        if weight > 0
-    ]
+    shares = dict(zip(map(str, recipes), map(float, weights), strict=False))
+    matter = [recipe.fit(data, rng=rng) for recipe, weight in zip(recipes, weights, strict=False) if weight > 0]
     floors = [floor for floor, weight in zip(cell_floor(data), weights[len(recipes) :], strict=True) if weight > 0]
     return Detected(
-        [*fitted, *floors],
+        [*matter, *floors],
         [float(weight) for weight in weights if weight > 0],
         np.asarray(curve.X_thresholds_, np.float32),
         np.asarray(curve.y_thresholds_, np.float32),
         error,
+        shares,
     )
 
 

@@ -1,17 +1,19 @@
 """How an estimate is learned: gate and weights on a sample of cells, then one fit of everything."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scinfill.models.choices import THINNED_SHARE
-from scinfill.models.detected import Detected, learn_detected
+from scinfill.models.detected import learn_detected
 from scinfill.models.estimates import Estimate, ExpectedCounts, GatedModel, Shrunk, gated_model
 from scinfill.models.gate import Gate, learn_gate
 from scinfill.models.observations import Observations
-from scinfill.models.recipe import Recipe
+from scinfill.models.recipe import Prediction, Recipe
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
 from scinfill.models.shrinkage import choose_weights, loglikelihood_grid
 from scinfill.progress import track
@@ -36,11 +38,30 @@ class Learned:
         None for ``detected`` and where the gate was switched off.
     observed_weight
         (n_genes,) w_g; None unless the estimate is ``shrunk``.
+    details
+        What was chosen and measured on the way, for the record.
     """
 
     estimate: Estimate
     gate: Gate | None = None
     observed_weight: Floats | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AsIs:
+    """A squared-loss prediction at every position, as the papers leave it: not gated, not clipped."""
+
+    prediction: Prediction
+
+    def block(self, rows: slice) -> Floats:
+        """Return (n_rows, n_genes) log2 values."""
+        return self.prediction.block(rows)
+
+
+def learn_as_is(recipe: Recipe, data: Observations, *, rng: np.random.Generator) -> Learned:
+    """Fit once and take the prediction as it is (``--preset paper``)."""
+    return Learned(AsIs(recipe.fit(data, rng=rng)), details={"recipe": str(recipe)})
 
 
 def learn_model(recipe: Recipe, data: Observations, *, gated: bool, rng: np.random.Generator) -> Learned:
@@ -48,7 +69,7 @@ def learn_model(recipe: Recipe, data: Observations, *, gated: bool, rng: np.rand
     gate = _gate(recipe, _sample(data, rng), rng) if gated else None
     match_totals = recipe.loss == "poisson"
     model = _fit_gated(recipe, data, gate, rng, match_totals=match_totals)
-    return Learned(model, gate)
+    return Learned(model, gate, details=_details(recipe, gate))
 
 
 def learn_shrunk(recipe: Recipe, data: Observations, *, gated: bool, rng: np.random.Generator) -> Learned:
@@ -57,13 +78,21 @@ def learn_shrunk(recipe: Recipe, data: Observations, *, gated: bool, rng: np.ran
     gate = _gate(recipe, sample, rng) if gated else None
     weight = _observed_weights(recipe, sample, gate, rng)
     model = _fit_gated(recipe, data, gate, rng, match_totals=True)
-    return Learned(Shrunk(model, data, weight), gate, weight)
+    details = _details(recipe, gate) | {"mean_observed_weight": float(weight.mean())}
+    return Learned(Shrunk(model, data, weight), gate, weight, details)
 
 
 def learn_detection(recipes: Sequence[Recipe], data: Observations, *, rng: np.random.Generator) -> Learned:
     """Learn the estimate ``detected`` from fits of different zero weights and sizes."""
-    estimate: Detected = learn_detected(recipes, data, _sample(data, rng), rng)
-    return Learned(estimate)
+    estimate = learn_detected(recipes, data, _sample(data, rng), rng)
+    return Learned(estimate, details={"recipes": estimate.recipes, "heldout_rmse": estimate.heldout_error})
+
+
+def _details(recipe: Recipe, gate: Gate | None) -> dict[str, Any]:
+    details: dict[str, Any] = {"recipe": str(recipe)}
+    if gate is not None:
+        details |= {"genes_gated_shut": int(np.sum(gate.slope == 0)), "mean_gate": float(gate.slope.mean())}
+    return details
 
 
 def _sample(data: Observations, rng: np.random.Generator) -> Observations:

@@ -1,49 +1,60 @@
-"""Principal components of a sparse matrix, without ever centring it in memory."""
+"""Leading singular vectors of matrices that are never formed: only their products with thin matrices are needed."""
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+Floats = NDArray[np.float32]
 OVERSAMPLING = 10
+
+
+def truncated_svd(
+    times: Callable[[Floats], Floats],
+    transposed_times: Callable[[Floats], Floats],
+    shape: tuple[int, int],
+    rank: int,
+    *,
+    rng: np.random.Generator,
+    n_iterations: int = 4,
+) -> tuple[Floats, Floats, Floats]:
+    """Return U (n_rows, rank), S (rank,) and Vᵀ (rank, n_columns) by randomised subspace iteration.
+
+    Halko, Martinsson & Tropp (2011), algorithm 4.4.
+
+    Parameters
+    ----------
+    times, transposed_times
+        Products of the matrix, and of its transpose, with a thin dense matrix.
+    rank
+        At most min(shape).
+    n_iterations
+        Two are enough for a start; four give leading singular values to about 1 %.
+    """
+    n_rows, n_columns = shape
+    right = rng.standard_normal((n_columns, min(rank + OVERSAMPLING, n_rows, n_columns)), dtype=np.float32)
+    for _ in range(n_iterations):
+        left, _ = np.linalg.qr(times(right))
+        right, _ = np.linalg.qr(transposed_times(left))
+    left, singular, rotation = np.linalg.svd(times(right), full_matrices=False)
+    return left[:, :rank], singular[:rank], (rotation @ right.T)[:rank]
 
 
 def principal_components(
     matrix: csr_array, rank: int, *, rng: np.random.Generator, n_iterations: int = 4
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Return the leading components of the column-centred matrix by randomised subspace iteration.
+) -> tuple[Floats, Floats, Floats]:
+    """Return the scores U·S (n_cells, rank), components Vᵀ (rank, n_genes) and means (n_genes,) of a sparse matrix.
 
-    Halko, Martinsson & Tropp (2011), algorithm 4.4; every product is sparse × thin dense.
-
-    Parameters
-    ----------
-    matrix
-        (n_cells, n_genes).
-    rank
-        At most min(n_cells, n_genes).
-    n_iterations
-        Two are enough for a start, four give singular values to about 1 %.
-
-    Returns
-    -------
-    scores (n_cells, rank) = U·S, components (rank, n_genes) = Vᵀ, and the column means (n_genes,).
+    The column-centred matrix X − 1μᵀ is never formed.
     """
-    n_cells, n_genes = matrix.shape
-    means = (matrix.sum(axis=0) / n_cells).astype(np.float32)
-    width = min(rank + OVERSAMPLING, n_cells, n_genes)
-    genes = rng.standard_normal((n_genes, width), dtype=np.float32)
-    for _ in range(n_iterations):
-        cells, _ = np.linalg.qr(_times(matrix, means, genes))
-        genes, _ = np.linalg.qr(_transposed_times(matrix, means, cells))
-    left, singular, right = np.linalg.svd(_times(matrix, means, genes), full_matrices=False)
-    components = right @ genes.T
-    return (left * singular)[:, :rank], components[:rank], means
-
-
-def _times(matrix: csr_array, means: NDArray[np.float32], genes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (X − 1μᵀ)·G."""
-    return matrix @ genes - means @ genes
-
-
-def _transposed_times(matrix: csr_array, means: NDArray[np.float32], cells: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (X − 1μᵀ)ᵀ·C."""
-    return matrix.T @ cells - np.outer(means, cells.sum(axis=0))
+    means = (matrix.sum(axis=0) / matrix.shape[0]).astype(np.float32)
+    left, singular, components = truncated_svd(
+        lambda genes: matrix @ genes - means @ genes,
+        lambda cells: matrix.T @ cells - np.outer(means, cells.sum(axis=0)),
+        matrix.shape,
+        rank,
+        rng=rng,
+        n_iterations=n_iterations,
+    )
+    return left * singular, components, means

@@ -1,0 +1,88 @@
+"""Options that every imputer shares, and the one call that ends each of their commands."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args
+
+import click
+
+from scinfill.commands._options import (
+    device_option,
+    input_argument,
+    layer_option,
+    output_option,
+    runtime_options,
+    seed_option,
+)
+from scinfill.schema import ESTIMATES, CountsKind, Keep
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def imputer_options(function: Function) -> Function:
+    """Add input, output, ``--estimate``, ``--keep`` and what else every imputer understands."""
+    decorated: Any = runtime_options(device_option(function))
+    for option in reversed(
+        (
+            input_argument,
+            output_option(),
+            layer_option("Layer that holds the log2 values instead of X."),
+            click.option(
+                "--estimate",
+                type=click.Choice(["auto", *ESTIMATES]),
+                default="auto",
+                show_default=True,
+                help="shrunk, model: what is the mean expression (clustering, DE)? detected: what would have been "
+                "seen here (filling hidden values)? auto: shrunk for UMI counts, model for reads.",
+            ),
+            click.option(
+                "--loss",
+                type=click.Choice(["auto", "poisson", "squared"]),
+                default="auto",
+                show_default=True,
+                help="auto: poisson (on counts) for UMI-like counts, squared (on log2 values) otherwise.",
+            ),
+            click.option(
+                "--counts",
+                "counts_kind",
+                type=click.Choice(["auto", *get_args(CountsKind)]),
+                default="auto",
+                show_default=True,
+                help="auto: UMI if the median non-zero count is below 20.",
+            ),
+            click.option(
+                "--keep",
+                type=click.Choice(get_args(Keep)),
+                default="none",
+                show_default=True,
+                help="observed: leave seen values exactly as they are; max: let none of them fall.",
+            ),
+            click.option(
+                "--gate/--no-gate",
+                default=True,
+                show_default=True,
+                help="Keep a gene at its mean unless held-out entries support its prediction.",
+            ),
+            click.option(
+                "--uncertainty", is_flag=True, help="Also write layers['imputed_sd'] (estimate shrunk)."
+            ),
+            click.option(
+                "--output",
+                "form",
+                type=click.Choice(["dense", "factors"]),
+                default="dense",
+                show_default=True,
+                help="factors: leave the dense layer out, keep what rebuilds it.",
+            ),
+            seed_option,
+        )
+    ):
+        decorated = option(decorated)
+    return decorated
+
+
+def settings_from(options: dict[str, Any]) -> Any:  # noqa: ANN401 - imported late: `--help` must stay light
+    """Take the shared options out of ``options`` and return them as ImputeSettings."""
+    from scinfill.methods.imputer import ImputeSettings
+
+    shared = ("estimate", "loss", "counts_kind", "keep", "gate", "uncertainty", "layer", "seed")
+    return ImputeSettings(dense=options.pop("form") == "dense", **{name: options.pop(name) for name in shared})

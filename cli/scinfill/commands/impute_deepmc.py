@@ -1,0 +1,72 @@
+"""``scinfill impute-deepmc``."""
+
+from typing import Any, get_args
+
+import click
+
+from scinfill.commands._imputation import imputer_options, settings_from
+from scinfill.schema import Preset
+
+
+class Ranks(click.ParamType):
+    """One rank, or one a layer: ``R`` or ``R1,R2,…``."""
+
+    name = "R[,R2,…]"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Return the ranks."""
+        if isinstance(value, tuple):
+            return value
+        parts = str(value).split(",")
+        if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+            self.fail(f"{value!r} is not a positive number, or several with commas between", param, ctx)
+        return tuple(int(part) for part in parts)
+
+
+@click.command(name="impute-deepmc")
+@imputer_options
+@click.option(
+    "--preset",
+    type=click.Choice(get_args(Preset)),
+    default="recommended",
+    show_default=True,
+    help="paper: deepMc as published, every zero missing, no gate.",
+)
+@click.option(
+    "--rank",
+    "ranks",
+    type=Ranks(),
+    default=(),
+    help="Rank, or with --preset paper one a layer.  [default: chosen from held-out molecules or entries]",
+)
+@click.option(
+    "--depth",
+    type=click.IntRange(1, 3),
+    help="Layers of --preset paper (the papers' 1L, 2L, 3L). The product is linear and has the smallest rank, so depth "
+    "changes the path of the optimisation, not what the model can express.",
+)
+@click.option(
+    "--zero-weight",
+    type=click.FloatRange(0, 1),
+    help="Weight of zeros in the squared loss: 0 as the papers, 1 zeros are data.  [default: 1; chosen for detected]",
+)
+@click.option("--ridge", type=click.FloatRange(min=0), help="Penalty on factors.  [default: 5 Poisson, 20 squared]")
+@click.option("--alpha", type=click.FloatRange(min=1), help="Landweber step of --preset paper.  [default: 1.1]")
+@click.option(
+    "--iterations", "n_iterations", type=click.IntRange(min=1), help="Sweeps of --preset paper.  [default: 15]"
+)
+def command(source: str, target: str, *, device: str, **options: Any) -> None:  # noqa: ANN401 - the options above
+    """Impute by deep matrix factorisation.
+
+    INPUT is a file that `scinfill preprocess` made, or any H5AD with log2(1 + x) values in X.
+
+    \b
+      scinfill impute-deepmc log.h5ad -o imputed.h5ad
+      scinfill preprocess counts.h5ad | scinfill impute-deepmc --estimate detected | scinfill evaluate
+    """  # noqa: D301 - Click's mark for a paragraph to leave as it is
+    from scinfill.io import h5ad
+    from scinfill.methods.deepmc import deepmc_imputation
+
+    settings = settings_from(options)
+    imputation = deepmc_imputation(h5ad.read(source), settings, **options)
+    h5ad.write(imputation.adata, target, row_blocks=imputation.layers)

@@ -1,0 +1,314 @@
+"""deepMc: deep matrix factorisation, by default aware of zeros and of what held-out data support."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from anndata import AnnData
+
+from scinfill.errors import InputError
+from scinfill.methods.imputer import Imputation, ImputeSettings, assemble, impute
+from scinfill.methods.observations import observed
+from scinfill.models.choices import best_by_entries, best_by_molecules, feasible_ranks
+from scinfill.models.deepmc import PoissonFactorization, SquaredFactorization
+from scinfill.models.deepmc_paper import PaperFactorization
+from scinfill.models.detected import CellFloor, Detected
+from scinfill.models.estimates import GatedModel, Shrunk
+from scinfill.models.factorization import Factors
+from scinfill.models.learning import Learned, learn_as_is
+from scinfill.models.observations import Observations
+from scinfill.models.recipe import Loss, Recipe
+from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
+from scinfill.schema import (
+    CELL_FACTORS,
+    CURVE,
+    GENE_FACTORS,
+    MODEL_BASE,
+    MODEL_GAIN,
+    MODEL_OFFSET,
+    MODEL_SCALE,
+    Keep,
+    Preset,
+)
+
+PAPER_RANKS = {1: (10,), 2: (11, 5), 3: (13, 11, 5)}
+"""Ranks for each depth when none are given, from the grids of the authors' scripts."""
+DETECTED_FITS = ((3, 0.0), (10, 0.0), (20, 0.0), (10, 0.03), (10, 0.1), (20, 0.1), (10, 0.3))
+"""(rank, zero weight) of the fits that ``detected`` combines."""
+
+
+@dataclass(frozen=True)
+class DeepMc:
+    """The default preset.
+
+    Attributes
+    ----------
+    rank
+        None: chosen from held-out molecules, or held-out entries where there are no molecules.
+    zero_weight
+        Of the squared loss. None: 1 (zeros are data), and chosen from seen entries for ``detected``.
+    ridge
+        None: 5 for the Poisson loss, 20 for the squared loss.
+    """
+
+    rank: int | None = None
+    zero_weight: float | None = None
+    ridge: float | None = None
+    command: str = "impute-deepmc"
+
+    def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
+        """Choose the rank on a sample of cells."""
+        rows = sample_cells(data, SAMPLE_CELLS, rng)
+        sample = data if rows is None else data.cells(rows)
+        ranks = self._ranks(data)
+        if loss == "poisson":
+            ridge = {} if self.ridge is None else {"ridge": self.ridge}
+            return best_by_molecules([PoissonFactorization(rank, **ridge) for rank in ranks], sample, rng)
+        weight = 1.0 if self.zero_weight is None else self.zero_weight
+        return best_by_entries([self._squared(rank, weight) for rank in ranks], sample, rng)
+
+    def recipes_for_detected(self, data: Observations) -> Sequence[Recipe]:
+        """Return fits of several ranks and zero weights, or the ones the user fixed."""
+        wanted = [
+            (self.rank or rank, weight if self.zero_weight is None else self.zero_weight)
+            for rank, weight in DETECTED_FITS
+        ]
+        feasible = [(min(rank, *data.shape), weight) for rank, weight in wanted]
+        return [self._squared(rank, weight) for rank, weight in dict.fromkeys(feasible)]
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the settings as given."""
+        return {
+            "preset": "recommended",
+            "rank": self.rank,
+            "zero_weight": self.zero_weight,
+            "ridge": self.ridge,
+        }
+
+    def store(self, result: AnnData, learned: Learned) -> None:
+        """Keep the factors and what turns them into values."""
+        estimate = learned.estimate
+        if isinstance(estimate, Detected):
+            factors = joined(estimate)
+            result.uns[CURVE] = np.column_stack([estimate.curve_from, estimate.curve_to])
+        else:
+            model = estimate.model if isinstance(estimate, Shrunk) else estimate
+            if not (isinstance(model, GatedModel) and isinstance(model.prediction, Factors)):
+                raise TypeError("a deepMc estimate is made of factors")
+            factors = model.prediction
+            result.var[MODEL_BASE] = model.base
+            result.var[MODEL_GAIN] = model.gain
+            if model.rate_scale is not None:
+                result.var[MODEL_SCALE] = model.rate_scale
+        result.obsm[CELL_FACTORS] = factors.cells
+        result.varm[GENE_FACTORS] = factors.genes
+        result.var[MODEL_OFFSET] = factors.offset
+
+    def _ranks(self, data: Observations) -> list[int]:
+        if self.rank is None:
+            return feasible_ranks(data.shape)
+        check_rank(self.rank, data.shape)
+        return [self.rank]
+
+    def _squared(self, rank: int, zero_weight: float) -> SquaredFactorization:
+        ridge = {} if self.ridge is None else {"ridge": self.ridge}
+        return SquaredFactorization(rank, zero_weight, **ridge)
+
+
+@dataclass(frozen=True)
+class PaperDeepMc:
+    """The papers' algorithm: blind to zeros, no gate, its product at every position."""
+
+    recipe: PaperFactorization
+    command: str = "impute-deepmc"
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the settings, complete."""
+        return {
+            "preset": "paper",
+            "ranks": list(self.recipe.ranks),
+            "alpha": self.recipe.alpha,
+            "n_iterations": self.recipe.n_iterations,
+        }
+
+    def store(self, result: AnnData, learned: Learned) -> None:
+        """Keep Z, and D_L ⋯ D_1 as one matrix."""
+        chain = learned.estimate.prediction  # type: ignore[attr-defined] # learn_as_is wraps the chain
+        result.obsm[CELL_FACTORS] = chain.factors[0].astype(np.float32)
+        result.varm[GENE_FACTORS] = chain.gene_factors().astype(np.float32)
+
+
+def joined(estimate: Detected) -> Factors:
+    """Return one factorisation that equals the weighted sum of several."""
+    offset = np.zeros(estimate.predictions[0].shape[1], np.float32)
+    cells, genes = [], []
+    for prediction, weight in zip(estimate.predictions, estimate.weights, strict=True):
+        if isinstance(prediction, CellFloor):
+            cells.append(weight * prediction.floor[:, None])
+            genes.append(np.ones((prediction.n_genes, 1), np.float32))
+        elif isinstance(prediction, Factors):
+            offset = offset + weight * prediction.offset
+            cells.append(weight * prediction.cells)
+            genes.append(prediction.genes)
+    return Factors(offset, np.column_stack(cells).astype(np.float32), np.column_stack(genes).astype(np.float32))
+
+
+def check_rank(rank: int, shape: tuple[int, int]) -> None:
+    """Refuse a rank that the matrix cannot have."""
+    if not 1 <= rank <= min(shape):
+        raise InputError(f"--rank {rank} does not fit {shape[0]} cells x {shape[1]} genes; at most {min(shape)}")
+
+
+def deepmc_imputation(
+    adata: AnnData,
+    settings: ImputeSettings | None = None,
+    *,
+    preset: Preset = "recommended",
+    depth: int | None = None,
+    ranks: Sequence[int] = (),
+    zero_weight: float | None = None,
+    ridge: float | None = None,
+    alpha: float | None = None,
+    n_iterations: int | None = None,
+) -> Imputation:
+    """Impute by matrix factorisation with the dense layers still to be computed; see :func:`impute_deepmc`."""
+    settings = settings or ImputeSettings()
+    if preset == "paper":
+        if zero_weight is not None or ridge is not None:
+            raise InputError("--preset paper has neither zero weight nor ridge; leave out --zero-weight and --ridge")
+        return _paper(adata, settings, depth=depth, ranks=ranks, alpha=alpha, n_iterations=n_iterations)
+    if depth not in (None, 1) or alpha is not None or n_iterations is not None:
+        raise InputError("--depth, --alpha and --iterations belong to --preset paper: a linear product gains no rank by depth")
+    if len(ranks) > 1:
+        raise InputError(f"--rank {','.join(map(str, ranks))} names {len(ranks)} layers; they belong to --preset paper")
+    method = DeepMc(ranks[0] if ranks else None, zero_weight, ridge)
+    return impute(adata, method, settings)
+
+
+def _paper(
+    adata: AnnData,
+    settings: ImputeSettings,
+    *,
+    depth: int | None,
+    ranks: Sequence[int],
+    alpha: float | None,
+    n_iterations: int | None,
+) -> Imputation:
+    refuse_with_paper(settings)
+    depth = depth or len(ranks) or 1
+    data = observed(adata, layer=settings.layer)
+    chosen = tuple(ranks) or tuple(min(rank, *data.shape) for rank in PAPER_RANKS[depth])
+    if len(chosen) != depth:
+        raise InputError(f"--depth {depth} needs {depth} ranks; --rank names {len(chosen)}")
+    for rank in chosen:
+        check_rank(rank, data.shape)
+    if any(after > before for before, after in zip(chosen, chosen[1:], strict=False)):
+        raise InputError(f"--rank {','.join(map(str, chosen))} must not grow from layer to layer")
+    recipe = PaperFactorization(
+        chosen,
+        alpha=PaperFactorization.alpha if alpha is None else alpha,
+        n_iterations=PaperFactorization.n_iterations if n_iterations is None else n_iterations,
+    )
+    learned = learn_as_is(recipe, data, rng=np.random.default_rng(settings.seed))
+    return assemble(adata, data, learned, "detected", settings, PaperDeepMc(recipe))
+
+
+def refuse_with_paper(settings: ImputeSettings) -> None:
+    """The papers know one estimate: blind to zeros, unweighted, without a gate."""
+    if settings.estimate not in ("auto", "detected") or settings.loss == "poisson" or settings.uncertainty:
+        raise InputError("--preset paper has one estimate; leave out --estimate, --loss and --uncertainty")
+
+
+def impute_deepmc(
+    adata: AnnData,
+    *,
+    preset: Preset = "recommended",
+    estimate: str = "auto",
+    loss: str = "auto",
+    counts_kind: str = "auto",
+    depth: int | None = None,
+    rank: int | Sequence[int] | None = None,
+    zero_weight: float | None = None,
+    ridge: float | None = None,
+    alpha: float | None = None,
+    n_iterations: int | None = None,
+    keep: Keep = "none",
+    gate: bool = True,
+    uncertainty: bool = False,
+    output: Literal["dense", "factors"] = "dense",
+    layer: str | None = None,
+    seed: int = 0,
+) -> AnnData:
+    """Impute by matrix factorisation: X ≈ μ + Z·D, gated and shrunk by what held-out data support.
+
+    Parameters
+    ----------
+    adata
+        ``X`` on the scale log2(1 + counts / size_factor), as :func:`scinfill.preprocess` makes it; never changed.
+    preset
+        ``"paper"`` is deepMc as published (``depth`` layers, ``alpha``, ``n_iterations``), blind to zeros.
+    estimate
+        ``"shrunk"`` (UMI counts) or ``"model"`` (reads): what is the mean expression? For clustering and DE.
+        ``"detected"``: what would have been seen here? For filling hidden values.
+    loss, counts_kind
+        ``"auto"`` is the Poisson loss for counts whose median non-zero value is below 20.
+    rank
+        None: chosen from held-out molecules or entries. A sequence gives one rank a layer (paper preset).
+    zero_weight, ridge
+        Of the squared loss; the penalty on factors.
+    keep
+        ``"observed"`` leaves seen values exactly as they are, ``"max"`` lets none fall.
+    gate
+        Keep a gene at its mean unless entries the fit did not see support its prediction.
+    uncertainty
+        Add ``layers["imputed_sd"]`` (estimate ``shrunk``).
+    output
+        ``"factors"`` leaves the dense layer out.
+    layer
+        Layer that holds the log2 values instead of ``X``.
+    seed
+        Same seed, same machine, same threads: same bytes.
+
+    Returns
+    -------
+    A new table with ``layers["imputed"]`` (float32, scale of ``X``), the factors ``obsm["X_deepmc"]`` and
+    ``varm["deepmc"]``, and ``var["imputation_gate"]``, ``["heldout_r2"]``, ``["observed_weight"]``.
+
+    Raises
+    ------
+    InputError
+        Settings that contradict each other or the data.
+    DataError
+        Wrong values or another scale.
+
+    Examples
+    --------
+    >>> import numpy as np, anndata, scinfill
+    >>> counts = anndata.AnnData(np.random.default_rng(0).poisson(5, size=(20, 50)))
+    >>> scinfill.impute_deepmc(scinfill.preprocess(counts)).layers["imputed"].shape
+    (20, 50)
+    """
+    settings = ImputeSettings(
+        estimate=estimate,  # type: ignore[arg-type] # checked by decide()
+        loss=loss,  # type: ignore[arg-type]
+        counts_kind=counts_kind,  # type: ignore[arg-type]
+        keep=keep,
+        gate=gate,
+        uncertainty=uncertainty,
+        dense=output == "dense",
+        layer=layer,
+        seed=seed,
+    )
+    ranks = () if rank is None else (rank,) if isinstance(rank, int) else tuple(rank)
+    return deepmc_imputation(
+        adata,
+        settings,
+        preset=preset,
+        depth=depth,
+        ranks=ranks,
+        zero_weight=zero_weight,
+        ridge=ridge,
+        alpha=alpha,
+        n_iterations=n_iterations,
+    ).to_anndata()

@@ -1,0 +1,255 @@
+"""What every imputer shares: which estimate, which loss, the gate, what becomes of seen values, the signature."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from anndata import AnnData
+
+from scinfill.errors import InputError
+from scinfill.methods import provenance
+from scinfill.methods.observations import observed
+from scinfill.models.estimates import Estimate as Values
+from scinfill.models.estimates import Shrunk
+from scinfill.models.learning import Learned, learn_detection, learn_model, learn_shrunk
+from scinfill.models.observations import Observations
+from scinfill.models.recipe import Loss, Recipe
+from scinfill.models.uncertainty import posterior_spread
+from scinfill.numerics.blocks import RowBlocks
+from scinfill.schema import (
+    COUNTS,
+    GATE,
+    HELDOUT_R2,
+    IMPUTED,
+    IMPUTED_SD,
+    OBSERVED_WEIGHT,
+    SCALE,
+    UMI_MEDIAN_NONZERO,
+    CountsKind,
+    Estimate,
+    Keep,
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ImputeSettings:
+    """What a user may ask of any imputer.
+
+    Attributes
+    ----------
+    estimate
+        ``auto`` is ``shrunk`` for UMI-like counts and ``model`` otherwise.
+    loss
+        ``auto`` is ``poisson`` for UMI-like counts and ``squared`` otherwise; ``detected`` is always squared.
+    counts_kind
+        ``auto`` calls counts UMI-like when their median non-zero value is below 20.
+    keep
+        ``observed`` leaves seen values exactly as they are, ``max`` lets no value fall below what was seen.
+    gate
+        Hold each gene's prediction against entries the fit did not see.
+    uncertainty
+        Also write ``layers["imputed_sd"]``; for the estimate ``shrunk`` only.
+    dense
+        False leaves the cells × genes layers out.
+    layer
+        Layer that holds the log2 values instead of ``X``.
+    seed
+        Start of the random numbers.
+    """
+
+    estimate: Literal["auto"] | Estimate = "auto"
+    loss: Literal["auto"] | Loss = "auto"
+    counts_kind: Literal["auto"] | CountsKind = "auto"
+    keep: Keep = "none"
+    gate: bool = True
+    uncertainty: bool = False
+    dense: bool = True
+    layer: str | None = None
+    seed: int = 0
+
+
+class Method(Protocol):
+    """What distinguishes one imputer from another."""
+
+    @property
+    def command(self) -> str:
+        """The verb."""
+        ...
+
+    def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
+        """Return complete settings for the estimates ``shrunk`` and ``model``, chosen from held-out data."""
+        ...
+
+    def recipes_for_detected(self, data: Observations) -> Sequence[Recipe]:
+        """Return the squared-loss fits to combine for the estimate ``detected``."""
+        ...
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the method's own settings, for the record."""
+        ...
+
+    def store(self, result: AnnData, learned: Learned) -> None:
+        """Add what of the model can be kept in the table, such as factors."""
+        ...
+
+
+@dataclass(frozen=True)
+class Imputation:
+    """A table with its dense layers still to be computed.
+
+    Attributes
+    ----------
+    adata
+        Everything but the dense layers.
+    layers
+        Layers by name, computed a block of cells at a time.
+    """
+
+    adata: AnnData
+    layers: Mapping[str, RowBlocks] = field(default_factory=dict)
+
+    def to_anndata(self) -> AnnData:
+        """Return the table with its layers in memory."""
+        for name, blocks in self.layers.items():
+            self.adata.layers[name] = blocks.dense()
+        return self.adata
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What ``auto`` came to mean."""
+
+    estimate: Estimate
+    loss: Loss
+
+
+def impute(adata: AnnData, method: Method, settings: ImputeSettings) -> Imputation:
+    """Impute with a method's recipes and the estimate that was asked for.
+
+    Raises
+    ------
+    InputError
+        Settings that contradict each other or the data.
+    DataError
+        Wrong values, or another scale than log2(1 + x).
+    """
+    data = observed(adata, layer=settings.layer)
+    decision = decide(settings, data)
+    rng = np.random.default_rng(settings.seed)
+    if decision.estimate == "detected":
+        learned = learn_detection(method.recipes_for_detected(data), data, rng=rng)
+    else:
+        recipe = method.recipe(decision.loss, data, rng)
+        log.info("estimate %s by %s", decision.estimate, recipe)
+        learn = learn_shrunk if decision.estimate == "shrunk" else learn_model
+        learned = learn(recipe, data, gated=settings.gate, rng=rng)
+    return assemble(adata, data, learned, decision.estimate, settings, method)
+
+
+def decide(settings: ImputeSettings, data: Observations) -> Decision:
+    """Replace every ``auto`` by what the data say, and refuse what cannot be."""
+    umi = data.counts is not None and _is_umi(settings, data)
+    estimate: Estimate = ("shrunk" if umi else "model") if settings.estimate == "auto" else settings.estimate
+    squared = estimate == "detected" or not umi
+    loss: Loss = ("squared" if squared else "poisson") if settings.loss == "auto" else settings.loss
+    if data.counts is None and (estimate == "shrunk" or loss == "poisson"):
+        asked = "--estimate shrunk" if estimate == "shrunk" else "--loss poisson"
+        raise InputError(f"{asked} needs counts, and there is no layers[{COUNTS!r}]; use --estimate model or detected")
+    if estimate == "detected" and loss == "poisson":
+        raise InputError("--estimate detected is a squared-loss fit; leave out --loss poisson")
+    if settings.uncertainty and estimate != "shrunk":
+        raise InputError(f"--uncertainty is defined for --estimate shrunk, not for {estimate}")
+    if not settings.dense and (settings.uncertainty or settings.keep != "none"):
+        option = "--uncertainty" if settings.uncertainty else "--keep"
+        raise InputError(f"{option} is about the dense layer; leave out --output factors")
+    return Decision(estimate, loss)
+
+
+def _is_umi(settings: ImputeSettings, data: Observations) -> bool:
+    if settings.counts_kind != "auto":
+        return settings.counts_kind == "umi"
+    if data.counts is None or data.counts.nnz == 0:
+        return True
+    median = float(np.median(data.counts.data))
+    umi = median < UMI_MEDIAN_NONZERO
+    log.info(
+        "counts look like %s (median non-zero count %g); --counts umi|reads overrules",
+        "molecules (UMI)" if umi else "reads",
+        median,
+    )
+    return umi
+
+
+def assemble(
+    adata: AnnData,
+    data: Observations,
+    learned: Learned,
+    estimate: Estimate,
+    settings: ImputeSettings,
+    method: Method,
+) -> Imputation:
+    """Join the input's slots with the imputed layers, what was learned of each gene, and the signature."""
+    result = copied(adata)
+    if learned.gate is not None:
+        result.var[GATE] = learned.gate.slope
+        result.var[HELDOUT_R2] = learned.gate.r_squared
+    if learned.observed_weight is not None:
+        result.var[OBSERVED_WEIGHT] = learned.observed_weight
+    method.store(result, learned)
+    provenance.sign(
+        result,
+        command=method.command,
+        parameters=asdict(settings) | method.parameters(),
+        seed=settings.seed,
+        input_sha256=provenance.sha256(data.log_values),
+        metrics={"estimate": estimate} | learned.details,
+        scale=SCALE,
+        estimate=estimate,
+    )
+    if not settings.dense:
+        return Imputation(result)
+    layers = {IMPUTED: RowBlocks(data.shape, kept(learned.estimate, data, settings.keep))}
+    if settings.uncertainty and isinstance(learned.estimate, Shrunk):
+        layers[IMPUTED_SD] = RowBlocks(data.shape, posterior_spread(learned.estimate).block)
+    return Imputation(result, layers)
+
+
+STALE_LAYERS = (IMPUTED, IMPUTED_SD)
+STALE_COLUMNS = (GATE, HELDOUT_R2, OBSERVED_WEIGHT)
+"""What an earlier imputation left; beside a new one it would be taken for its own."""
+
+
+def copied(adata: AnnData) -> AnnData:
+    """Return a table of its own frames and mappings that shares the matrices nobody changes."""
+    return AnnData(
+        X=adata.X,
+        obs=adata.obs.copy(),
+        var=adata.var.drop(columns=[column for column in STALE_COLUMNS if column in adata.var]),
+        uns=deepcopy(dict(adata.uns)),
+        obsm=dict(adata.obsm),
+        varm=dict(adata.varm),
+        layers={name: layer for name, layer in adata.layers.items() if name not in STALE_LAYERS},
+        obsp=dict(adata.obsp),
+        varp=dict(adata.varp),
+        raw=None if adata.raw is None else {"X": adata.raw.X, "var": adata.raw.var, "varm": dict(adata.raw.varm)},
+    )
+
+
+def kept(values: Values, data: Observations, keep: Keep) -> Callable[[slice], np.ndarray]:
+    """Return the block function that treats seen values as ``--keep`` says."""
+    if keep == "none":
+        return values.block
+
+    def block(rows: slice) -> np.ndarray:
+        imputed = values.block(rows)
+        seen = data.log_values[rows]
+        row, column = seen.nonzero()
+        imputed[row, column] = seen.data if keep == "observed" else np.maximum(seen.data, imputed[row, column])
+        return imputed
+
+    return block
