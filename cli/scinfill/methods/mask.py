@@ -98,11 +98,12 @@ def mask(
         drawn = draw_null_genes(counts, size_factor, null_genes, drawing).astype(np.float32)
         null = Observed(log2_counts(drawn, size_factor), drawn, size_factor)
         hidden = _hide(null, mode, fraction, masking_null, layer)
-        layers = {key: csr_array(sparse.hstack([layers[key], hidden[key]], format="csr")) for key in layers}
+        for key, columns in hidden.items():
+            layers[key] = csr_array(sparse.hstack([layers[key], columns], format="csr"))
         result.var[NULL_GENE] = adata.var.get(NULL_GENE, False)
         result = append_genes(result, _null_var(adata, drawn))
-    for key, matrix in layers.items():
-        _put(result, key, matrix)
+    while layers:  # one at a time, so that no matrix stands twice in memory
+        _put(result, *layers.popitem())
     if seen.size_factor is not None and SIZE_FACTOR not in result.obs:
         result.obs[SIZE_FACTOR] = seen.size_factor
     provenance.sign(

@@ -15,9 +15,9 @@ from scipy.sparse import csr_array, csr_matrix
 def stored(matrix: csr_array) -> csr_matrix:
     """Return the matrix as tables keep it: scanpy does not work with SciPy's newer sparse arrays everywhere.
 
-    It gets arrays of its own: SciPy changes some in place, which must not reach another slot.
+    The arrays are handed over. No two slots may share any: SciPy changes some in place.
     """
-    return csr_matrix(matrix, copy=True)
+    return csr_matrix(matrix)
 
 
 def with_genes(adata: AnnData, genes: NDArray[np.intp], *, without: frozenset[str]) -> AnnData:

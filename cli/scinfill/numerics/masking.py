@@ -4,12 +4,13 @@ A set of positions is a boolean CSR pattern, cells × genes, so no dense mask is
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from scinfill.numerics.sparse import ENTRIES_PER_BLOCK, canonical, entry_blocks, row_of_entry
+from scinfill.numerics.sparse import ENTRIES_PER_BLOCK, entry_blocks, row_of_entry
 
 SAFETY = 6
 """Standard deviations by which a sample is drawn too large at first; falling short has a chance of 1e-9."""
@@ -81,7 +82,7 @@ def split(matrix: csr_array, hidden: csr_array) -> tuple[csr_array, csr_array]:
     Canonical CSR, and CSR that stores every hidden position, also where the truth is zero.
     """
     truth = np.zeros(hidden.nnz, dtype=matrix.dtype)
-    stays = np.ones(matrix.nnz, dtype=np.bool_)
+    removed = [np.empty(0, dtype=np.int64)]
     for rows in entry_blocks(matrix.indptr.astype(np.int64) + hidden.indptr):
         known, wanted = _keys(matrix, rows), _keys(hidden, rows)
         place = np.searchsorted(known, wanted)
@@ -89,9 +90,8 @@ def split(matrix: csr_array, hidden: csr_array) -> tuple[csr_array, csr_array]:
         found = np.flatnonzero(inside)[known[place[inside]] == wanted[inside]]
         here = matrix.indptr[rows.start] + place[found]
         truth[hidden.indptr[rows.start] + found] = matrix.data[here]
-        stays[here] = False
-    remaining = np.concatenate(([0], np.cumsum(stays)))[matrix.indptr]
-    kept = csr_array((matrix.data[stays], matrix.indices[stays], remaining), shape=matrix.shape)
+        removed.append(here)
+    kept = _without(matrix, matrix.data, np.concatenate(removed))
     return kept, csr_array((truth, hidden.indices, hidden.indptr), shape=hidden.shape)
 
 
@@ -108,8 +108,15 @@ def thin(counts: csr_array, fraction: float, rng: np.random.Generator) -> tuple[
     Where counts are Poisson the two are independent, so the second tests any model of the first
     (molecular cross-validation; Batson, Royer & Webber 2019).
     """
-    taken = counts.astype(np.int64)
-    taken.data = rng.binomial(taken.data, fraction)
-    kept = counts.astype(np.int64)
-    kept.data = kept.data - taken.data
-    return canonical(kept, counts.dtype), canonical(taken, counts.dtype)
+    taken = np.empty_like(counts.data)
+    for rows in entry_blocks(counts.indptr):
+        entries = slice(counts.indptr[rows.start], counts.indptr[rows.stop])
+        taken[entries] = rng.binomial(counts.data[entries].astype(np.int64), fraction)
+    kept = counts.data - taken
+    return _without(counts, kept, np.flatnonzero(kept == 0)), _without(counts, taken, np.flatnonzero(taken == 0))
+
+
+def _without(matrix: csr_array, data: NDArray[Any], gone: NDArray[np.integer]) -> csr_array:
+    """Return ``data`` in the pattern of ``matrix`` without the stored entries ``gone`` (ascending)."""
+    indptr = matrix.indptr - np.searchsorted(gone, matrix.indptr).astype(matrix.indptr.dtype)
+    return csr_array((np.delete(data, gone), np.delete(matrix.indices, gone), indptr), shape=matrix.shape)

@@ -31,7 +31,7 @@ def normalized(counts: csr_array, size_factor: NDArray[np.float64]) -> csr_array
 
 
 def log2_counts(counts: csr_array, size_factor: NDArray[np.float64]) -> csr_array:
-    """Return log2(1 + counts / size_factor), float32, with the pattern of ``counts``.
+    """Return log2(1 + counts / size_factor), float32, with its own copy of the pattern of ``counts``.
 
     The float64 steps between see a block of rows at a time.
     """
@@ -39,7 +39,7 @@ def log2_counts(counts: csr_array, size_factor: NDArray[np.float64]) -> csr_arra
     for rows in entry_blocks(counts.indptr):
         block = normalized(counts[rows], size_factor[rows])
         values[counts.indptr[rows.start] : counts.indptr[rows.stop]] = np.log2(1 + block.data)
-    return csr_array((values, counts.indices, counts.indptr), shape=counts.shape)
+    return csr_array((values, counts.indices.copy(), counts.indptr.copy()), shape=counts.shape)
 
 
 def solve_size_factors(log_values: csr_array, counts: csr_array) -> NDArray[np.float64]:

@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csc_array, csr_array
 
+from scinfill.numerics.sparse import entry_blocks
+
 
 def draw_null_genes(
     counts: csr_array, size_factor: NDArray[np.float64], n_null: int, rng: np.random.Generator
@@ -47,11 +49,15 @@ def negative_binomial_moments(
 
     φ solves Σ (c − μ)² = Σ (μ + φμ²); a gene that varies less than Poisson gets 0.
     """
-    rate = counts.sum(axis=0, dtype=np.float64) / exposure.sum()
-    values = counts.astype(np.float64)
-    squares = values.power(2).sum(axis=0)
-    products = (values.T @ exposure) * rate
-    expected, expected_squares = exposure.sum() * rate, (exposure**2).sum() * rate**2
-    excess = squares - 2 * products + expected_squares - expected
+    n_genes = counts.shape[1]
+    totals, squares, products = np.zeros(n_genes), np.zeros(n_genes), np.zeros(n_genes)
+    for rows in entry_blocks(counts.indptr):
+        block = counts[rows].astype(np.float64)
+        totals += block.sum(axis=0)
+        squares += np.bincount(block.indices, weights=block.data**2, minlength=n_genes)
+        products += block.T @ exposure[rows]
+    rate = totals / exposure.sum()
+    expected_squares = (exposure**2).sum() * rate**2
+    excess = squares - 2 * rate * products + expected_squares - totals  # Σ μ is the gene's total
     dispersion = np.divide(excess, expected_squares, out=np.zeros_like(rate), where=expected_squares > 0)
     return rate, np.maximum(dispersion, 0)
