@@ -1,0 +1,67 @@
+// What is to be done, known before it starts: methods, masks, scores; and afterwards what did not come.
+
+// The parts of a comma-separated value; 'none' is the empty list on a command line that cannot pass empty text.
+def words(text) {
+    return (text ?: '').tokenize(',').collect { word -> word.trim() }.findAll { word -> word && word != 'none' }.unique()
+}
+
+def methodProblems(methods) {
+    def known = ['deepmc', 'auto', 'gene-mean', 'als', 'nuclear-norm', 'svd', 'magic', 'scimpute', 'drimpute']
+    if (!methods) {
+        return ["--methods is empty; give one or more of ${known.join(', ')}"]
+    }
+    return (methods - known).collect { name -> "--methods: '${name}' is not known; give one or more of ${known.join(', ')}" }
+}
+
+// Why each method that cannot run here cannot, by name. MAGIC runs without a container where scinfill has it installed.
+def skippedMethods(methods, images, engine) {
+    return methods
+        .findAll { name -> images.containsKey(name) && !(images[name] && engine) && !(name == 'magic' && !engine) }
+        .collectEntries { name ->
+            def remedy = engine ? "build it (containers/README.md) and name it by --${name}_image" : 'it needs a container engine (-profile docker and the like)'
+            [name, "its image is absent; ${remedy}"]
+        }
+}
+
+def fractionProblems(fractions) {
+    return fractions
+        .findAll { text -> !text.isNumber() || (text as BigDecimal) <= 0 || (text as BigDecimal) >= 1 }
+        .collect { text -> "--hidden_fractions: each must lie between 0 and 1; received '${text}'" }
+}
+
+// Every mask of every replicate; equal replicates of different masks share a seed.
+def maskPlan(settings) {
+    def kinds = words(settings.hidden_fractions).collect { fraction -> [mode: 'nonzero', fraction: fraction, null_genes: 0] }
+    if (settings.thinned_fraction > 0) {
+        kinds += [mode: 'thin', fraction: settings.thinned_fraction, null_genes: settings.null_genes ?: 0]
+    }
+    return [kinds, (1..<settings.replicates + 1).toList()]
+        .combinations()
+        .collect { kind, replicate ->
+            kind + [name: "${kind.mode}-${kind.fraction}-${replicate}".toString(), seed: settings.seed + replicate]
+        }
+}
+
+// The simulator's label column is known.
+def simulatedSamples(settings) {
+    return (1..<settings.simulate + 1).collect { number ->
+        def meta = [id: "simulated_${number}".toString(), labels: 'cell_type', layer: null, genes_in_rows: false, where: '--simulate']
+        [meta, settings.simulate_cells, settings.simulate_genes, settings.seed + number]
+    }
+}
+
+// [ key, sample, method ] of every score: each sample as it is and under each mask, by each method.
+def plannedScores(names, masks, methods) {
+    return [names, [''] + masks.collect { mask -> ".${mask.name}" }, methods]
+        .combinations()
+        .collect { sample, mask, method -> ["${sample}${mask}.${method}".toString(), sample, method] }
+}
+
+// One line for each sample and method with gaps.
+def absences(planned, missing) {
+    def total = planned.countBy { _key, sample, method -> [sample, method] }
+    def absent = missing.countBy { row -> [row[1], row[2]] }
+    return total.keySet()
+        .findAll { pair -> absent[pair] }
+        .collect { pair -> "${pair[0]}: ${pair[1]} did not finish (${absent[pair]} of ${total[pair]} results are missing)".toString() }
+}

@@ -1,0 +1,24 @@
+// DrImpute (R, GPL) in an image of its own: log2 values in, imputed log2 values out, both Matrix Market, genes in rows.
+process DRIMPUTE {
+    tag "${meta.id}"
+    label 'process_high'
+
+    input:
+    tuple val(meta), path(folder)
+    val seed
+
+    output:
+    tuple val(meta), path("${meta.id}.drimpute.mtx"), emit: matrix
+    tuple val("${task.process}"), val('DrImpute'), eval('scinfill-drimpute --version'), topic: versions
+
+    script:
+    def args = task.ext.args ?: ''
+    """
+    scinfill-drimpute ${args} --seed ${seed} ${folder} ${meta.id}.drimpute.mtx
+    """
+
+    stub:
+    """
+    touch ${meta.id}.drimpute.mtx
+    """
+}

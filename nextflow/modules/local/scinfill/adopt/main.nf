@@ -1,0 +1,27 @@
+// The result of a foreign program as the layer that EVALUATE reads.
+process ADOPT {
+    tag "${meta.id}"
+    label 'process_low'
+
+    input:
+    tuple val(meta), path(h5ad), path(matrix)
+
+    output:
+    tuple val(meta), path("${meta.id}.${meta.method}.h5ad"), emit: h5ad
+    tuple val("${task.process}"), val('scinfill'), eval('scinfill --version | sed "s/.* //"'), topic: versions
+
+    script:
+    def args = task.ext.args ?: ''
+    """
+    scinfill adopt ${h5ad} \\
+        --matrix ${matrix} \\
+        --method ${meta.method} \\
+        ${args} \\
+        --output ${meta.id}.${meta.method}.h5ad
+    """
+
+    stub:
+    """
+    touch ${meta.id}.${meta.method}.h5ad
+    """
+}

@@ -1,0 +1,32 @@
+// AutoImpute: an autoencoder.
+process IMPUTE_AUTO {
+    tag "${meta.id}"
+    label 'process_medium'
+    label 'process_gpu'
+
+    input:
+    tuple val(meta), path(h5ad), val(estimate)
+    val seed
+
+    output:
+    tuple val(meta), path("${meta.id}.${meta.method}.h5ad"), emit: h5ad
+    tuple val("${task.process}"), val('scinfill'), eval('scinfill --version | sed "s/.* //"'), topic: versions
+
+    script:
+    def args = task.ext.args ?: ''
+    def device = task.accelerator ? 'gpu' : 'cpu'
+    """
+    scinfill impute-auto ${h5ad} \\
+        --estimate ${estimate} \\
+        --seed ${seed} \\
+        --threads ${task.cpus} \\
+        --device ${device} \\
+        ${args} \\
+        --output ${meta.id}.${meta.method}.h5ad
+    """
+
+    stub:
+    """
+    touch ${meta.id}.${meta.method}.h5ad
+    """
+}

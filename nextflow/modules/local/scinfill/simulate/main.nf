@@ -1,0 +1,29 @@
+// A sample with known truth and cell types, for trying the pipeline out.
+process SIMULATE {
+    tag "${meta.id}"
+    label 'process_low'
+
+    input:
+    tuple val(meta), val(cells), val(genes), val(seed)
+
+    output:
+    tuple val(meta), path("${meta.id}.h5ad"), emit: counts
+    tuple val("${task.process}"), val('scinfill'), eval('scinfill --version | sed "s/.* //"'), topic: versions
+
+    script:
+    def args = task.ext.args ?: ''
+    """
+    scinfill simulate \\
+        --cells ${cells} \\
+        --genes ${genes} \\
+        --seed ${seed} \\
+        --threads ${task.cpus} \\
+        ${args} \\
+        --output ${meta.id}.h5ad
+    """
+
+    stub:
+    """
+    touch ${meta.id}.h5ad
+    """
+}
