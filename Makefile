@@ -1,0 +1,34 @@
+# `make demo`: install and run the whole chain on simulated data.  `make test`: install and run all checks.
+# Both work in .venv in this folder; PYTHON names another Python 3.11 or later.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/.stamps
+PYTEST_ARGS ?=
+
+.PHONY: venv demo test clean
+
+venv: $(STAMPS)/installed
+
+demo: venv
+	$(BIN)/scinfill demo -o demo
+
+test: $(STAMPS)/installed-test
+	BIN=$(BIN) bash tests/run_checks.sh $(PYTEST_ARGS)
+
+clean:
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"scinfill needs Python 3.11 or later, this is {v.major}.{v.minor}; name another: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+# A stamp is as new as the installation, so neither target installs twice until pyproject.toml changes.
+$(STAMPS)/installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/installed-test: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@mkdir -p $(STAMPS) && touch $(STAMPS)/installed $@

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# All checks, every one of them even if one fails, and a summary in plain words. `make test` calls it.
+set -u
+bin=${BIN:?the folder with python, pytest and ruff}
+failed=()
+
+check() {
+    local name=$1
+    shift
+    printf '\n== %s\n' "$name"
+    if ! "$@"; then failed+=("$name"); fi
+}
+
+check "format" "$bin/ruff" format --check .
+check "lint" "$bin/ruff" check .
+check "imports" "$bin/lint-imports"
+check "types" "$bin/mypy"
+check "tests" "$bin/pytest" "$@"
+
+printf '\n== Summary\n'
+if [ ${#failed[@]} -gt 0 ]; then
+    printf 'FAILED: %s\n' "${failed[@]}"
+    exit 1
+fi
+printf 'All checks passed: format, lint, imports, types, tests.\n'
