@@ -100,20 +100,28 @@ class Gate:
             raise InputError(f"{text!r}: the tolerance must be zero or more, received {tolerance}")
         return cls(reference, metric, allowed)
 
-    def check(self, name: str, scores: Mapping[str, Mapping[str, Score]], rng: np.random.Generator) -> dict[str, Any]:
+    def check(
+        self,
+        name: str,
+        scores: Mapping[str, Mapping[str, Score]],
+        skipped: Mapping[str, Mapping[str, str]],
+        rng: np.random.Generator,
+    ) -> dict[str, Any]:
         """Compare an estimate with the reference and say in one sentence what came out.
 
         Parameters
         ----------
         name
             Estimate to judge.
-        scores
-            Scores of all estimates of its table, by the names that the rule may use.
+        scores, skipped
+            Of all estimates that the rule may name: scores by metric, and the reasons for those that are missing.
         """
         record: dict[str, Any] = {"rule": self.rule, "estimate": name}
         missing = next((who for who in (name, self.reference) if self.metric not in scores[who]), None)
         if missing is not None:
-            return record | {"passed": False, "message": f"{self.rule}: {missing} has no {self.metric} to compare"}
+            reason = skipped[missing].get(self.metric, "it was not asked for")
+            message = f"{self.rule}: {missing} has no {self.metric} to compare: {reason}"
+            return record | {"passed": False, "message": message}
         ours, theirs = scores[name][self.metric], scores[self.reference][self.metric]
         found = difference(ours, theirs, rng)
         worse_by = found.value if METRICS[self.metric].better == "lower" else -found.value

@@ -92,14 +92,18 @@ def _differences(
 def _judge(
     trials: Sequence[Trial], cards: Cards, gates: Sequence[Gate], rng: np.random.Generator
 ) -> list[dict[str, Any]]:
-    scores = {name: card.findings.scores for name, card in cards.items()}
-    return [
-        gate.check(estimate.name, scores | {plain: scores[unique] for plain, unique in trial.baselines.items()}, rng)
-        for gate in gates
-        for trial in trials
-        for estimate in trial.estimates
-        if estimate.kind == "input" and estimate.name != gate.reference
-    ]
+    judgements = []
+    for trial in trials:
+        known = dict(cards) | {plain: cards[unique] for plain, unique in trial.baselines.items()}
+        scores = {name: card.findings.scores for name, card in known.items()}
+        skipped = {name: card.skipped for name, card in known.items()}
+        judgements += [
+            gate.check(estimate.name, scores, skipped, rng)
+            for gate in gates
+            for estimate in trial.estimates
+            if estimate.kind == "input" and estimate.name != gate.reference
+        ]
+    return judgements
 
 
 def gene_table(trials: Sequence[Trial], cards: Cards) -> pd.DataFrame:
