@@ -19,6 +19,7 @@ from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss, Recipe
 from scinfill.models.uncertainty import posterior_spread
 from scinfill.numerics.blocks import RowBlocks
+from scinfill.numerics.parallel import blocks_in_parallel
 from scinfill.schema import (
     COUNTS,
     GATE,
@@ -140,15 +141,19 @@ def impute(adata: AnnData, method: Method, settings: ImputeSettings) -> Imputati
     """
     data = observed(adata, layer=settings.layer)
     decision = decide(settings, data)
+    with blocks_in_parallel():
+        learned = _learn(method, data, decision, settings)
+    return assemble(adata, data, learned, decision.estimate, settings, method)
+
+
+def _learn(method: Method, data: Observations, decision: Decision, settings: ImputeSettings) -> Learned:
     rng = np.random.default_rng(settings.seed)
     if decision.estimate == "detected":
-        learned = learn_detection(method.recipes_for_detected(data), data, rng=rng)
-    else:
-        recipe = method.recipe(decision.loss, data, rng)
-        log.info("estimate %s by %s", decision.estimate, recipe)
-        learn = learn_shrunk if decision.estimate == "shrunk" else learn_model
-        learned = learn(recipe, data, gated=settings.gate, rng=rng)
-    return assemble(adata, data, learned, decision.estimate, settings, method)
+        return learn_detection(method.recipes_for_detected(data), data, rng=rng)
+    recipe = method.recipe(decision.loss, data, rng)
+    log.info("estimate %s by %s", decision.estimate, recipe)
+    learn = learn_shrunk if decision.estimate == "shrunk" else learn_model
+    return learn(recipe, data, gated=settings.gate, rng=rng)
 
 
 def decide(settings: ImputeSettings, data: Observations) -> Decision:

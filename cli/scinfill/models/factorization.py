@@ -5,6 +5,7 @@ Both losses share this loop. A loss turns the entries of a block of cells into o
 solution for the squared loss. Each round reads the data once, a block of cells at a time.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -14,6 +15,14 @@ from scipy.sparse import csr_array
 from scinfill.models.least_squares import Floats, solve_packed
 from scinfill.numerics.blocks import row_slices
 from scinfill.numerics.decomposition import principal_components
+from scinfill.numerics.parallel import map_in_order
+
+CELL_BLOCK_BYTES = 2 * 2**20
+"""A block of log rates stays near the processor."""
+DAMPING_CELLS = 2_000
+"""A gene's step is damped by its effect on about this many cells."""
+START_ITERATIONS = 2
+"""Of the principal components that a fit starts from; its rounds refine the subspace."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +98,6 @@ def start(log_values: csr_array, *, rank: int, rng: np.random.Generator) -> Fact
     return Factors(np.zeros(n_genes, np.float32), cells, np.zeros((n_genes, rank), np.float32))
 
 
-START_ITERATIONS = 2
-"""The rounds that follow refine the subspace."""
-
-
 def alternate(
     loss: BlockLoss,
     factors: Factors,
@@ -117,35 +122,30 @@ def alternate(
 
 def project_cells(loss: BlockLoss, factors: Factors, *, ridge: float, steps: int) -> Factors:
     """Fit Z to fixed μ and D."""
-    n_cells, n_genes = loss.shape
-    cells = factors.cells.copy()
-    factors = replace(factors, cells=cells)
-    for rows in row_slices(n_cells, n_genes, block_bytes=CELL_BLOCK_BYTES):
-        _cell_steps(loss, rows, factors, ridge=ridge, steps=steps)
+    factors = replace(factors, cells=factors.cells.copy())
+    blocks = row_slices(*loss.shape, block_bytes=CELL_BLOCK_BYTES)
+    deque(map_in_order(lambda rows: _move_cells(loss, rows, factors, ridge=ridge, steps=steps), blocks), maxlen=0)
     return factors
 
 
-CELL_BLOCK_BYTES = 2 * 2**20
-"""A block of log rates stays in the second-level cache."""
-
-
 def _round(loss: BlockLoss, factors: Factors, *, ridge: float, cell_steps: int) -> Factors:
-    n_cells, n_genes = loss.shape
     factors = replace(factors, cells=factors.cells.copy())
-    n_columns = factors.cells.shape[1] + 1
-    curvature = np.zeros((n_genes, n_columns * (n_columns + 1) // 2))
-    gradient = np.zeros((n_genes, n_columns))
-    for rows in row_slices(n_cells, n_genes, block_bytes=CELL_BLOCK_BYTES):
-        _cell_steps(loss, rows, factors, ridge=ridge, steps=cell_steps)
-        system = loss.gene_system(rows, factors)
-        curvature += system.curvature
-        gradient += system.gradient
-    offset, genes = _gene_step(factors, System(curvature, gradient), ridge=ridge, largest=loss.largest_step)
+
+    def visit(rows: slice) -> System:
+        _move_cells(loss, rows, factors, ridge=ridge, steps=cell_steps)
+        return loss.gene_system(rows, factors)
+
+    n_genes, n_columns = len(factors.offset), factors.cells.shape[1] + 1
+    total = System(np.zeros((n_genes, n_columns * (n_columns + 1) // 2)), np.zeros((n_genes, n_columns)))
+    for part in map_in_order(visit, row_slices(*loss.shape, block_bytes=CELL_BLOCK_BYTES)):
+        np.add(total.curvature, part.curvature, out=total.curvature)
+        np.add(total.gradient, part.gradient, out=total.gradient)
+    offset, genes = _gene_step(factors, total, ridge=ridge, largest=loss.largest_step)
     return Factors(offset, factors.cells, genes)
 
 
-def _cell_steps(loss: BlockLoss, rows: slice, factors: Factors, *, ridge: float, steps: int) -> None:
-    """Move the rows of ``factors.cells`` in place."""
+def _move_cells(loss: BlockLoss, rows: slice, factors: Factors, *, ridge: float, steps: int) -> None:
+    """Take Newton steps with some rows of ``factors.cells``, in place."""
     penalty = np.full(factors.cells.shape[1], ridge, dtype=np.float32)
     for _ in range(steps):
         system = loss.cell_system(rows, factors)
@@ -164,10 +164,6 @@ def _gene_step(factors: Factors, system: System, *, ridge: float, largest: float
     moved = current + _damped(step, lambda part: part[:, :1] + part[:, 1:] @ sample.T, largest)
     moved = moved.astype(np.float32)
     return np.ascontiguousarray(moved[:, 0]), np.ascontiguousarray(moved[:, 1:])
-
-
-DAMPING_CELLS = 2_000
-"""A gene's step is damped by its effect on about this many cells."""
 
 
 def _damped(step: Floats, effect: Callable[[Floats], Floats], largest: float) -> Floats:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from scinfill.numerics.parallel import map_in_order
+
 BLOCK_BYTES = 16 * 2**20
 """Default size of one block: large enough for fast products, small beside any machine's memory."""
 
@@ -25,8 +27,8 @@ class RowBlocks:
 
     def __iter__(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         """Yield every block with its rows."""
-        for rows in row_slices(*self.shape):
-            yield rows, self.compute(rows)
+        slices = row_slices(*self.shape)
+        yield from zip(slices, map_in_order(self.compute, slices), strict=True)
 
     def dense(self) -> NDArray[np.float32]:
         """Return the whole matrix."""
