@@ -70,6 +70,8 @@ Keep = Literal["none", "observed", "max"]
 MaskMode = Literal["nonzero", "entries", "thin"]
 MASK_MODES: Final[tuple[MaskMode, ...]] = get_args(MaskMode)
 CountsKind = Literal["umi", "reads"]
+Baseline = Literal["gene-mean", "als", "nuclear-norm", "svd", "magic"]
+BASELINES: Final[tuple[Baseline, ...]] = get_args(Baseline)
 
 UMI_MEDIAN_NONZERO: Final = 20
 """Counts whose median non-zero value is below this are molecules (UMI), otherwise reads."""

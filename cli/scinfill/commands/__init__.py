@@ -8,7 +8,7 @@ import click
 from scinfill import __version__
 from scinfill.commands._failures import translated
 
-COMMANDS = ("preprocess", "mask", "impute-deepmc")
+COMMANDS = ("inspect", "preprocess", "mask", "impute-deepmc", "impute-baseline", "evaluate", "simulate", "export", "adopt")
 """Verbs in the order of work; each is ``command`` in the module of its name, imported when it is needed."""
 
 
