@@ -48,6 +48,21 @@ def assemble(file: h5py.File, source: str | Path) -> AnnData:
         return AnnData(**content)
 
 
+def inventory(file: h5py.File, source: str | Path) -> dict[str, Any]:
+    """Return what an open file holds by name, from its frames alone: no matrix is read."""
+    _check_root(file, source)
+    with _naming(source, "obs or var"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # old encodings
+        obs, var = read_elem(file["obs"]), read_elem(file["var"])
+        return {
+            "cells": len(obs),
+            "genes": len(var),
+            "obs": [str(name) for name in obs.columns],
+            "var": [str(name) for name in var.columns],
+            **{slot: sorted(file.get(slot, ())) for slot in ("layers", "obsm", "varm", "uns")},
+        }
+
+
 def write(adata: AnnData, target: str | Path, *, row_blocks: Mapping[str, RowBlocks] | None = None) -> None:
     """Write an AnnData so that it is there whole or not at all; ``-`` is standard output.
 

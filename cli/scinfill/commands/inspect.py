@@ -1,0 +1,25 @@
+"""``scinfill inspect``."""
+
+import json
+
+import click
+
+from scinfill.commands._options import input_argument, output_option, runtime_options
+
+
+@click.command(name="inspect")
+@input_argument
+@output_option(binary=False, help="JSON file to write; - is standard output.")
+@runtime_options
+def command(source: str, target: str) -> None:
+    """Say what a file holds by name: cells, genes, columns of obs and var, layers.
+
+    INPUT is anything that `scinfill preprocess` reads. Of an H5AD file no matrix is read, so this is quick.
+
+    \b
+      scinfill inspect counts.h5ad
+    """  # noqa: D301 - Click's mark for a paragraph to leave as it is
+    from scinfill.io.sources import inventory
+    from scinfill.io.streams import write_text
+
+    write_text(json.dumps(inventory(source), indent=2) + "\n", target)

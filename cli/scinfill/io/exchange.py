@@ -1,0 +1,104 @@
+"""Matrix Market files, by which programs in other languages take part."""
+
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from scipy import io as matrix_market
+from scipy import sparse
+from scipy.sparse import csr_array
+
+from scinfill import memory
+from scinfill.errors import DataError, InputError
+from scinfill.io.hdf5 import one_line
+from scinfill.io.streams import display
+
+COUNTS = "counts.mtx"
+LOG2 = "log2.mtx"
+GENES = "genes.txt"
+CELLS = "cells.txt"
+BYTES_PER_ENTRY = 24
+"""A stored entry while a Matrix Market file is read: coordinates and value, then the compressed rows."""
+
+
+def check_new_folder(target: str | Path) -> None:
+    """Refuse a folder that is there already: an export never mixes with what was there.
+
+    Raises
+    ------
+    InputError
+        Something of that name exists, or its parent does not.
+    """
+    path = Path(target)
+    if path.exists():
+        raise InputError(f"{display(target)} exists already; name a new folder")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"{display(target)}: there is no folder {str(path.absolute().parent)!r}")
+
+
+def write_folder(
+    target: str | Path, *, counts: csr_array | None, log2: csr_array, genes: Iterable[str], cells: Iterable[str]
+) -> None:
+    """Write matrices with genes in rows, as R programs expect them, and the names, one a line.
+
+    The folder appears, whole, when all is written.
+
+    Parameters
+    ----------
+    counts, log2
+        (n_cells, n_genes).
+
+    Raises
+    ------
+    DataError
+        A name does not fit on a line.
+    """
+    check_new_folder(target)
+    path = Path(target).absolute()
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".scinfill-") as scratch:
+        folder = Path(scratch) / "folder"
+        folder.mkdir()
+        _write_names(folder / GENES, genes, "gene")
+        _write_names(folder / CELLS, cells, "cell")
+        if counts is not None:
+            matrix_market.mmwrite(folder / COUNTS, counts.T.tocoo().astype(np.int64), field="integer")
+        matrix_market.mmwrite(folder / LOG2, log2.T.tocoo(), field="real")
+        shutil.move(folder, path)
+
+
+def _write_names(path: Path, names: Iterable[str], what: str) -> None:
+    lines = list(names)
+    broken = next((name for name in lines if "\n" in name or "\r" in name), None)
+    if broken is not None:
+        raise DataError(f"{what} name {broken!r} holds a line break; rename it")
+    path.write_text("".join(f"{name}\n" for name in lines), encoding="utf-8")
+
+
+def read_matrix(source: str | Path, shape: tuple[int, int]) -> csr_array:
+    """Read a Matrix Market file with genes in rows as (n_cells, n_genes) = ``shape``, float32.
+
+    Raises
+    ------
+    InputError
+        There is no such file.
+    DataError
+        It cannot be read, or holds another shape.
+    ResourceError
+        It does not fit into memory.
+    """
+    path = Path(source)
+    if not path.is_file():
+        raise InputError(f"{display(source)} cannot be read: there is no such file")
+    try:
+        n_genes, n_cells, n_entries, *_ = matrix_market.mminfo(path)
+        if (n_cells, n_genes) != shape:
+            raise DataError(
+                f"{display(source)} is {n_genes} genes x {n_cells} cells, the table {shape[1]} genes x {shape[0]} cells"
+            )
+        memory.require(BYTES_PER_ENTRY * n_entries, f"reading {display(source)}")
+        matrix = matrix_market.mmread(path, spmatrix=False)
+    except (ValueError, OSError, EOFError, OverflowError, TypeError) as error:
+        raise DataError(f"{display(source)} is not a usable Matrix Market file: {one_line(error)}") from error
+    return sparse.csr_array(matrix.T, dtype=np.float32)
