@@ -12,15 +12,15 @@ LABELS = "cell_type"
 
 
 @cache
-def _masked(mode: str, null_genes: int, n_types: int) -> AnnData:
-    world = scinfill.simulate(n_cells=150, n_genes=120, n_types=n_types, depth=500, seed=7)
+def _masked(mode: str, null_genes: int, seed: int) -> AnnData:
+    world = scinfill.simulate(n_cells=150, n_genes=120, n_types=3, depth=500, seed=7)
     table = scinfill.preprocess(world, n_genes=60)
-    return scinfill.mask(table, mode=mode, fraction=0.2, null_genes=null_genes, seed=1)
+    return scinfill.mask(table, mode=mode, fraction=0.2, null_genes=null_genes, seed=seed)
 
 
-def masked(mode: str = "nonzero", *, null_genes: int = 0, n_types: int = 3) -> AnnData:
+def masked(mode: str = "nonzero", *, null_genes: int = 0, seed: int = 1) -> AnnData:
     """Return a preprocessed table with hidden values, the caller's own."""
-    return _masked(mode, null_genes, n_types).copy()
+    return _masked(mode, null_genes, seed).copy()
 
 
 def imputed(table: AnnData, values: np.ndarray, *, estimate: str = "model", method: str = "made-up") -> AnnData:

@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from _worlds import LABELS, imputed, label_means, masked
 
 import scinfill
+from _worlds import LABELS, imputed, label_means, masked
 from scinfill.errors import DataError, InputError
 from scinfill.methods.evaluate import run
 from scinfill.methods.evaluation.case import Settings
@@ -220,8 +220,7 @@ def test_inputs_of_one_table_share_their_baselines():
 
 
 def test_input_of_another_mask_stands_beside_its_own_raw():
-    one = masked()
-    other = scinfill.mask(scinfill.preprocess(scinfill.simulate(n_cells=150, n_genes=120, n_types=3, depth=500, seed=7), n_genes=60), seed=9)
+    one, other = masked(), masked(seed=9)
     document = scinfill.evaluate({"one": imputed(one, label_means(one)), "other": imputed(other, label_means(other))})
     assert document["estimates"]["other"]["beside"]["raw"] == "raw of other"
     assert document["estimates"]["one"]["beside"]["raw"] == "raw"
@@ -364,7 +363,9 @@ def test_truth_without_matching_genes_says_so():
     table = masked()
     table.var = table.var.drop(columns=[name for name in table.var if name.startswith("is_de")])
     truth = pd.Series([1, 0], index=["ENSG1", "ENSG2"])
-    record = scinfill.evaluate(table, de_truths={"type1_vs_type2": truth}, labels=LABELS, n_starts=2)["estimates"]["raw"]
+    record = scinfill.evaluate(table, de_truths={"type1_vs_type2": truth}, labels=LABELS, n_starts=2)["estimates"][
+        "raw"
+    ]
     assert "none of its 2 genes is in the table" in record["skipped"]["de_auc"]
     assert "'ENSG1'" in record["skipped"]["de_auc"]
 

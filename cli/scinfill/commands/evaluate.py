@@ -1,0 +1,122 @@
+"""``scinfill evaluate``."""
+
+import logging
+from typing import Any
+
+import click
+
+from scinfill.commands._failures import LOG_JSON
+from scinfill.commands._named import NamedFile, named_by_file, stem
+from scinfill.commands._options import layer_option, output_option, runtime_options, seed_option
+from scinfill.errors import GateError
+from scinfill.io.streams import STDIO, check_writable
+
+log = logging.getLogger(__name__)
+
+
+@click.command(name="evaluate")
+@click.argument("sources", metavar="[[NAME=]INPUT]...", nargs=-1, type=NamedFile())
+@output_option(binary=False, help="JSON file to write; - is standard output.")
+@click.option("--labels", metavar="COLUMN", help="Column of obs with the true label of every cell.")
+@layer_option("Layer to score, on the log2 scale of X.  [default: imputed]")
+@click.option("--bulk", metavar="FILE", help="Bulk counts, genes x libraries; library names start with their label.")
+@click.option(
+    "--de-truth",
+    "de_truths",
+    metavar="[A_vs_B=]FILE",
+    type=NamedFile(),
+    multiple=True,
+    help="Genes known to differ between labels A and B: columns gene and is_de. Repeatable.",
+)
+@click.option(
+    "--starts",
+    "n_starts",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="k-means starts; the spread over them is reported.",
+)
+@click.option(
+    "--max-cells",
+    type=click.IntRange(min=10),
+    default=5000,
+    show_default=True,
+    help="Structure, DE and guard look at a random sample of at most this many cells.",
+)
+@click.option(
+    "--correlation",
+    type=click.Choice(["pearson", "spearman"]),
+    default="pearson",
+    show_default=True,
+    help="Of cells, for the separability of cell types (CTS).",
+)
+@click.option(
+    "--zero-threshold",
+    type=click.FloatRange(min=0),
+    help="Values at or below count as zero.  [default: 0.585, half a normalised count]",
+)
+@click.option("--cv-label", metavar="LABEL", help="Label whose variation is shown.  [default: the largest]")
+@click.option("--openproblems", is_flag=True, help="Also the Open Problems denoising numbers, as coded there.")
+@click.option(
+    "--fail-if-worse-than",
+    "rules",
+    metavar="REFERENCE:METRIC[:TOLERANCE]",
+    multiple=True,
+    help="Exit with 1 if an input scores worse than raw, gene-mean, svd-10 or another input. Repeatable.",
+)
+@click.option("--table", "gene_table", metavar="FILE", type=click.Path(), help="Also write scores of genes as CSV.")
+@click.option("--title", metavar="TEXT", help="Name of the data in reports.  [default: the first file's name]")
+@seed_option
+@runtime_options
+def command(
+    sources: tuple[tuple[str | None, str], ...],
+    target: str,
+    *,
+    layer: str | None,
+    bulk: str | None,
+    de_truths: tuple[tuple[str | None, str], ...],
+    rules: tuple[str, ...],
+    gene_table: str | None,
+    title: str | None,
+    **settings: Any,  # noqa: ANN401 - the options above
+) -> None:
+    """Score imputed files beside raw, gene mean and SVD.
+
+    What is scored depends on what INPUT holds: values or molecules hidden by `scinfill mask`, null genes, labels
+    (--labels), bulk data (--bulk, --de-truth). What cannot be scored is left out with its reason. Several inputs of
+    the same cells and genes are compared in one call.
+
+    \b
+      scinfill evaluate imputed.h5ad --labels cell_type -o scores.json
+      scinfill evaluate deepmc=a.h5ad auto=b.h5ad --labels cell_type --fail-if-worse-than raw:ari -o scores.json
+      scinfill mask log.h5ad | scinfill impute-deepmc | scinfill evaluate --labels cell_type > scores.json
+    """  # noqa: D301 - Click's mark for a paragraph to leave as it is
+    from scinfill.io import bulk as bulk_tables
+    from scinfill.io import h5ad, scores
+    from scinfill.io.streams import write_text
+    from scinfill.methods.evaluate import run
+    from scinfill.methods.evaluation.case import Settings
+    from scinfill.methods.evaluation.comparison import Gate
+
+    if gene_table is not None:
+        check_writable(gene_table, binary=False)
+    gates = [Gate.parse(rule) for rule in rules]
+    files = named_by_file(sources or [(None, STDIO)])
+    evaluation = run(
+        [(name, h5ad.read(path)) for name, path in files],
+        Settings(**{name: value for name, value in settings.items() if value is not None}),
+        layer=layer,
+        bulk=None if bulk is None else bulk_tables.read_counts(bulk),
+        de_truths={name or stem(path): bulk_tables.read_truth(path) for name, path in de_truths},
+        gates=gates,
+        title=title or (stem(files[0][1]) if files[0][1] != STDIO else None),
+    )
+    scores.write(evaluation.document, target)
+    if gene_table is not None:
+        write_text(evaluation.gene_table.to_csv(index=False), gene_table)
+    if log.isEnabledFor(logging.INFO) and not click.get_current_context().meta.get(LOG_JSON):
+        from scinfill.commands._summary import show
+
+        show(evaluation.document)
+    if evaluation.failed_gates:
+        raise GateError("; ".join(evaluation.failed_gates))
