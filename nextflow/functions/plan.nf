@@ -45,7 +45,8 @@ def maskPlan(settings) {
 // The simulator's label column is known.
 def simulatedSamples(settings) {
     return (1..<settings.simulate + 1).collect { number ->
-        def meta = [id: "simulated_${number}".toString(), labels: 'cell_type', layer: null, genes_in_rows: false, where: '--simulate']
+        def name = "simulated_${number}".toString()
+        def meta = [id: name, sample: name, labels: 'cell_type', layer: null, genes_in_rows: false, bulk: [], de_truths: [], where: '--simulate']
         [meta, settings.simulate_cells, settings.simulate_genes, settings.seed + number]
     }
 }

@@ -20,6 +20,11 @@ def headerProblems(sheet, header, rules, required) {
     return (unknown + missing + twice).collect { problem -> "${sheet.name}, line 1: ${problem}" }
 }
 
+// The paths of a field that may hold several, with semicolons between.
+def paths(field) {
+    return (field ?: '').tokenize(';').collect { path -> path.trim() }
+}
+
 // Relative paths count from where the run was started, else from the samplesheet's folder.
 def locate(path, sheet, launchFolder) {
     def absolute = path.startsWith('/') || path.contains('://')
@@ -40,7 +45,9 @@ def rowProblem(sheet, fields, columns, rules, required, launchFolder) {
     if (wrong) {
         return "'${wrong.key}' ${valueProblem(wrong.value, rules[wrong.key])}"
     }
-    return locate(row.counts, sheet, launchFolder) ? '' : "'counts': there is no file ${row.counts}"
+    def absent = ['counts', 'bulk', 'de_truth'].collectMany { name -> paths(row[name]).collect { path -> [name, path] } }
+        .find { _name, path -> !locate(path, sheet, launchFolder) }
+    return absent ? "'${absent[0]}': there is no file ${absent[1]}" : ''
 }
 
 def duplicateProblems(sheet, rows, column) {
@@ -83,9 +90,12 @@ def readSamplesheet(sheet, launchFolder, labels) {
         def row = [header, fields].transpose().collectEntries()
         def meta = [
             id: row.sample,
+            sample: row.sample,
             labels: row.labels ?: labels,
             layer: row.layer ?: null,
             genes_in_rows: row.genes_in_rows == 'true',
+            bulk: paths(row.bulk).collect { path -> locate(path, sheet, launchFolder) },
+            de_truths: paths(row.de_truth).collect { path -> locate(path, sheet, launchFolder) },
             where: "${sheet.name}, line ${line}".toString(),
         ]
         [meta, locate(row.counts, sheet, launchFolder)]

@@ -12,7 +12,7 @@ include { absences   } from '../../functions/plan'
 
 workflow SCINFILL {
     take:
-    samples   // channel: [ meta, counts ]; meta: id, labels, layer, genes_in_rows, line
+    samples   // channel: [ meta, counts ]; meta: id, sample, labels, layer, genes_in_rows, bulk, de_truths, where
     simulated // channel: [ meta, cells, genes, seed ]
     masks     // list of maps: name, mode, fraction, null_genes, seed
     methods   // list of names
@@ -38,17 +38,27 @@ workflow SCINFILL {
 
     IMPUTE(PREPROCESS.out.h5ad, methods, 'auto', seed)
     BENCHMARK(PREPROCESS.out.h5ad, masks, methods, seed)
-    EVALUATE(IMPUTE.out.imputed.mix(BENCHMARK.out.imputed), seed)
+
+    // All methods of a dataset are compared in one call; those that failed are not waited for.
+    compared = IMPUTE.out.imputed
+        .mix(BENCHMARK.out.imputed)
+        .map { meta, h5ad -> [meta.subMap(meta.keySet() - 'method'), [meta.method, h5ad]] }
+        .groupTuple(size: methods.size(), remainder: true)
+        .map { meta, pairs ->
+            def ordered = pairs.sort { pair -> methods.indexOf(pair[0]) }
+            [meta, ordered.collect { pair -> pair[0] }, ordered.collect { pair -> pair[1] }, meta.bulk, meta.de_truths]
+        }
+    EVALUATE(compared, seed)
 
     // A branch that failed leaves a gap, which the report names.
-    scores = EVALUATE.out.scores.map { meta, file -> ["${meta.id}.${meta.method}".toString(), file] }
+    finished = EVALUATE.out.scores.flatMap { meta, names, _file -> names.collect { method -> ["${meta.id}.${method}".toString(), true] } }
     missing = channel.fromList(planned)
-        .join(scores, remainder: true)
+        .join(finished, remainder: true)
         .filter { row -> row.last() == null }
         .toList()
         .map { rows -> absences(planned, rows) }
     REPORT(
-        scores.map { _key, file -> file }.toSortedList { file -> file.name }.filter { files -> files },
+        EVALUATE.out.scores.map { _meta, _methods, file -> file }.toSortedList { file -> file.name }.filter { files -> files },
         missing,
     )
 

@@ -17,7 +17,7 @@ process ADOPT {
         --matrix ${matrix} \\
         --method ${meta.method} \\
         ${args} \\
-        --output ${meta.id}.${meta.method}.h5ad
+        -o ${meta.id}.${meta.method}.h5ad
     """
 
     stub:

@@ -1,30 +1,38 @@
-// The papers' experiments on one imputed file.
+// The papers' experiments on one dataset, all its methods beside each other and beside raw, gene mean and SVD.
 process EVALUATE {
-    tag "${meta.id}.${meta.method}"
+    tag "${meta.id}"
     label 'process_low'
 
     input:
-    tuple val(meta), path(h5ad)
+    tuple val(meta), val(methods), path(h5ads), path(bulk), path(de_truths)
     val seed
 
     output:
-    tuple val(meta), path("${meta.id}.${meta.method}.scores.json"), emit: scores
+    tuple val(meta), val(methods), path("${meta.id}.scores.json"), emit: scores
+    tuple val(meta), path("${meta.id}.genes.csv"), emit: genes
     tuple val("${task.process}"), val('scinfill'), eval('scinfill --version | sed "s/.* //"'), topic: versions
 
     script:
     def args = task.ext.args ?: ''
+    def files = h5ads instanceof List ? h5ads : [h5ads]
+    def inputs = [methods, files].transpose().collect { method, file -> "${method}=${file}" }.join(' ')
     def labels = meta.labels ? "--labels '${meta.labels}'" : ''
+    def references = bulk ? "--bulk '${bulk}'" : ''
+    def truths = de_truths.collect { truth -> "--de-truth '${truth}'" }.join(' ')
     """
-    scinfill evaluate ${h5ad} \\
-        ${labels} \\
+    scinfill evaluate ${inputs} \\
+        --title '${meta.sample}' \\
+        ${labels} ${references} ${truths} \\
+        --table ${meta.id}.genes.csv \\
         --seed ${seed} \\
         --threads ${task.cpus} \\
         ${args} \\
-        --output ${meta.id}.${meta.method}.scores.json
+        -o ${meta.id}.scores.json
     """
 
     stub:
     """
-    echo '{}' > ${meta.id}.${meta.method}.scores.json
+    echo '{}' > ${meta.id}.scores.json
+    touch ${meta.id}.genes.csv
     """
 }

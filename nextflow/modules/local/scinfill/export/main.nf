@@ -12,7 +12,7 @@ process EXPORT {
 
     script:
     """
-    scinfill export ${h5ad} --output ${meta.id}.exported
+    scinfill export ${h5ad} -o ${meta.id}.exported
     """
 
     stub:

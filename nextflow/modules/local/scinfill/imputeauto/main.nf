@@ -22,7 +22,7 @@ process IMPUTE_AUTO {
         --threads ${task.cpus} \\
         --device ${device} \\
         ${args} \\
-        --output ${meta.id}.${meta.method}.h5ad
+        -o ${meta.id}.${meta.method}.h5ad
     """
 
     stub:

@@ -19,7 +19,7 @@ process IMPUTE_BASELINE {
         --seed ${seed} \\
         --threads ${task.cpus} \\
         ${args} \\
-        --output ${meta.id}.${meta.method}.h5ad
+        -o ${meta.id}.${meta.method}.h5ad
     """
 
     stub:

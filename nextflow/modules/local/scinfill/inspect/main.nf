@@ -11,7 +11,7 @@ process INSPECT {
 
     script:
     """
-    scinfill inspect ${counts} --output ${meta.id}.inspected.json
+    scinfill inspect ${counts} -o ${meta.id}.inspected.json
     """
 
     stub:

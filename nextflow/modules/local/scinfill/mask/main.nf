@@ -20,7 +20,7 @@ process MASK {
         --seed ${seed} \\
         --threads ${task.cpus} \\
         ${args} \\
-        --output ${meta.id}.masked.h5ad
+        -o ${meta.id}.masked.h5ad
     """
 
     stub:

@@ -19,7 +19,7 @@ process PREPROCESS {
         ${layer} ${transpose} \\
         --threads ${task.cpus} \\
         ${args} \\
-        --output ${meta.id}.preprocessed.h5ad
+        -o ${meta.id}.preprocessed.h5ad
     """
 
     stub:

@@ -19,7 +19,7 @@ process REPORT {
         ${absent} \\
         ${args} \\
         --figures figures \\
-        --output report.html
+        -o report.html
     """
 
     stub:

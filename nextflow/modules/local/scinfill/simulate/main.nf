@@ -19,7 +19,7 @@ process SIMULATE {
         --seed ${seed} \\
         --threads ${task.cpus} \\
         ${args} \\
-        --output ${meta.id}.h5ad
+        -o ${meta.id}.h5ad
     """
 
     stub:
