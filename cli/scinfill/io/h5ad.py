@@ -85,16 +85,18 @@ def write(adata: AnnData, target: str | Path, *, row_blocks: Mapping[str, RowBlo
         The disk is full.
     """
     with complete(target) as handle, h5py.File(handle, "w") as file:
-        with _naming(target, "the table"), anndata.settings.override(allow_write_nullable_strings=True):
-            file.attrs["encoding-type"], file.attrs["encoding-version"] = "anndata", "0.1.0"
-            for slot in SLOTS:
-                element = getattr(adata, slot)
-                if element is not None:
-                    write_elem(file, slot, dict(element) if isinstance(element, Mapping) else element)
-            if adata.raw is not None:
-                write_elem(file, "raw", adata.raw)
+        file.attrs["encoding-type"], file.attrs["encoding-version"] = "anndata", "0.1.0"
+        for slot in (*SLOTS, "raw"):
+            element = getattr(adata, slot)
+            if element is not None:
+                _write_slot(file, slot, dict(element) if isinstance(element, Mapping) else element, target)
         for name, blocks in (row_blocks or {}).items():
             _write_blocks(file["layers"], name, blocks)
+
+
+def _write_slot(file: h5py.File, slot: str, element: Any, target: str | Path) -> None:  # noqa: ANN401
+    with _naming(target, slot), anndata.settings.override(allow_write_nullable_strings=True):
+        write_elem(file, slot, element)
 
 
 def _write_blocks(layers: h5py.Group, name: str, blocks: RowBlocks) -> None:

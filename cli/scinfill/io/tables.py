@@ -86,7 +86,7 @@ def _header(text: TextIO, source: str | Path) -> tuple[str, list[str]]:
         raise DataError(f"{display(source)} holds a header and no rows")
     separator = "\t" if "\t" in names else ","
     if separator not in names + first:
-        raise DataError(f"{display(source)} is not a table: no tab and no comma in its first row")
+        raise DataError(f"{display(source)} is neither HDF5 nor a table: no tab and no comma in its first row")
     header, fields = (next(csv.reader([line.rstrip("\r\n")], delimiter=separator), []) for line in (names, first))
     if fields and len(fields) not in (len(header), len(header) + 1):
         raise DataError(f"{display(source)}: the header has {len(header)} fields, the first row has {len(fields)}")

@@ -120,15 +120,15 @@ def _assemble(
     matrix: csr_array, barcodes: list[str], symbols: list[str], columns: dict[str, list[str] | None], source: str | Path
 ) -> AnnData:
     """Build the table of genes; antibodies, guides and other features are left out, and said so."""
-    var = pd.DataFrame({key: value for key, value in columns.items() if value is not None}, index=symbols)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # symbols that repeat are told apart below
         try:
+            var = pd.DataFrame({key: value for key, value in columns.items() if value is not None}, index=symbols)
             adata = AnnData(X=matrix, obs=pd.DataFrame(index=barcodes), var=var)
         except ValueError as error:
             raise DataError(f"{display(source)}: matrix, barcodes and features differ: {one_line(error)}") from error
-    if "feature_types" in var:
-        genes = np.asarray(var["feature_types"] == GENE_EXPRESSION)
+    if "feature_types" in adata.var:
+        genes = np.asarray(adata.var["feature_types"] == GENE_EXPRESSION)
         if genes.any() and not genes.all():
             log.warning("%d features that are not %s are left out", int((~genes).sum()), GENE_EXPRESSION)
             adata = adata[:, genes].copy()

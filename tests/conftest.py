@@ -1,0 +1,36 @@
+import os
+
+import pytest
+from _support import make_counts
+
+import scinfill
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+@pytest.fixture
+def counts():
+    """Raw counts of 40 cells × 30 genes."""
+    return make_counts()
+
+
+@pytest.fixture
+def table(counts):
+    """The same after preprocessing, all genes kept."""
+    return scinfill.preprocess(counts, n_genes=None)
+
+
+@pytest.fixture
+def counts_file(counts, tmp_path):
+    """The counts as a file."""
+    path = tmp_path / "counts.h5ad"
+    counts.write_h5ad(path)
+    return path
+
+
+@pytest.fixture
+def table_file(table, tmp_path):
+    """The preprocessed table as a file."""
+    path = tmp_path / "table.h5ad"
+    table.write_h5ad(path)
+    return path

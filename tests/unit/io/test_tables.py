@@ -1,0 +1,95 @@
+import gzip
+
+import numpy as np
+import pytest
+
+from scinfill.errors import DataError
+from scinfill.io import tables
+from scinfill.io.sources import read_counts
+
+VALUES = [[1, 0, 2], [0, 3, 0]]
+
+
+def read(tmp_path, text, name="table.txt", **options):
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    return read_counts(path, **options)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cell,g1,g2,g3\nc1,1,0,2\nc2,0,3,0\n",
+        "g1,g2,g3\nc1,1,0,2\nc2,0,3,0\n",
+        ",g1,g2,g3\r\nc1,1,0,2\r\nc2,0,3,0\r\n",
+        "\tg1\tg2\tg3\nc1\t1\t0\t2\nc2\t0\t3\t0",
+        '"g1"\t"g2"\t"g3"\n"c1"\t1\t0\t2\n"c2"\t0\t3\t0\n',
+        "\ufeffcell,g1,g2,g3\nc1,1,0,2\nc2,0,3,0\n",
+    ],
+    ids=["corner", "R, no corner", "empty corner, CRLF", "tabs", "quotes", "byte order mark"],
+)
+@pytest.mark.parametrize("name", ["table.csv", "table.csv.gz", "table.v2.tsv"])
+def test_every_layout_gives_the_same_table(tmp_path, text, name):
+    adata = read(tmp_path, text, name)
+    assert adata.obs_names.tolist() == ["c1", "c2"]
+    assert adata.var_names.tolist() == ["g1", "g2", "g3"]
+    np.testing.assert_array_equal(adata.X.toarray(), VALUES)
+
+
+def test_genes_in_rows(tmp_path):
+    adata = read(tmp_path, "c1,c2\ng1,1,0\ng2,0,3\ng3,2,0\n", transpose=True)
+    assert adata.obs_names.tolist() == ["c1", "c2"]
+    np.testing.assert_array_equal(adata.X.toarray(), VALUES)
+
+
+def test_a_table_longer_than_a_block(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "VALUES_PER_BLOCK", 10)
+    values = np.arange(7 * 3).reshape(7, 3)
+    text = "a,b,c\n" + "".join(f"r{i}," + ",".join(map(str, row)) + "\n" for i, row in enumerate(values))
+    adata = read(tmp_path, text)
+    np.testing.assert_array_equal(adata.X.toarray(), values)
+    assert adata.obs_names[-1] == "r6"
+
+
+def test_names_stay_text_and_repeated_ones_stay_repeated(tmp_path):
+    adata = read(tmp_path, "cell,1,1,NA\n001,1,0,2\n001,0,3,0\n")
+    assert adata.obs_names.tolist() == ["001", "001"]
+    assert adata.var_names.tolist() == ["1", "1", "NA"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("c,g1,g2\nc1,1,x\nc2,1,2\n", r"row 'c1', column 'g2' holds 'x', not a number"),
+        ("c,g1,g2\nc1,1,2\nc2,1,2,3,4\n", "Expected 3 fields in line 2, saw 5"),
+        ("c,g1,g2\n", "a header and no rows"),
+        ("hello\nworld\n", "neither HDF5 nor a table"),
+        ("c\nc1\n", "neither HDF5 nor a table"),
+        ("c,g1,g2,g3\nc1,1\n", "the header has 4 fields, the first row has 2"),
+    ],
+)
+def test_a_broken_table_is_refused_with_its_place(tmp_path, text, message):
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (bytes(range(128, 256)), "neither HDF5 nor text"),
+        (gzip.compress(b"c,g1\nc1,1\n")[:-6], "cannot be unpacked"),
+        (b"\x1f\x8b nonsense", "cannot be unpacked"),
+    ],
+    ids=["binary", "truncated gzip", "not gzip"],
+)
+def test_what_is_no_text_is_refused(tmp_path, content, message):
+    path = tmp_path / "table.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read_counts(path)
+
+
+def test_an_endless_first_row_is_not_read_into_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "LONGEST_ROW", 1000)
+    with pytest.raises(DataError, match="more than 1000 characters"):
+        read(tmp_path, "0," * 1000, "bomb.csv.gz")

@@ -1,0 +1,135 @@
+import gzip
+
+import h5py
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.io import mmwrite
+
+from scinfill.errors import DataError, InputError, ResourceError
+from scinfill.io.sources import read_counts
+
+VALUES = np.array([[1, 0, 2], [0, 3, 0]])
+"""Cells × genes; 10x keeps genes × cells."""
+IDS, SYMBOLS, BARCODES = ["ENSG1", "ENSG2", "ENSG3"], ["A", "B", "A"], ["AAA-1", "CCC-1"]
+
+
+def write_h5(path, *, old=False, types=("Gene Expression",) * 3):
+    with h5py.File(path, "w") as file:
+        group = file.create_group("GRCh38" if old else "matrix")
+        matrix = sparse.csc_matrix(VALUES.T)
+        for part in ("data", "indices", "indptr"):
+            group[part] = getattr(matrix, part)
+        group["shape"] = np.array(matrix.shape)
+        group["barcodes"] = np.array(BARCODES, dtype="S")
+        if old:
+            group["genes"], group["gene_names"] = np.array(IDS, dtype="S"), np.array(SYMBOLS, dtype="S")
+        else:
+            features = group.create_group("features")
+            features["id"], features["name"] = np.array(IDS, dtype="S"), np.array(SYMBOLS, dtype="S")
+            features["feature_type"] = np.array(types, dtype="S")
+
+
+def write_folder(folder, *, packed=False, old=False, types=("Gene Expression",) * 3):
+    folder.mkdir(exist_ok=True)
+    mmwrite(folder / "matrix.mtx", sparse.coo_matrix(VALUES.T))
+    rows = zip(IDS, SYMBOLS, types, strict=True)
+    features = "".join("\t".join(row[:2] if old else row) + "\n" for row in rows)
+    (folder / ("genes.tsv" if old else "features.tsv")).write_text(features)
+    (folder / "barcodes.tsv").write_text("\n".join(BARCODES) + "\n")
+    if packed:
+        for path in list(folder.iterdir()):
+            path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes()))
+            path.unlink()
+
+
+def check(adata):
+    assert adata.obs_names.tolist() == BARCODES
+    assert adata.var_names.tolist() == ["A", "B", "A-1"]
+    assert adata.var["gene_ids"].tolist() == IDS
+    np.testing.assert_array_equal(adata.X.toarray(), VALUES)
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["Cell Ranger 3", "Cell Ranger 2"])
+def test_h5(tmp_path, old):
+    write_h5(tmp_path / "raw.h5", old=old)
+    check(read_counts(tmp_path / "raw.h5"))
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gz"])
+@pytest.mark.parametrize("old", [False, True], ids=["Cell Ranger 3", "Cell Ranger 2"])
+def test_folder(tmp_path, packed, old):
+    write_folder(tmp_path / "mtx", packed=packed, old=old)
+    check(read_counts(tmp_path / "mtx"))
+
+
+def test_antibodies_are_left_out_and_said_so(tmp_path, caplog):
+    write_h5(tmp_path / "raw.h5", types=("Gene Expression", "Antibody Capture", "Gene Expression"))
+    adata = read_counts(tmp_path / "raw.h5")
+    assert adata.var["gene_ids"].tolist() == ["ENSG1", "ENSG3"]
+    assert "1 features that are not Gene Expression are left out" in caplog.text
+
+
+def test_repeated_symbols_are_said(tmp_path, caplog):
+    write_folder(tmp_path / "mtx")
+    read_counts(tmp_path / "mtx")
+    assert "1 gene symbols" in caplog.text
+
+
+def test_two_genomes_are_refused(tmp_path):
+    write_h5(tmp_path / "raw.h5", old=True)
+    with h5py.File(tmp_path / "raw.h5", "a") as file:
+        file.copy("GRCh38", "mm10")
+    with pytest.raises(DataError, match="several genomes"):
+        read_counts(tmp_path / "raw.h5")
+
+
+@pytest.mark.parametrize("part", ["data", "indices", "indptr", "barcodes", "features/name"])
+def test_a_damaged_h5_is_refused(tmp_path, part):
+    write_h5(tmp_path / "raw.h5")
+    with h5py.File(tmp_path / "raw.h5", "a") as file:
+        values = file["matrix"][part][:-1]
+        del file["matrix"][part]
+        file["matrix"][part] = values
+    with pytest.raises(DataError, match=r"raw\.h5"):
+        read_counts(tmp_path / "raw.h5")
+
+
+@pytest.mark.parametrize("name", ["matrix.mtx", "features.tsv", "barcodes.tsv"])
+def test_a_folder_without_one_of_its_files(tmp_path, name):
+    write_folder(tmp_path / "mtx")
+    (tmp_path / "mtx" / name).unlink()
+    with pytest.raises(InputError, match=f"it has no {name}"):
+        read_counts(tmp_path / "mtx")
+
+
+def test_files_that_do_not_fit_together(tmp_path):
+    write_folder(tmp_path / "mtx")
+    (tmp_path / "mtx" / "barcodes.tsv").write_text("AAA-1\n")
+    with pytest.raises(DataError, match="3 genes x 2 cells, but 3 features and 1 barcodes"):
+        read_counts(tmp_path / "mtx")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not a matrix",
+        "",
+        "%%MatrixMarket matrix coordinate integer general\n3 2 3\n1 1 1\n",
+        "%%MatrixMarket matrix coordinate integer general\n3 2 1\n9 9 1\n",
+    ],
+    ids=["text", "empty", "cut", "outside"],
+)
+def test_a_damaged_matrix_market_file(tmp_path, text):
+    write_folder(tmp_path / "mtx")
+    (tmp_path / "mtx" / "matrix.mtx").write_text(text)
+    with pytest.raises(DataError, match="not a usable Matrix Market file"):
+        read_counts(tmp_path / "mtx")
+
+
+def test_a_matrix_that_claims_too_much_is_refused_before_it_is_read(tmp_path):
+    write_folder(tmp_path / "mtx")
+    claim = "%%MatrixMarket matrix coordinate integer general\n3 2 1000000000000\n1 1 1\n"
+    (tmp_path / "mtx" / "matrix.mtx").write_text(claim)
+    with pytest.raises(ResourceError, match="21.8 TiB"):
+        read_counts(tmp_path / "mtx")
