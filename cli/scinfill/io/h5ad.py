@@ -8,8 +8,10 @@ from typing import Any
 
 import anndata
 import h5py
+import numpy as np
 from anndata import AnnData
 from anndata.io import read_elem, write_elem
+from numpy.typing import NDArray
 from scipy import sparse
 
 from scinfill.errors import DataError
@@ -18,6 +20,8 @@ from scinfill.io.streams import complete, display
 from scinfill.numerics.blocks import RowBlocks
 
 SLOTS = ("X", "obs", "var", "uns", "obsm", "varm", "obsp", "varp", "layers")
+MAPPINGS = SLOTS[4:]
+COMPRESSED = {"csr_matrix": sparse.csr_matrix, "csc_matrix": sparse.csc_matrix}
 
 
 def read(source: str | Path) -> AnnData:
@@ -124,21 +128,29 @@ def _check_root(file: h5py.File, source: str | Path) -> None:
 
 
 def _element(file: h5py.File, slot: str, source: str | Path) -> Any:  # noqa: ANN401 - whatever the slot holds
+    """Read one slot, each of its parts by itself where it holds several, so that an error names the part."""
+    item = file[slot]
+    if slot in MAPPINGS and isinstance(item, h5py.Group):
+        return {key: _element(file, f"{slot}/{key}", source) for key in item}
     with _naming(source, slot):
-        element = read_elem(file[slot])
-        for name, matrix in _sparse_parts(element, slot):
-            with _naming(source, f"{name} (sparse matrix)"):
-                matrix.check_format(full_check=True)
-    return element
+        if item.attrs.get("encoding-type") in COMPRESSED:
+            return _compressed(item)
+        return read_elem(item)
 
 
-def _sparse_parts(element: Any, name: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - whatever the slot holds
-    """Yield every compressed sparse matrix in a slot with its name."""
-    if sparse.issparse(element) and element.format in ("csr", "csc"):
-        yield name, element
-    elif isinstance(element, Mapping):
-        for key, part in element.items():
-            yield from _sparse_parts(part, f"{name}/{key}")
+def _compressed(group: h5py.Group) -> sparse.csr_matrix | sparse.csc_matrix:
+    """Read a sparse matrix of any number type, also those that SciPy does not know, and check all of it."""
+    data, indices, indptr = (_native(group[part][:]) for part in ("data", "indices", "indptr"))
+    shape = tuple(int(extent) for extent in group.attrs["shape"])
+    matrix = COMPRESSED[group.attrs["encoding-type"]]((data, indices, indptr), shape=shape)
+    matrix.check_format(full_check=True)
+    return matrix
+
+
+def _native(values: NDArray[Any]) -> NDArray[Any]:
+    """Return numbers in this machine's byte order, and half precision as single."""
+    dtype = np.dtype(np.float32) if values.dtype == np.float16 else values.dtype.newbyteorder("=")
+    return values.astype(dtype, copy=False)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from _support import assert_adata_equal, make_counts, shared
+from _support import assert_adata_equal, dense, make_counts, shared
 from anndata import AnnData
 from scipy import sparse
 
@@ -158,6 +158,24 @@ def test_other_hdf5_files_are_called_by_their_name(tmp_path, kind):
 def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(InputError, match="Is a directory"):
         h5ad.read(tmp_path)
+
+
+@pytest.mark.parametrize("dtype", [">i4", ">f8", "<f2", "u1", "?", "i8"])
+@pytest.mark.parametrize("form", ["csr", "csc", "dense"])
+def test_every_number_type_is_read(counts, tmp_path, dtype, form):
+    """SciPy knows neither half precision nor a foreign byte order; files may hold both."""
+    path = tmp_path / "file.h5ad"
+    counts.X = {"csr": sparse.csr_matrix, "csc": sparse.csc_matrix, "dense": np.asarray}[form](counts.X.toarray() % 2)
+    h5ad.write(counts, path)
+    with h5py.File(path, "a") as file:
+        holder, name = (file, "X") if form == "dense" else (file["X"], "data")
+        attributes, values = dict(holder[name].attrs), holder[name][:]
+        del holder[name]
+        holder[name] = values.astype(dtype)
+        holder[name].attrs.update(attributes)
+    back = h5ad.read(path)
+    np.testing.assert_array_equal(dense(back.X), dense(counts.X))
+    assert back.X.dtype.isnative or form == "dense"
 
 
 def test_real_files_are_read_as_anndata_reads_them():

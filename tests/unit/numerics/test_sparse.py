@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from scipy import sparse
+
+from scinfill.numerics.sparse import canonical, entry_blocks, position, row_of_entry, whole_numbers
+
+VALUES = np.array([[0, 5, 0, 1], [0, 0, 0, 0], [2, 0, 3, 0]])
+
+
+def with_duplicates():
+    """CSR with unsorted columns, a stored zero, and 5 stored as 2 + 3."""
+    data = np.array([1, 3, 2, 0, 3, 2])
+    return sparse.csr_matrix((data, np.array([3, 1, 1, 0, 2, 0]), np.array([0, 4, 4, 6])), shape=VALUES.shape)
+
+
+FORMS = {
+    "csr": sparse.csr_matrix(VALUES),
+    "csc": sparse.csc_matrix(VALUES),
+    "coo": sparse.coo_array(VALUES),
+    "dense": VALUES,
+    "Fortran order": np.asfortranarray(VALUES),
+    "duplicates": with_duplicates(),
+    "float16": VALUES.astype(np.float16),
+    "float64": sparse.csr_matrix(VALUES.astype(float)),
+    "uint8": sparse.csr_matrix(VALUES.astype(np.uint8)),
+    "big-endian": VALUES.astype(">f4"),
+    "64-bit positions": sparse.csr_matrix(VALUES.astype(float)),
+}
+FORMS["64-bit positions"].indices = FORMS["64-bit positions"].indices.astype(np.int64)
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+def test_every_form_becomes_the_same(form):
+    matrix = canonical(form, np.float32)
+    assert isinstance(matrix, sparse.csr_array)
+    assert matrix.has_canonical_format
+    assert matrix.dtype == np.float32
+    assert matrix.nnz == 4
+    np.testing.assert_array_equal(matrix.indices, [1, 3, 0, 2])
+    np.testing.assert_array_equal(matrix.toarray(), VALUES)
+
+
+def test_the_input_never_changes():
+    matrix = with_duplicates()
+    before = matrix.data.copy(), matrix.indices.copy(), matrix.indptr.copy()
+    canonical(matrix, matrix.dtype)
+    for part, old in zip((matrix.data, matrix.indices, matrix.indptr), before, strict=True):
+        np.testing.assert_array_equal(part, old)
+
+
+def test_what_is_canonical_already_is_not_copied():
+    matrix = sparse.csr_matrix(VALUES.astype(np.float32))
+    assert np.shares_memory(canonical(matrix, np.float32).data, matrix.data)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
+def test_empty_matrices(shape):
+    assert canonical(np.zeros(shape), np.float32).shape == shape
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 100])
+def test_blocks_cover_every_row_once(monkeypatch, block):
+    monkeypatch.setattr("scinfill.numerics.sparse.ENTRIES_PER_BLOCK", block)
+    indptr = canonical(VALUES, np.float32).indptr
+    rows = np.concatenate([np.arange(3)[part] for part in entry_blocks(indptr)])
+    np.testing.assert_array_equal(rows, [0, 1, 2])
+
+
+def test_where_an_entry_stands():
+    matrix = canonical(VALUES, np.float32)
+    assert [position(matrix, entry) for entry in range(4)] == [(0, 1), (0, 3), (2, 0), (2, 2)]
+    np.testing.assert_array_equal(row_of_entry(matrix.indptr), [0, 0, 2, 2])
+
+
+@pytest.mark.parametrize(("largest", "dtype"), [(2**31 - 1, np.int32), (2**31, np.int64)])
+def test_counts_get_the_integer_type_that_holds_them(largest, dtype):
+    counts = whole_numbers(canonical(np.array([[largest, 0.0]]), np.float64))
+    assert counts.dtype == dtype
+    assert counts.data[0] == largest
