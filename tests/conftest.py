@@ -1,9 +1,9 @@
 import os
 
 import pytest
-from _support import make_counts
 
 import scinfill
+from _support import make_counts
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 

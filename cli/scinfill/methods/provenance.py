@@ -97,14 +97,15 @@ def library_versions() -> dict[str, str]:
 
 def sha256(matrix: Any) -> str:  # noqa: ANN401 - dense or any sparse format
     """Return a hash of shape, positions and values: the same for CSR, CSC and dense, for every number type."""
-    rows = canonical(matrix, matrix.dtype if matrix.dtype.kind in "iuf" and matrix.dtype.itemsize > 2 else np.float64)
-    digest = hashlib.sha256(np.array(rows.shape, dtype="<i8").tobytes())
-    digest.update(np.diff(rows.indptr).astype("<i8"))
+    rows = canonical(matrix)
+    positions = hashlib.sha256(np.array(rows.shape, dtype="<i8").tobytes())
+    positions.update(np.diff(rows.indptr).astype("<i8"))
+    values = hashlib.sha256()
     for block in entry_blocks(rows.indptr):
         entries = slice(rows.indptr[block.start], rows.indptr[block.stop])
-        digest.update(rows.indices[entries].astype("<i4"))
-        digest.update(rows.data[entries].astype("<f8"))
-    return digest.hexdigest()
+        positions.update(rows.indices[entries].astype("<i4"))
+        values.update(rows.data[entries].astype("<f8"))
+    return hashlib.sha256(positions.digest() + values.digest()).hexdigest()
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a parameter or metric may be

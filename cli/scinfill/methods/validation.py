@@ -73,9 +73,7 @@ def where(adata: AnnData, row: int, column: int) -> str:
 
 
 def nonnegative(adata: AnnData, layer: str | None, dtype: DTypeLike | None = None) -> csr_array:
-    """Return the matrix as canonical CSR, sharing memory where nothing needs to change.
-
-    Without a ``dtype`` 32 and 64 bit numbers stay as they are, and others become float64.
+    """Return the matrix as :func:`canonical` CSR, sharing memory where nothing needs to change.
 
     Raises
     ------
@@ -86,7 +84,7 @@ def nonnegative(adata: AnnData, layer: str | None, dtype: DTypeLike | None = Non
     if matrix.shape != adata.shape:
         raise DataError(f"{slot} is {matrix.shape}, but there are {adata.n_obs} cells x {adata.n_vars} genes")
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, and is refused as such below
-        values = canonical(matrix, _computable(matrix.dtype) if dtype is None else dtype)
+        values = canonical(matrix, dtype)
     for kind, wrong in (
         ("NaN", np.isnan(values.data)),
         ("infinite", np.isinf(values.data)),
@@ -101,14 +99,8 @@ def nonnegative(adata: AnnData, layer: str | None, dtype: DTypeLike | None = Non
     return values
 
 
-def _computable(dtype: np.dtype) -> np.dtype:
-    """Return the native form of a type that SciPy computes with, without a copy where it is one."""
-    native = dtype.newbyteorder("=")
-    return native if native.kind in "iuf" and native.itemsize in (4, 8) else np.dtype(np.float64)
-
-
 def counts(adata: AnnData, layer: str | None, dtype: DTypeLike | None = None) -> csr_array:
-    """Return the matrix as canonical CSR after checking that it holds counts; ``dtype`` as in :func:`nonnegative`.
+    """Return the matrix as canonical CSR after checking that it holds counts.
 
     Raises
     ------

@@ -14,13 +14,14 @@ ENTRIES_PER_BLOCK = 2**22
 """Stored entries looked at together: temporary arrays stay small beside the matrix."""
 
 
-def canonical(matrix: Any, dtype: DTypeLike) -> csr_array:  # noqa: ANN401 - dense or any sparse format
+def canonical(matrix: Any, dtype: DTypeLike | None = None) -> csr_array:  # noqa: ANN401 - dense or any sparse format
     """Return ``matrix`` as CSR of ``dtype`` with sorted indices, no duplicates and no stored zeros.
 
+    Without a ``dtype`` 32 and 64 bit numbers stay as they are, and others become float64.
     Arrays are shared with ``matrix`` where they need no change, so treat the result as read-only;
     ``matrix`` itself never changes.
     """
-    dtype = np.dtype(dtype)
+    dtype = _computable(matrix.dtype) if dtype is None else np.dtype(dtype)
     if not sparse.issparse(matrix):
         return _from_dense(np.asarray(matrix), dtype)
     # SciPy's compiled routines know no float16, no bool sums and no foreign byte order: convert first.
@@ -32,6 +33,12 @@ def canonical(matrix: Any, dtype: DTypeLike) -> csr_array:  # noqa: ANN401 - den
         rows = rows.copy()
         rows.eliminate_zeros()
     return rows
+
+
+def _computable(dtype: np.dtype) -> np.dtype:
+    """Return the form of a type that SciPy computes with."""
+    native = dtype.newbyteorder("=")
+    return native if native.kind in "iuf" and native.itemsize in (4, 8) else np.dtype(np.float64)
 
 
 def _from_dense(matrix: NDArray[Any], dtype: np.dtype) -> csr_array:

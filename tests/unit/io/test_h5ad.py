@@ -5,10 +5,10 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from _support import assert_adata_equal, dense, make_counts, shared
 from anndata import AnnData
 from scipy import sparse
 
+from _support import assert_adata_equal, dense, make_counts, shared
 from scinfill.errors import DataError, InputError
 from scinfill.io import h5ad
 from scinfill.numerics.blocks import RowBlocks

@@ -9,6 +9,16 @@ from scinfill.errors import DataError, InputError, ResourceError
 from scinfill.io import streams
 
 
+def names(folder):
+    return [path.name for path in folder.iterdir()]
+
+
+def fail_while_writing(target):
+    with streams.complete(target) as handle:
+        handle.write(b"new")
+        raise RuntimeError
+
+
 FULL_DISK = Path("/dev/full")
 
 
@@ -37,11 +47,10 @@ def test_a_failure_leaves_the_earlier_file_and_nothing_else(tmp_path, monkeypatc
         monkeypatch.delattr(os, "O_TMPFILE")
     target = tmp_path / "old"
     target.write_bytes(b"old")
-    with pytest.raises(RuntimeError), streams.complete(target) as handle:
-        handle.write(b"new")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        fail_while_writing(target)
     assert target.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["old"]
+    assert names(tmp_path) == ["old"]
 
 
 @pytest.mark.parametrize("named", [False, True], ids=["unnamed file", "named sibling"])
@@ -54,7 +63,7 @@ def test_nothing_is_visible_before_the_end(tmp_path, monkeypatch, named):
         handle.flush()
         assert not target.exists()
     assert target.read_bytes() == b"content"
-    assert os.listdir(tmp_path) == ["file"]
+    assert names(tmp_path) == ["file"]
 
 
 def test_a_symbolic_link_stays_and_its_target_is_replaced(tmp_path):
@@ -142,7 +151,7 @@ def test_a_target_that_cannot_be_is_refused_before_any_work(tmp_path, monkeypatc
 
 def test_checking_leaves_no_trace(tmp_path):
     streams.check_writable(tmp_path / "file")
-    assert os.listdir(tmp_path) == []
+    assert names(tmp_path) == []
 
 
 @pytest.mark.skipif(not FULL_DISK.exists(), reason="no /dev/full here")

@@ -1,8 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from _support import shared
 
+from _support import shared
 from scinfill.numerics.filtering import seen_genes
 from scinfill.numerics.normalization import library_sizes, normalized, size_factors
 from scinfill.numerics.selection import GeneMoments, dispersion_scores, gene_moments, top_genes

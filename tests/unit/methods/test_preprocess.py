@@ -1,0 +1,213 @@
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+from scipy import sparse
+
+import scinfill
+from _support import assert_adata_equal, assert_same, dense, make_counts, shared
+from scinfill.errors import DataError, InputError
+from scinfill.io.sources import read_counts
+from scinfill.methods import provenance
+
+
+def test_the_published_genes_of_blakeley_in_their_original_order():
+    """float32 in the file; the numerics are compared to 1e-10 beside their own functions."""
+    counts = read_counts(shared("golden/blakeley_raw_counts.csv"), transpose=True)
+    published = pd.read_csv(shared("golden/blakeley_processed_log2.csv"))
+    table = scinfill.preprocess(counts, preset="paper")
+    assert set(table.var_names) == set(published.columns)
+    assert table.var_names.tolist() == [name for name in counts.var_names if name in set(published.columns)]
+    np.testing.assert_allclose(table[:, published.columns].X.toarray(), published.to_numpy(), rtol=1e-6)
+
+
+def test_the_slots_hold_what_they_promise(counts):
+    table = scinfill.preprocess(counts, n_genes=12)
+    values, raw = table.X, table.layers["counts"]
+    assert isinstance(values, sparse.csr_matrix)
+    assert values.dtype == np.float32
+    assert isinstance(raw, sparse.csr_matrix)
+    assert raw.dtype == np.int32
+    np.testing.assert_array_equal(raw.toarray(), counts[:, table.var_names].X.toarray())
+    factors = table.obs["size_factor"].to_numpy()
+    np.testing.assert_allclose(values.toarray(), np.log2(1 + raw.toarray() / factors[:, np.newaxis]), rtol=1e-6)
+    kept = (counts.X.toarray() >= 3).sum(axis=0) >= 4
+    np.testing.assert_array_equal(table.obs["total_counts"], counts.X.toarray()[:, kept].sum(axis=1))
+    np.testing.assert_allclose(factors, table.obs["total_counts"] / np.median(table.obs["total_counts"]))
+    np.testing.assert_array_equal(table.var["n_cells"], (raw.toarray() > 0).sum(axis=0))
+    normalized = raw.toarray() / factors[:, np.newaxis]
+    np.testing.assert_allclose(table.var["mean"], normalized.mean(axis=0))
+    np.testing.assert_allclose(table.var["dispersion"], normalized.var(axis=0, ddof=1) / normalized.mean(axis=0))
+    assert (table.var["dispersion_norm"] >= 0).all()
+    assert table.uns["log1p"] == {"base": 2.0}
+    assert table.uns["scinfill"]["scale"] == "log2(1 + counts / size_factor)"
+
+
+def test_everything_else_passes_through(counts):
+    counts.raw = counts
+    table = scinfill.preprocess(counts, n_genes=12)
+    chosen = counts[:, table.var_names].copy()
+    pd.testing.assert_frame_equal(table.obs[counts.obs.columns], counts.obs)
+    pd.testing.assert_frame_equal(table.var[counts.var.columns], chosen.var)
+    assert_same(dict(table.uns["source"]), counts.uns["source"], "uns/source")
+    for slot in ("obsm", "varm", "obsp", "varp"):
+        assert_same(dict(getattr(table, slot)), dict(getattr(chosen, slot)), slot)
+    assert_same(table.layers["spliced"], chosen.layers["spliced"], "layers/spliced")
+    assert table.raw.shape == counts.shape
+
+
+def test_the_input_never_changes_and_shares_nothing(counts):
+    before = counts.copy()
+    table = scinfill.preprocess(counts, n_genes=None, min_counts=1, min_cells=1)
+    table.X.data[:] = -1
+    table.layers["counts"].data[:] = -1
+    table.layers["spliced"].data[:] = -1
+    table.obs["age"] = 0.0
+    table.obsm["X_place"][:] = 0
+    table.uns["source"]["made"] = "there"
+    assert_adata_equal(before, counts)
+
+
+def test_slots_share_no_arrays(table):
+    """SciPy changes positions in place: doing so in one slot must not break the other."""
+    assert not np.shares_memory(table.X.indices, table.layers["counts"].indices)
+    assert not np.shares_memory(table.X.indptr, table.layers["counts"].indptr)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda x: x.tocsc(),
+        lambda x: x.toarray(),
+        lambda x: np.asfortranarray(x.toarray()),
+        lambda x: x.astype(np.float64),
+        lambda x: x.astype(np.int64),
+        lambda x: x.toarray().astype(np.float16),
+        lambda x: x.toarray().astype(">f4"),
+        sparse.csr_array,
+    ],
+    ids=["csc", "dense", "Fortran", "float64", "int64", "float16", "big-endian", "csr_array"],
+)
+def test_every_form_gives_the_same_table(counts, form):
+    other = counts.copy()
+    other.X = form(counts.X)
+    assert_adata_equal(scinfill.preprocess(counts), scinfill.preprocess(other))
+
+
+def test_permuting_cells_permutes_the_result(counts):
+    order = np.random.default_rng(0).permutation(counts.n_obs)
+    table, other = scinfill.preprocess(counts, n_genes=12), scinfill.preprocess(counts[order].copy(), n_genes=12)
+    assert other.var_names.tolist() == table.var_names.tolist()
+    np.testing.assert_array_equal(other.X.toarray(), table.X.toarray()[order])
+
+
+def test_all_genes_or_fewer(counts):
+    everything = scinfill.preprocess(counts, n_genes=None)
+    assert everything.n_vars == ((counts.X.toarray() >= 3).sum(axis=0) >= 4).sum()
+    some = scinfill.preprocess(counts, n_genes=5)
+    best = everything.var["dispersion_norm"].nlargest(5).index
+    assert set(some.var_names) == set(best)
+
+
+def test_limits_of_the_filter(counts):
+    table = scinfill.preprocess(counts, min_counts=10, min_cells=15, n_genes=None)
+    expected = counts.var_names[(counts.X.toarray() >= 10).sum(axis=0) >= 15]
+    assert table.var_names.tolist() == expected.tolist()
+
+
+def test_more_genes_asked_for_than_there_are(counts, caplog):
+    scinfill.preprocess(counts, n_genes=1000)
+    assert "1000 genes were asked for" in caplog.text
+
+
+def test_spike_ins_count_for_nothing(caplog):
+    counts = make_counts(n_spikes=8)
+    genes = counts[:, ~counts.var_names.str.startswith("ERCC-")].copy()
+    table, expected = scinfill.preprocess(counts), scinfill.preprocess(genes)
+    assert table.var_names.tolist() == expected.var_names.tolist()
+    np.testing.assert_array_equal(table.X.toarray(), expected.X.toarray())
+    assert "8 spike-ins (ERCC-*)" in caplog.text
+
+
+@pytest.mark.parametrize("option", [{"keep_spike_ins": True}, {"preset": "paper"}])
+def test_spike_ins_can_be_kept(option):
+    assert scinfill.preprocess(make_counts(n_spikes=8), **option).var_names.str.startswith("ERCC-").any()
+
+
+def test_counts_from_a_layer(counts):
+    expected = scinfill.preprocess(counts)
+    counts.X = np.log1p(counts.X)
+    table = scinfill.preprocess(counts, layer="spliced")
+    np.testing.assert_array_equal(table.X.toarray(), expected.X.toarray())
+    assert "spliced" in table.layers
+
+
+def test_its_own_counts_again(table):
+    """What preprocess wrote is counts in a layer, so it can be preprocessed anew."""
+    again = scinfill.preprocess(table, layer="counts", n_genes=None)
+    np.testing.assert_array_equal(again.X.toarray(), table.X.toarray())
+
+
+def test_an_empty_cell_keeps_its_row(counts):
+    counts.X.data[counts.X.indptr[5] : counts.X.indptr[6]] = 0
+    table = scinfill.preprocess(counts)
+    assert table.n_obs == counts.n_obs
+    assert table.obs["total_counts"].iloc[5] == 0
+    assert table.obs["size_factor"].iloc[5] == 1
+    assert np.isfinite(table.X.data).all()
+
+
+def test_totals_beyond_32_bits(counts):
+    counts.X = (counts.X.astype(np.int64) * 10**8).tocsr()
+    table = scinfill.preprocess(counts)
+    assert (table.obs["total_counts"] > 2**31).any()
+    assert table.layers["counts"].dtype == np.int64
+    np.testing.assert_array_equal(table.layers["counts"].toarray(), dense(counts[:, table.var_names].X))
+
+
+def test_repeated_names_on_request(counts):
+    counts.obs_names = ["a"] * counts.n_obs
+    counts.var_names = ["g"] * counts.n_vars
+    table = scinfill.preprocess(counts, n_genes=None, min_counts=1, min_cells=1, unique_names=True)
+    assert table.obs_names[:3].tolist() == ["a", "a-1", "a-2"]
+    assert table.var_names.is_unique
+    assert counts.obs_names[1] == "a"
+
+
+def test_the_step_is_signed(counts):
+    step = provenance.steps(scinfill.preprocess(counts, n_genes=7))[-1]
+    assert step["command"] == "preprocess"
+    assert step["parameters"]["n_genes"] == 7
+    assert step["seed"] is None
+    assert step["input_sha256"] == provenance.sha256(counts.X)
+
+
+def test_what_was_done_is_said(counts, caplog):
+    caplog.set_level(logging.INFO)
+    scinfill.preprocess(counts, n_genes=7)
+    assert "of 30 genes have 3 counts in 4 cells; 7 chosen" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"min_cells": 41}, DataError, "no gene has 3 counts in 41 of the 40 cells; lower --min-counts"),
+        ({"n_genes": 0}, InputError, "n_genes must be 1 or more"),
+        ({"layer": "unspliced"}, InputError, "no layer 'unspliced'; layers present: spliced"),
+    ],
+)
+def test_refusals(counts, options, error, message):
+    with pytest.raises(error, match=message):
+        scinfill.preprocess(counts, **options)
+
+
+def test_an_already_logged_table_names_the_layer(table):
+    with pytest.raises(DataError, match=r"look already logged; .*--layer \(layers present: counts, spliced\)"):
+        scinfill.preprocess(table)
+
+
+def test_one_gene_is_enough():
+    counts = AnnData(np.arange(1, 9, dtype=np.int32)[:, np.newaxis])
+    assert scinfill.preprocess(counts).shape == (8, 1)
