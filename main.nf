@@ -4,11 +4,12 @@
 include { SCINFILL                                   } from './nextflow/workflows/scinfill'
 include { schemas ; problemsOf ; initialise          } from './nextflow/functions/initialise'
 include { helpText                                   } from './nextflow/functions/parameters'
+include { failures                                   } from './nextflow/functions/failures'
 
 // Ends the run with one line before any task. The trace file that Nextflow has begun by then goes, and its folder.
-def refuse(problems, infoFolder, traceSuffix) {
-    infoFolder.resolve("trace_${traceSuffix}.txt").delete()
-    [infoFolder, infoFolder.parent].each { folder ->
+def refuse(problems, trace) {
+    trace.delete()
+    [trace.parent, trace.parent.parent].each { folder ->
         if (folder.exists() && !folder.list()) {
             folder.delete()
         }
@@ -17,11 +18,9 @@ def refuse(problems, infoFolder, traceSuffix) {
     error("${problems[0]}${more}")
 }
 
-def conclude(run, outdir, missing) {
-    missing.each { line -> log.error(line) }
-    if (run.success) {
-        log.info("The report: ${outdir}/report.html")
-    }
+def conclude(report, failed, missing) {
+    (failed + missing).each { line -> log.warn(line) }
+    log.info(report.exists() ? "The report: ${report}" : 'There is no report.')
 }
 
 workflow {
@@ -34,17 +33,17 @@ workflow {
     }
     else {
         def outdir = params.outdir
-        def infoFolder = file("${outdir}/pipeline_info")
+        def trace = file("${outdir}/pipeline_info/trace_${params.trace_suffix}.txt")
 
         // 1. Initialise
         def problems = problemsOf(params, rules, run)
         if (problems) {
-            refuse(problems, infoFolder, params.trace_suffix)
+            refuse(problems, trace)
         }
         def job = initialise(params, rules, run)
         job.skipped.each { method, reason -> log.warn("${method} is skipped: ${reason}") }
         if (!job.methods) {
-            refuse(['no method is left to run'], infoFolder, params.trace_suffix)
+            refuse(['no method is left to run'], trace)
         }
 
         // 2. Run
@@ -62,7 +61,7 @@ workflow {
         SCINFILL.out.missing.subscribe { lines -> missing.addAll(lines) }
         SCINFILL.out.versions
             .mix(channel.of("Nextflow: ${run.nextflow.version}".toString(), "pipeline: ${run.manifest.version}".toString()))
-            .collectFile(name: 'software_versions.yml', storeDir: infoFolder, newLine: true, sort: true)
-        run.onComplete { conclude(run, outdir, missing) }
+            .collectFile(name: 'software_versions.yml', storeDir: trace.parent, newLine: true, sort: true)
+        run.onComplete { conclude(file("${outdir}/report.html"), failures(trace), missing) }
     }
 }

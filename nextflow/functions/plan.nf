@@ -6,7 +6,7 @@ def words(text) {
 }
 
 def methodProblems(methods) {
-    def known = ['deepmc', 'auto', 'gene-mean', 'als', 'nuclear-norm', 'svd', 'magic', 'scimpute', 'drimpute']
+    def known = ['deepmc', 'auto', 'als', 'nuclear-norm', 'svd', 'magic', 'scimpute', 'drimpute']
     if (!methods) {
         return ["--methods is empty; give one or more of ${known.join(', ')}"]
     }
