@@ -116,7 +116,7 @@ def _controls(case: Case, heldout: csr_array) -> tuple[MoleculeScores, MoleculeS
 def interval_coverage(case: Case, estimate: Estimate) -> Findings:
     """Share of held-out molecules inside the predictive intervals of the posterior behind ``imputed_sd``.
 
-    Beside it, how often a Poisson around the same estimate would cover.
+    Beside it, how often a Poisson around the model's mean would cover.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def interval_coverage(case: Case, estimate: Estimate) -> Findings:
 def _transforms(
     case: Case, estimate: Estimate, heldout: csr_array, size_factor: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
-    """Return PIT, PIT of a Poisson around the estimate, expected molecules and cell of every entry of a sample."""
+    """Return PIT, PIT of a Poisson around the model, expected molecules and cell of every entry of a sample."""
     weights = _weights(case, estimate)
     mean_rate = _mean_model_rate(case, estimate, weights, size_factor)
     cells = case.at_most(np.arange(case.n_cells))
@@ -153,17 +153,12 @@ def _transforms(
     rng = np.random.default_rng(case.settings.seed)
     rate = calibration.model_rate(linear, kept, size_factor[cells], weights)
     distribution = calibration.predictive(rate, kept, size_factor[cells], weights, mean_rate, fraction=fraction)
-    around_estimate = calibration.predictive(
-        np.maximum(linear, calibration.LEAST_RATE),
-        kept,
-        size_factor[cells],
-        np.zeros_like(weights),
-        mean_rate,
-        fraction=fraction,
+    poisson = calibration.predictive(
+        rate, kept, size_factor[cells], np.zeros_like(weights), mean_rate, fraction=fraction
     )
     return (
         calibration.randomised_pit(distribution, held, rng).ravel(),
-        calibration.randomised_pit(around_estimate, held, rng).ravel(),
+        calibration.randomised_pit(poisson, held, rng).ravel(),
         distribution.mean.ravel(),
         np.repeat(cells, case.real_genes.size),
     )
