@@ -8,7 +8,17 @@ import click
 from scinfill import __version__
 from scinfill.commands._failures import translated
 
-COMMANDS = ("inspect", "preprocess", "mask", "impute-deepmc", "impute-baseline", "evaluate", "simulate", "export", "adopt")
+COMMANDS = (
+    "inspect",
+    "preprocess",
+    "mask",
+    "impute-deepmc",
+    "impute-baseline",
+    "evaluate",
+    "simulate",
+    "export",
+    "adopt",
+)
 """Verbs in the order of work; each is ``command`` in the module of its name, imported when it is needed."""
 
 
@@ -32,7 +42,9 @@ class Verbs(click.Group):
             return super().invoke(ctx)
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    name="scinfill", cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="scinfill")
 def main() -> None:
     """Fill the dropouts of single-cell RNA-seq data, and say honestly whether that helped.

@@ -72,7 +72,7 @@ def test_half_precision_logarithms_agree_with_their_counts(logged):
 
 
 def test_the_values_may_lie_in_a_layer(logged):
-    adata, factors = logged
+    adata, _ = logged
     adata.layers["log2"] = adata.X
     adata.X = sparse.csr_matrix(adata.shape, dtype=np.float32)
     assert observed(adata, layer="log2").log_values.nnz == adata.layers["log2"].nnz
