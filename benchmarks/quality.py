@@ -62,7 +62,7 @@ def _lazy_auto(adata: AnnData, **options) -> AnnData:
 
 def de_truths(folder: Path, dataset: str) -> dict[str, pd.Series]:
     """Return 1 or 0 by gene for every truth file whose labels the dataset has."""
-    prefix = dataset.split("_")[0]
+    prefix = dataset.split("_", maxsplit=1)[0]
     truths = {}
     for path in sorted(folder.glob(f"{prefix}_de_truth_*_vs_*.tsv")):
         table = pd.read_csv(path, sep="\t").drop_duplicates("gene").set_index("gene")

@@ -18,6 +18,21 @@ from scinfill.schema import ESTIMATES, CountsKind, Keep
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+class Numbers(click.ParamType):
+    """One positive number a layer: ``A`` or ``A,B,…``."""
+
+    name = "A[,B,…]"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Return the numbers."""
+        if isinstance(value, tuple):
+            return value
+        parts = str(value).split(",")
+        if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+            self.fail(f"{value!r} is not a positive number, or several with commas between", param, ctx)
+        return tuple(int(part) for part in parts)
+
+
 def imputer_options(function: Function) -> Function:
     """Add input, output, ``--estimate``, ``--keep`` and what else every imputer understands."""
     decorated: Any = runtime_options(device_option(function))
@@ -62,9 +77,7 @@ def imputer_options(function: Function) -> Function:
                 show_default=True,
                 help="Keep a gene at its mean unless held-out entries support its prediction.",
             ),
-            click.option(
-                "--uncertainty", is_flag=True, help="Also write layers['imputed_sd'] (estimate shrunk)."
-            ),
+            click.option("--uncertainty", is_flag=True, help="Also write layers['imputed_sd'] (estimate shrunk)."),
             click.option(
                 "--output",
                 "form",

@@ -29,7 +29,7 @@ from scinfill.schema import Baseline, Keep
 @layer_option("Layer that holds the log2 values instead of X.")
 @seed_option
 @runtime_options
-def command(  # noqa: D417 - the options above
+def command(
     source: str, target: str, *, method: Baseline, rank: int | None, keep: Keep, layer: str | None, seed: int
 ) -> None:
     """Impute with a simple method, to see what a clever one adds.

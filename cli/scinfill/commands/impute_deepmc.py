@@ -4,23 +4,8 @@ from typing import Any, get_args
 
 import click
 
-from scinfill.commands._imputation import imputer_options, settings_from
+from scinfill.commands._imputation import Numbers, imputer_options, settings_from
 from scinfill.schema import Preset
-
-
-class Ranks(click.ParamType):
-    """One rank, or one a layer: ``R`` or ``R1,R2,…``."""
-
-    name = "R[,R2,…]"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        """Return the ranks."""
-        if isinstance(value, tuple):
-            return value
-        parts = str(value).split(",")
-        if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
-            self.fail(f"{value!r} is not a positive number, or several with commas between", param, ctx)
-        return tuple(int(part) for part in parts)
 
 
 @click.command(name="impute-deepmc")
@@ -35,7 +20,7 @@ class Ranks(click.ParamType):
 @click.option(
     "--rank",
     "ranks",
-    type=Ranks(),
+    type=Numbers(),
     default=(),
     help="Rank, or with --preset paper one a layer.  [default: chosen from held-out molecules or entries]",
 )

@@ -31,7 +31,6 @@ class BaselineMethod:
 
     method: Baseline
     rank: int | None
-    recipe: Recipe
     command: str = "impute-baseline"
 
     def parameters(self) -> dict[str, Any]:
@@ -51,7 +50,7 @@ class InMemory:
     @property
     def shape(self) -> tuple[int, int]:
         """(n_cells, n_genes)."""
-        return self.values.shape  # type: ignore[return-value] # two-dimensional
+        return self.values.shape
 
     def block(self, rows: slice) -> NDArray[np.float32]:
         """Return a copy of some rows."""
@@ -98,7 +97,7 @@ def baseline_imputation(
     with blocks_in_parallel():
         learned = learn_model(recipe, data, gated=False, rng=np.random.default_rng(settings.seed))
     estimate: Estimate = "detected" if method in BLIND_TO_ZEROS else "model"
-    return assemble(adata, data, learned, estimate, settings, BaselineMethod(method, rank, recipe))
+    return assemble(adata, data, learned, estimate, settings=settings, signer=BaselineMethod(method, rank))
 
 
 def _recipe(method: Baseline, rank: int) -> Recipe:
@@ -148,5 +147,3 @@ def impute_baseline(
     """
     settings = ImputeSettings(keep=keep, layer=layer, seed=seed, gate=False)
     return baseline_imputation(adata, settings, method=method, rank=rank).to_anndata()
-
-

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 from anndata import AnnData
 
 from scinfill.errors import InputError
-from scinfill.methods.imputer import Imputation, ImputeSettings, assemble, impute
+from scinfill.methods.imputer import Imputation, ImputeSettings, assemble, impute, refuse_with_paper
 from scinfill.methods.observations import observed
 from scinfill.models.choices import best_by_entries, best_by_molecules, feasible_ranks
 from scinfill.models.deepmc import PoissonFactorization, SquaredFactorization
@@ -63,8 +64,8 @@ class DeepMc:
         sample = data if rows is None else data.cells(rows)
         ranks = self._ranks(data)
         if loss == "poisson":
-            ridge = {} if self.ridge is None else {"ridge": self.ridge}
-            return best_by_molecules([PoissonFactorization(rank, **ridge) for rank in ranks], sample, rng)
+            ridge = PoissonFactorization.ridge if self.ridge is None else self.ridge
+            return best_by_molecules([PoissonFactorization(rank, ridge) for rank in ranks], sample, rng)
         weight = 1.0 if self.zero_weight is None else self.zero_weight
         return best_by_entries([self._squared(rank, weight) for rank in ranks], sample, rng)
 
@@ -112,8 +113,8 @@ class DeepMc:
         return [self.rank]
 
     def _squared(self, rank: int, zero_weight: float) -> SquaredFactorization:
-        ridge = {} if self.ridge is None else {"ridge": self.ridge}
-        return SquaredFactorization(rank, zero_weight, **ridge)
+        ridge = SquaredFactorization.ridge if self.ridge is None else self.ridge
+        return SquaredFactorization(rank, zero_weight, ridge)
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,9 @@ def deepmc_imputation(
             raise InputError("--preset paper has neither zero weight nor ridge; leave out --zero-weight and --ridge")
         return _paper(adata, settings, depth=depth, ranks=ranks, alpha=alpha, n_iterations=n_iterations)
     if depth not in (None, 1) or alpha is not None or n_iterations is not None:
-        raise InputError("--depth, --alpha and --iterations belong to --preset paper: a linear product gains no rank by depth")
+        raise InputError(
+            "--depth, --alpha and --iterations belong to --preset paper: a linear product gains no rank by depth"
+        )
     if len(ranks) > 1:
         raise InputError(f"--rank {','.join(map(str, ranks))} names {len(ranks)} layers; they belong to --preset paper")
     method = DeepMc(ranks[0] if ranks else None, zero_weight, ridge)
@@ -203,7 +206,7 @@ def _paper(
         raise InputError(f"--depth {depth} needs {depth} ranks; --rank names {len(chosen)}")
     for rank in chosen:
         check_rank(rank, data.shape)
-    if any(after > before for before, after in zip(chosen, chosen[1:], strict=False)):
+    if any(after > before for before, after in pairwise(chosen)):
         raise InputError(f"--rank {','.join(map(str, chosen))} must not grow from layer to layer")
     recipe = PaperFactorization(
         chosen,
@@ -211,13 +214,7 @@ def _paper(
         n_iterations=PaperFactorization.n_iterations if n_iterations is None else n_iterations,
     )
     learned = learn_as_is(recipe, data, rng=np.random.default_rng(settings.seed))
-    return assemble(adata, data, learned, "detected", settings, PaperDeepMc(recipe))
-
-
-def refuse_with_paper(settings: ImputeSettings) -> None:
-    """The papers know one estimate: blind to zeros, unweighted, without a gate."""
-    if settings.estimate not in ("auto", "detected") or settings.loss == "poisson" or settings.uncertainty:
-        raise InputError("--preset paper has one estimate; leave out --estimate, --loss and --uncertainty")
+    return assemble(adata, data, learned, "detected", settings=settings, signer=PaperDeepMc(recipe))
 
 
 def impute_deepmc(

@@ -74,20 +74,12 @@ class ImputeSettings:
     seed: int = 0
 
 
-class Method(Protocol):
-    """What distinguishes one imputer from another."""
+class Signer(Protocol):
+    """What the record and the table keep of a method."""
 
     @property
     def command(self) -> str:
         """The verb."""
-        ...
-
-    def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
-        """Return complete settings for the estimates ``shrunk`` and ``model``, chosen from held-out data."""
-        ...
-
-    def recipes_for_detected(self, data: Observations) -> Sequence[Recipe]:
-        """Return the squared-loss fits to combine for the estimate ``detected``."""
         ...
 
     def parameters(self) -> dict[str, Any]:
@@ -96,6 +88,18 @@ class Method(Protocol):
 
     def store(self, result: AnnData, learned: Learned) -> None:
         """Add what of the model can be kept in the table, such as factors."""
+        ...
+
+
+class Method(Signer, Protocol):
+    """An imputer whose settings are chosen from held-out data."""
+
+    def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
+        """Return complete settings for the estimates ``shrunk`` and ``model``, chosen from held-out data."""
+        ...
+
+    def recipes_for_detected(self, data: Observations) -> Sequence[Recipe]:
+        """Return the squared-loss fits to combine for the estimate ``detected``."""
         ...
 
 
@@ -143,7 +147,7 @@ def impute(adata: AnnData, method: Method, settings: ImputeSettings) -> Imputati
     decision = decide(settings, data)
     with blocks_in_parallel():
         learned = _learn(method, data, decision, settings)
-    return assemble(adata, data, learned, decision.estimate, settings, method)
+    return assemble(adata, data, learned, decision.estimate, settings=settings, signer=method)
 
 
 def _learn(method: Method, data: Observations, decision: Decision, settings: ImputeSettings) -> Learned:
@@ -190,13 +194,20 @@ def _is_umi(settings: ImputeSettings, data: Observations) -> bool:
     return umi
 
 
+def refuse_with_paper(settings: ImputeSettings) -> None:
+    """Refuse what the papers do not have: they know one estimate, blind to zeros, without weights or gate."""
+    if settings.estimate not in ("auto", "detected") or settings.loss == "poisson" or settings.uncertainty:
+        raise InputError("--preset paper has one estimate; leave out --estimate, --loss and --uncertainty")
+
+
 def assemble(
     adata: AnnData,
     data: Observations,
     learned: Learned,
     estimate: Estimate,
+    *,
     settings: ImputeSettings,
-    method: Method,
+    signer: Signer,
 ) -> Imputation:
     """Join the input's slots with the imputed layers, what was learned of each gene, and the signature."""
     result = copied(adata)
@@ -205,11 +216,11 @@ def assemble(
         result.var[HELDOUT_R2] = learned.gate.r_squared
     if learned.observed_weight is not None:
         result.var[OBSERVED_WEIGHT] = learned.observed_weight
-    method.store(result, learned)
+    signer.store(result, learned)
     provenance.sign(
         result,
-        command=method.command,
-        parameters=asdict(settings) | method.parameters(),
+        command=signer.command,
+        parameters=asdict(settings) | signer.parameters(),
         seed=settings.seed,
         input_sha256=provenance.sha256(data.log_values),
         metrics={"estimate": estimate} | learned.details,

@@ -155,7 +155,7 @@ class Thresholded:
 
 @dataclass(frozen=True)
 class ThresholdedSvd:
-    """ALRA's idea (Linderman et al. 2022): the negative values of a low-rank matrix show the size of its noise at zeros.
+    """ALRA's idea (Linderman et al. 2022): a low-rank matrix's negative values show the size of its noise at zeros.
 
     Each gene's values up to the mirror image of its 0.001 quantile become zero; the others are stretched to the
     mean and standard deviation of the gene's seen values.

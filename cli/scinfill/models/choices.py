@@ -1,18 +1,15 @@
 """Settings chosen from what was held out: molecules where there are some, entries otherwise. Never from labels."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from scinfill.models.estimates import ExpectedCounts, gated_model
 from scinfill.models.gate import draw_folds
-from scinfill.models.observations import Observations
-from scinfill.models.recipe import Recipe
+from scinfill.models.observations import Observations, values_at
+from scinfill.models.recipe import Recipe, predicted_at
 from scinfill.models.shrinkage import loglikelihood_grid
-from scinfill.numerics.blocks import row_slices
 from scinfill.progress import track
 
 THINNED_SHARE = 0.1
@@ -37,13 +34,12 @@ def best_by_molecules(recipes: Sequence[SomeRecipe], data: Observations, rng: np
     if len(recipes) == 1:
         return recipes[0]
     kept, taken = data.thinned(THINNED_SHARE, rng)
+    counts, size_factor = kept.molecules()
+    open_gate = np.ones(data.shape[1], np.float32)
 
     def loss(recipe: Recipe) -> float:
-        model = gated_model(
-            recipe.fit(kept, rng=rng), recipe.loss, kept, np.ones(data.shape[1], np.float32), match_totals=True
-        )
-        expected = ExpectedCounts(model, _size_factor(kept))
-        return -float(loglikelihood_grid(expected, _counts(kept), taken).max(axis=0).sum())
+        model = gated_model(recipe.fit(kept, rng=rng), recipe.loss, kept, open_gate, match_totals=True)
+        return -float(loglikelihood_grid(ExpectedCounts(model, size_factor), counts, taken).max(axis=0).sum())
 
     return _first_minimum(recipes, loss)
 
@@ -55,17 +51,15 @@ def best_by_entries(recipes: Sequence[SomeRecipe], data: Observations, rng: np.r
     (hidden,) = draw_folds(data.shape, n_folds=1, rng=rng)
     visible = data.without(hidden)
 
+    truth = values_at(data.log_values, *hidden.nonzero())
+
     def loss(recipe: Recipe) -> float:
-        prediction = recipe.fit(visible, rng=rng, hidden=hidden)
-        return sum(
-            float(np.sum((_at(prediction.block(rows), hidden[rows]) - _seen(data.log_values[rows], hidden[rows])) ** 2))
-            for rows in row_slices(*data.shape)
-        )
+        return float(np.mean((predicted_at(recipe.fit(visible, rng=rng, hidden=hidden), hidden) - truth) ** 2))
 
     return _first_minimum(recipes, loss)
 
 
-def _first_minimum(recipes: Sequence[SomeRecipe], loss) -> SomeRecipe:  # noqa: ANN001
+def _first_minimum(recipes: Sequence[SomeRecipe], loss: Callable[[SomeRecipe], float]) -> SomeRecipe:
     best, lowest = recipes[0], np.inf
     for recipe in track(recipes, "choose settings"):
         value = loss(recipe)
@@ -73,23 +67,3 @@ def _first_minimum(recipes: Sequence[SomeRecipe], loss) -> SomeRecipe:  # noqa: 
             break
         best, lowest = recipe, value
     return best
-
-
-def _at(block: NDArray[np.float32], pattern: csr_array) -> NDArray[np.float32]:
-    return block[pattern.nonzero()]
-
-
-def _seen(values: csr_array, pattern: csr_array) -> NDArray[np.float32]:
-    return np.asarray(values[pattern.nonzero()]).ravel()
-
-
-def _counts(data: Observations) -> csr_array:
-    if data.counts is None:
-        raise ValueError("held-out molecules need counts")
-    return data.counts
-
-
-def _size_factor(data: Observations) -> NDArray[np.float64]:
-    if data.size_factor is None:
-        raise ValueError("held-out molecules need size factors")
-    return data.size_factor

@@ -7,8 +7,9 @@ from typing import Literal
 import numpy as np
 from scipy.sparse import csr_array
 
-from scinfill.models import factorization, poisson
+from scinfill.models import factorization
 from scinfill.models.factorization import BlockLoss, Factors
+from scinfill.models.gate import gene_centre
 from scinfill.models.observations import Observations
 from scinfill.models.poisson import PoissonLoss
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
@@ -35,7 +36,8 @@ class PoissonFactorization:
 
         def begin(part: Observations) -> Factors:
             factors = factorization.start(part.log_values, rank=self.rank, rng=rng)
-            return replace(factors, offset=poisson.start_offset(part))
+            mean_rate = gene_centre("poisson", part, None, zero_weight=1.0)
+            return replace(factors, offset=np.log(mean_rate).astype(np.float32))
 
         return _fit(data, hidden, PoissonLoss, begin, ridge=self.ridge, n_rounds=self.n_rounds, rng=rng)
 

@@ -8,6 +8,7 @@ factors plus a sparse matrix, so no cells × genes array exists.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -139,13 +140,13 @@ def random_chain(shape: tuple[int, int], ranks: Sequence[int], rng: np.random.Ge
     blocks = row_slices(*shape)
     cells, singular, genes = truncated_svd(
         lambda thin: np.concatenate([noise(rows) @ thin for rows in blocks]),
-        lambda thin: sum(noise(rows).T @ thin[rows] for rows in blocks),
+        lambda thin: reduce(np.add, (noise(rows).T @ thin[rows] for rows in blocks)),
         shape,
         ranks[0],
         rng=rng,
         n_iterations=2,
     )
-    inner = [np.eye(after, before) for before, after in zip(ranks[:-1], ranks[1:], strict=True)]
+    inner = [np.eye(after, before) for before, after in pairwise(ranks)]
     codes = (cells * singular)[:, : ranks[-1]].astype(np.float64)
     return Chain((codes, *reversed(inner), genes.astype(np.float64)))
 
@@ -153,7 +154,8 @@ def random_chain(shape: tuple[int, int], ranks: Sequence[int], rng: np.random.Ge
 def unit_rows(factor: Doubles) -> Doubles:
     """Scale every row of D to length 1 (a column in the papers' orientation); a zero row stays zero."""
     lengths = np.linalg.norm(factor, axis=1, keepdims=True)
-    return factor / np.where(lengths > 0, lengths, 1)
+    scaled: Doubles = factor / np.where(lengths > 0, lengths, 1)
+    return scaled
 
 
 def pseudo_inverse(matrix: Doubles) -> Doubles:

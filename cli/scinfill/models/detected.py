@@ -1,4 +1,4 @@
-"""The estimate ``detected``: what value would have been seen here, had the gene been detected?
+"""The estimate ``detected``: the value that would have been seen here, had the gene been detected.
 
 Several fits of the squared loss, from blind to zeros (the papers) to fully zero-aware, are combined with
 non-negative weights, and one monotone curve maps the sum to the truth. Weights and curve are learned at
@@ -14,9 +14,8 @@ from scipy.optimize import nnls
 from scipy.sparse import csr_array
 from sklearn.isotonic import IsotonicRegression
 
-from scinfill.models.observations import Observations
-from scinfill.models.recipe import Prediction, Recipe
-from scinfill.numerics.blocks import row_slices
+from scinfill.models.observations import Observations, pattern_of, values_at
+from scinfill.models.recipe import Prediction, Recipe, predicted_at
 from scinfill.progress import track
 
 Floats = NDArray[np.float32]
@@ -69,10 +68,9 @@ class Detected:
 
     def block(self, rows: slice) -> Floats:
         """Return (n_rows, n_genes) log2 values."""
-        total = sum(
-            weight * prediction.block(rows)
-            for weight, prediction in zip(self.weights, self.predictions, strict=True)
-        )
+        total = np.zeros((len(range(*rows.indices(self.predictions[0].shape[0]))), self.predictions[0].shape[1]))
+        for weight, prediction in zip(self.weights, self.predictions, strict=True):
+            total += weight * prediction.block(rows)
         return np.interp(total, self.curve_from, self.curve_to).astype(np.float32)
 
 
@@ -82,11 +80,11 @@ def learn_detected(
     """Learn weights and curve on ``sample``, then fit the recipes that matter to ``data``."""
     hidden = hide_seen(sample.log_values, HIDDEN_SHARE, rng)
     visible = sample.without(hidden)
-    truth = _values_at(sample.log_values, hidden)
+    truth = values_at(sample.log_values, *hidden.nonzero())
     guesses = np.column_stack(
         [
-            *[_predicted_at(recipe.fit(visible, rng=rng), hidden) for recipe in track(recipes, "choose fits")],
-            *[_predicted_at(floor, hidden) for floor in cell_floor(sample)],
+            *[predicted_at(recipe.fit(visible, rng=rng), hidden) for recipe in track(recipes, "choose fits")],
+            *[predicted_at(floor, hidden) for floor in cell_floor(sample)],
         ]
     )
     weights, _ = nnls(guesses.astype(np.float64), truth.astype(np.float64))
@@ -119,17 +117,5 @@ def hide_seen(values: csr_array, share: float, rng: np.random.Generator) -> csr_
     chosen = rng.random(values.nnz) < share
     if not chosen.any():
         chosen[rng.integers(values.nnz)] = True
-    row = np.repeat(np.arange(values.shape[0]), np.diff(values.indptr))[chosen]
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=values.shape[0]))])
-    ones = np.ones(int(chosen.sum()), np.float32)
-    return csr_array((ones, values.indices[chosen], indptr.astype(values.indptr.dtype)), values.shape)
-
-
-def _values_at(values: csr_array, pattern: csr_array) -> Floats:
-    return np.asarray(values[pattern.nonzero()]).ravel()
-
-
-def _predicted_at(prediction: Prediction, pattern: csr_array) -> Floats:
-    return np.concatenate(
-        [prediction.block(rows)[pattern[rows].nonzero()] for rows in row_slices(*prediction.shape)]
-    )
+    rows = np.repeat(np.arange(values.shape[0]), np.diff(values.indptr))[chosen]
+    return pattern_of(rows, values.indices[chosen], values.shape)

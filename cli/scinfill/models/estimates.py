@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from scinfill.models.gate import gene_centre
+from scinfill.models.gate import LARGEST_LOG_RATE, gene_centre
 from scinfill.models.observations import Observations
-from scinfill.models.poisson import LARGEST_LOG_RATE
 from scinfill.models.recipe import Loss, Prediction
 from scinfill.numerics.blocks import row_slices
+from scinfill.numerics.parallel import map_in_order
 
 Floats = NDArray[np.float32]
 
@@ -68,7 +68,7 @@ class GatedModel:
 def gated_model(
     prediction: Prediction, loss: Loss, data: Observations, slope: Floats, *, match_totals: bool
 ) -> GatedModel:
-    """Apply the gate's slopes; ``match_totals`` rescales every gene's rates so that its total equals the observed one."""
+    """Apply the gate's slopes; ``match_totals`` rescales each gene's rates so that its total is the observed one."""
     centre = gene_centre(loss, data, None, zero_weight=1.0).astype(np.float32)
     gated = GatedModel(prediction, loss, (1 - slope) * centre, slope.astype(np.float32))
     if not match_totals:
@@ -81,10 +81,11 @@ def gated_model(
 
 def total_scale(model: GatedModel, data: Observations) -> Floats:
     """Return q_g = Σ C / Σ λ over all cells."""
-    expected = np.zeros(data.shape[1])
-    for rows in row_slices(*data.shape):
-        expected += data.size_factor[rows] @ model.rate(rows)
-    observed = data.counts.sum(axis=0)
+    counts, size_factor = data.molecules()
+    weights = size_factor.astype(np.float32)
+    parts = map_in_order(lambda rows: weights[rows] @ model.rate(rows), row_slices(*data.shape))
+    expected = sum(parts, np.zeros(data.shape[1]))
+    observed = counts.sum(axis=0)
     return np.where(expected > 0, observed / np.maximum(expected, 1e-12), 1).astype(np.float32)
 
 
@@ -115,9 +116,10 @@ class Shrunk:
 
     def block(self, rows: slice) -> Floats:
         """Return (n_rows, n_genes)."""
+        counts, size_factor = self.data.molecules()
         rate = self.model.rate(rows)
         rate *= 1 - self.observed_weight
-        add_scaled(rate, self.data.counts[rows], self.data.size_factor[rows], self.observed_weight)
+        add_scaled(rate, counts[rows], size_factor[rows], self.observed_weight)
         return np.log2(np.add(rate, 1, out=rate), out=rate)
 
 

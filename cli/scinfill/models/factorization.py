@@ -12,7 +12,8 @@ from typing import Protocol
 
 import numpy as np
 from scipy.sparse import csr_array
-from scinfill.models.least_squares import Floats, solve_packed
+
+from scinfill.models.least_squares import AnyFloats, Floats, solve_packed
 from scinfill.numerics.blocks import row_slices
 from scinfill.numerics.decomposition import principal_components
 from scinfill.numerics.parallel import map_in_order
@@ -57,8 +58,8 @@ class Factors:
 class System:
     """One k × k system a row: packed curvature (n, k(k+1)/2) and gradient (n, k) at the current values."""
 
-    curvature: Floats
-    gradient: Floats
+    curvature: AnyFloats
+    gradient: AnyFloats
 
 
 class BlockLoss(Protocol):
@@ -166,7 +167,7 @@ def _gene_step(factors: Factors, system: System, *, ridge: float, largest: float
     return np.ascontiguousarray(moved[:, 0]), np.ascontiguousarray(moved[:, 1:])
 
 
-def _damped(step: Floats, effect: Callable[[Floats], Floats], largest: float) -> Floats:
+def _damped(step: AnyFloats, effect: Callable[[AnyFloats], AnyFloats], largest: float) -> AnyFloats:
     """Shorten each row of ``step`` so that no predicted value moves by more than ``largest``."""
     if np.isinf(largest):
         return step
@@ -177,4 +178,3 @@ def _damped(step: Floats, effect: Callable[[Floats], Floats], largest: float) ->
 def design_with_offset(cells: Floats) -> Floats:
     """Return [1, Z]."""
     return np.column_stack([np.ones(len(cells), dtype=cells.dtype), cells])
-

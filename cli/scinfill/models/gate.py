@@ -1,26 +1,28 @@
-"""The per-gene gate: how much of what a model says about a gene do held-out entries support?
+"""The per-gene gate: how much of what a model says about a gene is supported by held-out entries.
 
 A smoother always predicts something, also for a gene without structure, and so invents correlation and
 differential expression. Here every gene's prediction is regressed on entries the fit did not see; a gene
 whose slope is not clearly above zero stays at its mean (design section 7).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from scinfill.models.observations import Observations
+from scinfill.models.observations import Observations, pattern_of, values_at
 from scinfill.models.recipe import Loss, Prediction, Recipe
 from scinfill.numerics.blocks import row_slices
+from scinfill.numerics.parallel import map_in_order
 from scinfill.progress import track
 
 T_THRESHOLD = 3.0
 """A slope must exceed this many standard errors; about one null gene in a thousand does."""
 HIDDEN_SHARE = 0.1
 """Of all entries, zeros and non-zeros, in each fold."""
+LARGEST_LOG_RATE = 30.0
+"""exp of more would overflow products in float32."""
 
 
 @dataclass(frozen=True)
@@ -57,24 +59,16 @@ class Moments:
         )
 
 
-def open_gate() -> float:
-    """Return the slope of ``--no-gate``: the model's prediction as it is."""
-    return 1.0
-
-
 def learn_gate(
     recipe: Recipe, data: Observations, *, n_folds: int, rng: np.random.Generator, zero_weight: float = 1.0
 ) -> Gate:
     """Hide ``n_folds`` disjoint tenths of the entries in turn, refit, and regress truth on prediction gene by gene."""
     folds = draw_folds(data.shape, n_folds=n_folds, rng=rng)
-    total: Moments | None = None
+    moments = []
     for hidden in track(folds, "gate"):
         prediction = recipe.fit(data.without(hidden), rng=rng, hidden=hidden)
-        moments = heldout_moments(recipe.loss, prediction, data, hidden, zero_weight=zero_weight)
-        total = moments if total is None else total + moments
-    if total is None:
-        raise ValueError("a gate needs at least one fold")
-    return gate_from_moments(total)
+        moments.append(heldout_moments(recipe.loss, prediction, data, hidden, zero_weight=zero_weight))
+    return gate_from_moments(sum(moments[1:], moments[0]))
 
 
 def gate_from_moments(moments: Moments) -> Gate:
@@ -100,61 +94,89 @@ def draw_folds(shape: tuple[int, int], *, n_folds: int, rng: np.random.Generator
             row, column = np.nonzero((part >= fold) & (part < fold + 1))
             rows_of[fold].append(row + rows.start)
             columns_of[fold].append(column)
-    return [_pattern(np.concatenate(r), np.concatenate(c), shape) for r, c in zip(rows_of, columns_of, strict=True)]
+    return [pattern_of(np.concatenate(r), np.concatenate(c), shape) for r, c in zip(rows_of, columns_of, strict=True)]
 
 
-def _pattern(rows: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[int, int]) -> csr_array:
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))])
-    return csr_array((np.ones(len(columns), np.float32), columns.astype(np.int32), indptr.astype(np.int32)), shape)
+@dataclass(frozen=True)
+class HiddenEntries:
+    """The hidden entries of a block of cells, in the order in which the pattern stores them.
+
+    Attributes
+    ----------
+    row, column
+        Their cells (in the whole matrix) and genes.
+    predicted
+        The model's values there.
+    centre
+        Their genes' means.
+    """
+
+    row: NDArray[np.intp]
+    column: NDArray[np.intp]
+    predicted: NDArray[np.float64]
+    centre: NDArray[np.float64]
+
+
+Centred = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+"""Prediction and truth minus the mean, and weights."""
 
 
 def heldout_moments(
     loss: Loss, prediction: Prediction, data: Observations, hidden: csr_array, *, zero_weight: float = 1.0
 ) -> Moments:
-    """Sum the weighted products of centred prediction and centred truth over the hidden entries of each gene.
-
-    Poisson loss: counts and expected counts, centred by the size factor times the gene's mean rate B, weights 1/B.
-    Squared loss: log2 values, centred by the gene's weighted mean, weights 1 on non-zeros and ``zero_weight`` on zeros.
-    """
-    centred = _centred_counts if loss == "poisson" else _centred_values
+    """Sum the weighted products of centred prediction and centred truth over the hidden entries of each gene."""
+    n_genes = data.shape[1]
     centre = gene_centre(loss, data.without(hidden), hidden, zero_weight=zero_weight)
-    sums = np.zeros((4, data.shape[1]))
-    for rows in row_slices(*data.shape):
+
+    def moments(rows: slice) -> Moments:
         row, column = hidden[rows].nonzero()
-        p, t, weight = centred(prediction.block(rows), data, rows, row, column, centre, zero_weight)
-        for total, values in zip(sums, (weight * p * p, weight * p * t, weight * t * t, weight > 0), strict=True):
-            total += np.bincount(column, values, minlength=data.shape[1])
-    return Moments(*sums)
+        predicted = prediction.block(rows)[row, column].astype(np.float64)
+        entries = HiddenEntries(row + rows.start, column, predicted, centre[column])
+        p, t, weight = (
+            centred_counts(data, entries) if loss == "poisson" else centred_values(data, entries, zero_weight)
+        )
+
+        def by_gene(values: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.bincount(column, values, n_genes).astype(np.float64)
+
+        return Moments(
+            by_gene(weight * p * p),
+            by_gene(weight * p * t),
+            by_gene(weight * t * t),
+            by_gene((weight > 0).astype(np.float64)),
+        )
+
+    total, *others = map_in_order(moments, row_slices(*data.shape))
+    return sum(others, total)
 
 
-Centred = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+def centred_counts(data: Observations, entries: HiddenEntries) -> Centred:
+    """Return counts and expected counts, centred by the size factor times the gene's mean rate B, weights 1/B."""
+    counts, size_factor = data.molecules()
+    exposure = size_factor[entries.row]
+    mean = exposure * entries.centre
+    expected = exposure * np.exp(np.minimum(entries.predicted, LARGEST_LOG_RATE))
+    return expected - mean, values_at(counts, entries.row, entries.column) - mean, 1 / mean
 
 
-def _centred_counts(block, data, rows, row, column, centre, _zero_weight) -> Centred:  # noqa: ANN001
-    exposure = data.size_factor[rows][row]
-    mean = exposure * centre[column]
-    expected = exposure * np.exp(np.minimum(block[row, column].astype(np.float64), 30))
-    seen = np.asarray(data.counts[rows][row, column]).ravel()
-    return expected - mean, seen - mean, 1 / mean
+def centred_values(data: Observations, entries: HiddenEntries, zero_weight: float) -> Centred:
+    """Return log2 values, centred by the gene's weighted mean, weights 1 on non-zeros and ``zero_weight`` on zeros."""
+    seen = values_at(data.log_values, entries.row, entries.column)
+    weight = np.where(seen > 0, 1.0, zero_weight)
+    return entries.predicted - entries.centre, seen - entries.centre, weight
 
 
-def _centred_values(block, data, rows, row, column, centre, zero_weight) -> Centred:  # noqa: ANN001
-    seen = np.asarray(data.log_values[rows][row, column]).ravel()
-    mean = centre[column]
-    return block[row, column] - mean, seen - mean, np.where(seen > 0, 1.0, zero_weight)
+def gene_centre(loss: Loss, data: Observations, hidden: csr_array | None, *, zero_weight: float) -> NDArray[np.float64]:
+    """Return each gene's mean over the entries that are not hidden: a rate per unit size factor, or a log2 value.
 
-
-def gene_centre(
-    loss: Loss, data: Observations, hidden: csr_array | None, *, zero_weight: float
-) -> NDArray[np.float64]:
-    """Return each gene's mean over the entries that are not hidden: a rate per unit size factor, or a log2 value."""
+    A gene without a count gets the rate of half a count, so that its logarithm exists.
+    """
     n_cells, n_genes = data.shape
-    hidden_by_gene = np.zeros(n_genes) if hidden is None else np.bincount(hidden.indices, minlength=n_genes)
     if loss == "poisson":
-        exposure = np.full(n_genes, data.size_factor.sum())
-        if hidden is not None:
-            exposure -= hidden.T @ data.size_factor
-        return np.maximum(data.counts.sum(axis=0), 0.5) / np.maximum(exposure, 1e-12)
-    seen = np.bincount(data.log_values.indices, minlength=n_genes)
-    weight = seen + zero_weight * (n_cells - hidden_by_gene - seen)
+        counts, size_factor = data.molecules()
+        exposure = size_factor.sum() - (np.zeros(n_genes) if hidden is None else hidden.T @ size_factor)
+        return np.maximum(counts.sum(axis=0), 0.5) / np.maximum(exposure, 1e-12)
+    n_hidden = np.zeros(n_genes) if hidden is None else np.bincount(hidden.indices, minlength=n_genes)
+    n_seen = np.bincount(data.log_values.indices, minlength=n_genes)
+    weight = n_seen + zero_weight * (n_cells - n_hidden - n_seen)
     return data.log_values.sum(axis=0) / np.maximum(weight, 1e-12)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from scinfill.models.gate import Gate, learn_gate
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Prediction, Recipe
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
-from scinfill.models.shrinkage import choose_weights, loglikelihood_grid
+from scinfill.models.shrinkage import GRID, choose_weights, loglikelihood_grid
 from scinfill.progress import track
 
 Floats = NDArray[np.float32]
@@ -112,16 +111,15 @@ def _fit_gated(
     return gated_model(recipe.fit(data, rng=rng), recipe.loss, data, slope, match_totals=match_totals)
 
 
-def _observed_weights(
-    recipe: Recipe, sample: Observations, gate: Gate | None, rng: np.random.Generator
-) -> Floats:
+def _observed_weights(recipe: Recipe, sample: Observations, gate: Gate | None, rng: np.random.Generator) -> Floats:
     """Refit on 90 % of the molecules, as often as the data are small, and weigh by the other 10 %."""
     n_splits = int(np.clip(LEARNING_CELLS // sample.shape[0], 1, MOST_SPLITS))
-    loglikelihood: float | NDArray[np.float64] = 0.0
-    molecules: float | NDArray[np.float64] = 0.0
+    n_genes = sample.shape[1]
+    loglikelihood, molecules = np.zeros((len(GRID), n_genes)), np.zeros(n_genes)
     for _ in track(range(n_splits), "weigh model against counts"):
         kept, taken = sample.thinned(THINNED_SHARE, rng)
-        expected = ExpectedCounts(_fit_gated(recipe, kept, gate, rng, match_totals=True), kept.size_factor)
-        loglikelihood = loglikelihood + loglikelihood_grid(expected, kept.counts, taken)
-        molecules = molecules + taken.sum(axis=0)
-    return choose_weights(loglikelihood, molecules, sample.counts.sum(axis=0))
+        counts, size_factor = kept.molecules()
+        model = _fit_gated(recipe, kept, gate, rng, match_totals=True)
+        loglikelihood += loglikelihood_grid(ExpectedCounts(model, size_factor), counts, taken)
+        molecules += taken.sum(axis=0)
+    return choose_weights(loglikelihood, molecules, sample.molecules()[0].sum(axis=0))

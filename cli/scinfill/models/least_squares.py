@@ -5,10 +5,13 @@ A half-step solves one k × k system for every cell (or gene). Their curvature m
 so they are kept packed: one column for each pair (i, j) with i ≥ j.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+AnyFloats = NDArray[np.floating[Any]]
 
 
 def column_pairs(n_columns: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -22,7 +25,7 @@ def pair_products(design: Floats) -> Floats:
     return design[:, first] * design[:, second]
 
 
-def solve_packed(curvature: Floats, gradient: Floats, ridge: Floats) -> Floats:
+def solve_packed(curvature: AnyFloats, gradient: AnyFloats, ridge: AnyFloats) -> AnyFloats:
     """Solve (H_i + diag(ridge)) x_i = g_i for every row i by a Cholesky factorisation across all rows at once.
 
     Parameters

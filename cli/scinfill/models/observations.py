@@ -47,23 +47,30 @@ class Observations:
             counts=None if self.counts is None else remove(self.counts, hidden),
         )
 
+    def molecules(self) -> tuple[csr_array, NDArray[np.float64]]:
+        """Return counts and size factors.
+
+        Raises
+        ------
+        ValueError
+            There are none; whoever asks must have looked before.
+        """
+        if self.counts is None or self.size_factor is None:
+            raise ValueError("counts and size factors are needed here")
+        return self.counts, self.size_factor
+
     def thinned(self, fraction: float, rng: np.random.Generator) -> tuple["Observations", csr_array]:
         """Split the molecules at random: keep ``1 - fraction`` of them, return the others beside.
 
         The two parts are independent where counts are Poisson (Batson, Royer & Webber 2019),
         so what was taken out tests any model of what was kept.
         """
-        counts, size_factor = self._molecules()
+        counts, size_factor = self.molecules()
         taken = counts.copy()
         taken.data = rng.binomial(counts.data.astype(np.int64), fraction).astype(np.float32)
         kept = canonical(counts - taken)
         taken.eliminate_zeros()
         return Observations(log_scale(kept, size_factor), kept, size_factor), taken
-
-    def _molecules(self) -> tuple[csr_array, NDArray[np.float64]]:
-        if self.counts is None or self.size_factor is None:
-            raise ValueError("thinning needs counts and size factors")
-        return self.counts, self.size_factor
 
 
 def canonical(matrix: csr_array) -> csr_array:
@@ -86,3 +93,14 @@ def remove(matrix: csr_array, hidden: csr_array) -> csr_array:
     """Return ``matrix`` with the entries that ``hidden`` stores set to zero."""
     pattern = csr_array((np.ones(hidden.nnz, dtype=np.float32), hidden.indices, hidden.indptr), shape=hidden.shape)
     return canonical(matrix - matrix.multiply(pattern))
+
+
+def pattern_of(rows: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[int, int]) -> csr_array:
+    """Return the pattern of ones at entries that come sorted by row, and by column within a row."""
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))])
+    return csr_array((np.ones(len(columns), np.float32), columns.astype(np.int32), indptr.astype(np.int32)), shape)
+
+
+def values_at(matrix: csr_array, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Return single entries, zeros included."""
+    return np.asarray(matrix[rows, columns]).ravel()

@@ -1,17 +1,15 @@
 """The Poisson loss on counts: C ~ Poisson(s · exp(μ + Z·D)), zeros are data (design section 5)."""
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scinfill.models.factorization import Factors, System, design_with_offset
+from scinfill.models.gate import LARGEST_LOG_RATE
 from scinfill.models.least_squares import Floats, pair_products
 from scinfill.models.observations import Observations
 
 LARGEST_STEP = 1.5
 """No log rate moves further in one half-step: Newton's quadratic is a poor guide beyond."""
-LARGEST_LOG_RATE = 30.0
-"""exp of more would overflow the products in float32."""
 
 
 class PoissonLoss:
@@ -20,10 +18,8 @@ class PoissonLoss:
     largest_step = LARGEST_STEP
 
     def __init__(self, data: Observations, hidden: csr_array | None = None) -> None:
-        if data.counts is None or data.size_factor is None:
-            raise ValueError("the Poisson loss needs counts and size factors")
-        self.counts = data.counts
-        self.log_exposure = np.log(data.size_factor).astype(np.float32)[:, None]
+        self.counts, size_factor = data.molecules()
+        self.log_exposure = np.log(size_factor).astype(np.float32)[:, None]
         self.hidden = hidden
 
     @property
@@ -45,18 +41,10 @@ class PoissonLoss:
 
     def rate(self, rows: slice, factors: Factors) -> Floats:
         """Return (n_rows, n_genes) expected counts, zero where hidden."""
-        rate: NDArray[np.float32] = factors.block(rows)
+        rate = factors.block(rows)
         rate += self.log_exposure[rows]
         np.minimum(rate, LARGEST_LOG_RATE, out=rate)
         np.exp(rate, out=rate)
         if self.hidden is not None:
             rate[self.hidden[rows].nonzero()] = 0
         return rate
-
-
-def start_offset(data: Observations) -> Floats:
-    """Return log(Σ C / Σ s) for every gene, the rate without any structure; a silent gene gets half a count."""
-    if data.counts is None or data.size_factor is None:
-        raise ValueError("the Poisson loss needs counts and size factors")
-    totals = np.maximum(data.counts.sum(axis=0), 0.5)
-    return np.log(totals / data.size_factor.sum()).astype(np.float32)

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scinfill.models.observations import Observations
+from scinfill.numerics.blocks import row_slices
+from scinfill.numerics.parallel import map_in_order
 
 Loss = Literal["poisson", "squared"]
 
@@ -32,8 +34,12 @@ class Recipe(Protocol):
         """Which question the fit answers, and so what its blocks mean."""
         ...
 
-    def fit(
-        self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None
-    ) -> Prediction:
+    def fit(self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None) -> Prediction:
         """Fit ``data``; the entries stored in the pattern ``hidden`` take no part, neither as input nor in the loss."""
         ...
+
+
+def predicted_at(prediction: Prediction, pattern: csr_array) -> NDArray[np.float32]:
+    """Return the predictions at the stored entries of ``pattern``, in their order."""
+    slices = row_slices(*prediction.shape)
+    return np.concatenate(list(map_in_order(lambda rows: prediction.block(rows)[pattern[rows].nonzero()], slices)))

@@ -32,11 +32,11 @@ class PosteriorSpread:
 
     def block(self, rows: slice) -> Floats:
         """Return (n_rows, n_genes)."""
-        data = self.estimate.data
-        counts = data.counts[rows].toarray()
+        all_counts, all_size_factors = self.estimate.data.molecules()
+        counts = all_counts[rows].toarray()
         centre = self.estimate.block(rows)
         rate = np.maximum(self.estimate.model.rate(rows), 1e-12)
-        size_factor = data.size_factor[rows, None].astype(np.float32)
+        size_factor = all_size_factors[rows, None].astype(np.float32)
         a = self.shape_parameter.astype(np.float32)
         shape = np.minimum(a + counts, LARGEST_SHAPE)
         scale = rate / (np.minimum(a, LARGEST_SHAPE) + rate * size_factor)

@@ -1,0 +1,60 @@
+"""``scinfill impute-auto``."""
+
+from typing import Any, get_args
+
+import click
+
+from scinfill.commands._imputation import Numbers, imputer_options, settings_from
+from scinfill.schema import Preset
+
+
+@click.command(name="impute-auto")
+@imputer_options
+@click.option(
+    "--preset",
+    type=click.Choice(get_args(Preset)),
+    default="recommended",
+    show_default=True,
+    help="paper: AutoImpute as published, every zero missing, no gate.",
+)
+@click.option(
+    "--hidden",
+    "hidden_units",
+    type=Numbers(),
+    default=(),
+    help="Width of the hidden layer; several stack layers with a mirrored decoder.  [default: 512; paper 2000]",
+)
+@click.option(
+    "--zero-weight",
+    type=click.FloatRange(0, 1),
+    help="Weight of zeros in the squared loss: 0 as the papers, 1 zeros are data.  [default: 1; chosen for detected]",
+)
+@click.option(
+    "--lambda", "regularisation", type=click.FloatRange(min=0), help="Penalty of --preset paper.  [default: 1]"
+)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Step of --preset paper.  [default: 0.0001]",
+)
+@click.option("--iterations", type=click.IntRange(min=1), help="At most, for --preset paper.  [default: 7000]")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(min=0),
+    help="--preset paper stops when the loss per cell changes by no more.  [default: 0.0001]",
+)
+def command(source: str, target: str, **options: Any) -> None:  # noqa: ANN401 - the options above
+    """Impute by an overcomplete autoencoder.
+
+    INPUT is a file that `scinfill preprocess` made, or any H5AD with log2(1 + x) values in X.
+
+    \b
+      scinfill impute-auto log.h5ad -o imputed.h5ad
+      scinfill preprocess counts.h5ad | scinfill impute-auto --hidden 512,128 | scinfill evaluate
+    """  # noqa: D301 - Click's mark for a paragraph to leave as it is
+    from scinfill.io import h5ad
+    from scinfill.methods.autoimpute import autoimpute_imputation
+
+    settings = settings_from(options)
+    imputation = autoimpute_imputation(h5ad.read(source), settings, **options)
+    h5ad.write(imputation.adata, target, row_blocks=imputation.layers)

@@ -1,0 +1,210 @@
+"""AutoImpute: an overcomplete autoencoder whose loss counts observed entries; by default trained blind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from anndata import AnnData
+
+from scinfill.errors import InputError
+from scinfill.methods.imputer import Imputation, ImputeSettings, assemble, impute, refuse_with_paper
+from scinfill.methods.observations import observed
+from scinfill.models.autoencoder import AutoencoderRecipe
+from scinfill.models.autoencoder_paper import PaperAutoencoder
+from scinfill.models.devices import Device
+from scinfill.models.learning import Learned, learn_as_is
+from scinfill.models.observations import Observations
+from scinfill.models.recipe import Loss, Recipe
+from scinfill.schema import Keep, Preset
+
+ZERO_WEIGHTS_FOR_DETECTED = (0.0, 0.03, 0.3)
+"""Of the fits that ``detected`` combines."""
+
+
+@dataclass(frozen=True)
+class AutoImpute:
+    """The default preset.
+
+    Attributes
+    ----------
+    hidden_units
+        Width of each hidden layer of the encoder; the decoder mirrors it.
+    zero_weight
+        Of the squared loss. None: 1 (zeros are data), and chosen from seen entries for ``detected``.
+    device
+        ``auto`` takes a GPU if there is one.
+    """
+
+    hidden_units: tuple[int, ...] = AutoencoderRecipe.hidden_units
+    zero_weight: float | None = None
+    device: Device = "auto"
+    command: str = "impute-auto"
+
+    def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
+        """Return the recipe; its epochs are chosen by each fit from entries it holds out."""
+        del data, rng
+        weight = 1.0 if self.zero_weight is None else self.zero_weight
+        return self._recipe(loss, weight)
+
+    def recipes_for_detected(self, data: Observations) -> Sequence[Recipe]:
+        """Return fits of several zero weights, or of the one the user fixed."""
+        del data
+        weights = ZERO_WEIGHTS_FOR_DETECTED if self.zero_weight is None else (self.zero_weight,)
+        return [self._recipe("squared", weight) for weight in weights]
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the settings as given."""
+        return {"preset": "recommended", "hidden_units": list(self.hidden_units), "zero_weight": self.zero_weight}
+
+    def store(self, result: AnnData, learned: Learned) -> None:
+        """Keep nothing beside the values: a network's weights are no slot of a table."""
+
+    def _recipe(self, loss: Loss, zero_weight: float) -> AutoencoderRecipe:
+        return AutoencoderRecipe(loss, hidden_units=self.hidden_units, zero_weight=zero_weight, device=self.device)
+
+
+@dataclass(frozen=True)
+class PaperAutoImpute:
+    """The published recipe: blind to zeros, no gate, the network's output at every position."""
+
+    recipe: PaperAutoencoder
+    command: str = "impute-auto"
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the settings, complete."""
+        return {
+            "preset": "paper",
+            "hidden_units": self.recipe.hidden_units,
+            "regularisation": self.recipe.regularisation,
+            "learning_rate": self.recipe.learning_rate,
+            "most_iterations": self.recipe.most_iterations,
+            "threshold": self.recipe.threshold,
+        }
+
+    def store(self, result: AnnData, learned: Learned) -> None:
+        """Keep nothing beside the values."""
+
+
+def autoimpute_imputation(
+    adata: AnnData,
+    settings: ImputeSettings | None = None,
+    *,
+    preset: Preset = "recommended",
+    hidden_units: Sequence[int] = (),
+    zero_weight: float | None = None,
+    regularisation: float | None = None,
+    learning_rate: float | None = None,
+    iterations: int | None = None,
+    threshold: float | None = None,
+    device: Device = "auto",
+) -> Imputation:
+    """Impute by an autoencoder with the dense layers still to be computed; see :func:`impute_auto`."""
+    settings = settings or ImputeSettings()
+    if not settings.dense:
+        raise InputError("--output factors: an autoencoder has no factors; leave it out, or use impute-deepmc")
+    only_paper = {
+        "--lambda": regularisation,
+        "--learning-rate": learning_rate,
+        "--iterations": iterations,
+        "--threshold": threshold,
+    }
+    if preset == "paper":
+        refuse_with_paper(settings)
+        if len(hidden_units) > 1 or zero_weight is not None:
+            raise InputError(
+                "--preset paper has one hidden layer and no zero weight; give one --hidden, no --zero-weight"
+            )
+        given = {
+            "hidden_units": hidden_units[0] if hidden_units else None,
+            "regularisation": regularisation,
+            "learning_rate": learning_rate,
+            "most_iterations": iterations,
+            "threshold": threshold,
+        }
+        recipe = PaperAutoencoder(**{name: value for name, value in given.items() if value is not None}, device=device)
+        data = observed(adata, layer=settings.layer)
+        learned = learn_as_is(recipe, data, rng=np.random.default_rng(settings.seed))
+        return assemble(adata, data, learned, "detected", settings=settings, signer=PaperAutoImpute(recipe))
+    foreign = [option for option, value in only_paper.items() if value is not None]
+    if foreign:
+        raise InputError(
+            f"{', '.join(foreign)} belong to --preset paper; the default chooses them from held-out entries"
+        )
+    return impute(adata, AutoImpute(tuple(hidden_units) or AutoImpute.hidden_units, zero_weight, device), settings)
+
+
+def impute_auto(
+    adata: AnnData,
+    *,
+    preset: Preset = "recommended",
+    estimate: str = "auto",
+    loss: str = "auto",
+    counts_kind: str = "auto",
+    hidden_units: int | Sequence[int] | None = None,
+    zero_weight: float | None = None,
+    regularisation: float | None = None,
+    learning_rate: float | None = None,
+    iterations: int | None = None,
+    threshold: float | None = None,
+    keep: Keep = "none",
+    gate: bool = True,
+    uncertainty: bool = False,
+    device: Literal["auto", "cpu", "gpu"] = "auto",
+    layer: str | None = None,
+    seed: int = 0,
+) -> AnnData:
+    """Impute by an autoencoder, gated and shrunk by what held-out data support.
+
+    Parameters
+    ----------
+    adata
+        ``X`` on the scale log2(1 + counts / size_factor), as :func:`scinfill.preprocess` makes it; never changed.
+    preset
+        ``"paper"`` is AutoImpute as published.
+    hidden_units
+        Width of the hidden layer; several for a stacked network with a mirrored decoder.
+    regularisation, learning_rate, iterations, threshold
+        Of the paper preset: λ, the step, and when it stops.
+    device
+        ``"auto"`` takes a GPU if there is one.
+    estimate, loss, counts_kind, zero_weight, keep, gate, uncertainty, layer, seed
+        As for :func:`scinfill.impute_deepmc`.
+
+    Returns
+    -------
+    A new table with ``layers["imputed"]`` (float32, scale of ``X``) and ``var["imputation_gate"]``,
+    ``["heldout_r2"]``, ``["observed_weight"]``.
+
+    Raises
+    ------
+    InputError
+        Settings that contradict each other or the data.
+    DataError
+        Wrong values or another scale.
+    ResourceError
+        A GPU was asked for and there is none.
+    """
+    settings = ImputeSettings(
+        estimate=estimate,  # type: ignore[arg-type] # checked by decide()
+        loss=loss,  # type: ignore[arg-type]
+        counts_kind=counts_kind,  # type: ignore[arg-type]
+        keep=keep,
+        gate=gate,
+        uncertainty=uncertainty,
+        layer=layer,
+        seed=seed,
+    )
+    widths = () if hidden_units is None else (hidden_units,) if isinstance(hidden_units, int) else tuple(hidden_units)
+    return autoimpute_imputation(
+        adata,
+        settings,
+        preset=preset,
+        hidden_units=widths,
+        zero_weight=zero_weight,
+        regularisation=regularisation,
+        learning_rate=learning_rate,
+        iterations=iterations,
+        threshold=threshold,
+        device=device,
+    ).to_anndata()
