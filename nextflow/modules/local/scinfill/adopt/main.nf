@@ -4,7 +4,7 @@ process ADOPT {
     label 'process_low'
 
     input:
-    tuple val(meta), path(h5ad), path(matrix)
+    tuple val(meta), path(h5ad), path(matrix), val(scale)
 
     output:
     tuple val(meta), path("${meta.id}.${meta.method}.h5ad"), emit: h5ad
@@ -16,6 +16,7 @@ process ADOPT {
     scinfill adopt ${h5ad} \\
         --matrix ${matrix} \\
         --method ${meta.method} \\
+        --scale ${scale} \\
         ${args} \\
         -o ${meta.id}.${meta.method}.h5ad
     """
