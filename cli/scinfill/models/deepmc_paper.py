@@ -160,7 +160,8 @@ def unit_rows(factor: Doubles) -> Doubles:
 
 def pseudo_inverse(matrix: Doubles) -> Doubles:
     """Return the pseudo-inverse with the relative cut-off."""
-    return np.linalg.pinv(matrix, rcond=RELATIVE_CUTOFF)
+    inverse: Doubles = np.linalg.pinv(matrix, rcond=RELATIVE_CUTOFF)
+    return inverse
 
 
 def _product(factors: Sequence[Doubles]) -> Doubles:
