@@ -136,9 +136,10 @@ def write_text(text: str, target: str | Path) -> None:
 
 
 def _followed(target: str | Path) -> Path:
-    """Return the path behind symbolic links."""
+    """Return the path behind symbolic links; a device or pipe keeps its name, which may be all that leads there."""
     try:
-        return Path(target).resolve()
+        path = Path(target)
+        return path if path.exists() and not (path.is_file() or path.is_dir()) else path.resolve()
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, or a name no file can have
         raise InputError(f"{display(target)} is not a usable path: {error}") from error
 
