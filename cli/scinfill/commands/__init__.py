@@ -9,13 +9,14 @@ from scinfill import __version__
 from scinfill.commands._failures import translated
 
 COMMANDS = (
+    "demo",
+    "simulate",
     "inspect",
     "preprocess",
     "mask",
     "impute-deepmc",
     "impute-baseline",
     "evaluate",
-    "simulate",
     "export",
     "adopt",
 )
