@@ -53,7 +53,7 @@ def differential_expression(case: Case, estimate: Estimate) -> Findings:
             continue
         scores = np.abs(statistic)
         units.append(np.column_stack([np.full(scores.size, number), tested.is_differential, scores]))
-        curves.append(_curve_record(contrast, tested, curve))
+        curves.append(_curve_record(contrast, case.labelled().names, tested, curve))
         findings.by_gene[f"z_{contrast}"] = _spread(case, tested.genes, statistic)
     if not units:
         raise DataError("; ".join(refusals))
@@ -123,10 +123,14 @@ def _spread(case: Case, genes: NDArray[np.intp], values: NDArray[np.float64]) ->
     return column
 
 
-def _curve_record(contrast: str, tested: TestedGenes, curve: differential.RocCurve) -> dict[str, Any]:
+def _curve_record(
+    contrast: str, names: tuple[str, ...], tested: TestedGenes, curve: differential.RocCurve
+) -> dict[str, Any]:
     grid = np.linspace(0, 1, CURVE_POINTS)
     return {
         "contrast": contrast,
+        "first": names[tested.first],
+        "second": names[tested.second],
         "auc": curve.auc,
         "n_differential": int(tested.is_differential.sum()),
         "n_other": int((~tested.is_differential).sum()),

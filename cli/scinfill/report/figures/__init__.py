@@ -1,0 +1,39 @@
+"""The papers' figures and ours, each from the results of one setting, each with its n and spread in the caption."""
+
+from collections.abc import Callable, Sequence
+
+from scinfill.report.figures import expression, molecules, recovery, structure
+from scinfill.report.figures.drawing import Plot
+from scinfill.report.results import Setting
+from scinfill.report.style import house_style
+
+__all__ = ["Plot", "of_dataset", "of_setting"]
+
+FIGURES: tuple[Callable[[Setting], Plot | None], ...] = (
+    recovery.recovery,
+    recovery.recovery_by_decile,
+    structure.clustering,
+    structure.components,
+    structure.separability,
+    expression.roc,
+    molecules.molecules,
+    molecules.calibration,
+    molecules.guard,
+    expression.variation,
+    expression.true_zeros,
+)
+"""In the order of the page."""
+
+
+def of_setting(setting: Setting) -> list[Plot]:
+    """Draw everything that a setting's results hold."""
+    with house_style():
+        plots = [draw(setting) for draw in FIGURES]
+    return [plot for plot in plots if plot is not None]
+
+
+def of_dataset(settings: Sequence[Setting]) -> list[Plot]:
+    """Draw what needs several settings of one dataset."""
+    with house_style():
+        plot = recovery.recovery_by_fraction(settings)
+    return [] if plot is None else [plot]

@@ -1,0 +1,225 @@
+"""From results of ``evaluate`` to tables: which data, which setting, which estimate, which score."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from scinfill.errors import DataError
+
+FORMAT = "scinfill evaluation"
+FORMAT_VERSION = 1
+PARTS = {"data": list, "estimates": dict, "differences": dict, "metrics": dict, "settings": dict}
+BASELINES = ("raw", "gene-mean", "svd-10")
+INPUT = "input"
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """One table of one results file, with everything that was scored on it."""
+
+    source: str
+    document: Document
+    data: Mapping[str, Any]
+
+    def records(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """Return name and record of every estimate of this table."""
+        return [(name, self.document["estimates"][name]) for name in self.data["estimates"]]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One dataset with one kind of mask: replicates differ in seeds alone.
+
+    Attributes
+    ----------
+    dataset
+        Title of the data.
+    mode, fraction
+        What was hidden; None for nothing.
+    replicates
+        One or more.
+    scores
+        One row per replicate, estimate and metric.
+    differences
+        One row per replicate, input, baseline and metric: input minus baseline.
+    """
+
+    dataset: str
+    mode: str | None
+    fraction: float | None
+    replicates: tuple[Replicate, ...]
+    scores: pd.DataFrame
+    differences: pd.DataFrame
+
+    @property
+    def label(self) -> str:
+        """What was hidden, in words."""
+        return described_mask(self.mode, self.fraction)
+
+    @property
+    def first(self) -> Replicate:
+        """The replicate whose curves and points are drawn."""
+        return self.replicates[0]
+
+
+def described_mask(mode: str | None, fraction: float | None) -> str:
+    """Return what was hidden, in words."""
+    what = {
+        "nonzero": "of the non-zeros hidden",
+        "entries": "of all entries hidden, zeros included",
+        "thin": "of the molecules held out",
+    }
+    if mode not in what or fraction is None:
+        return "nothing hidden"
+    return f"{percent(fraction)} {what[mode]}"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """Return a share as people write it."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def collect(documents: Sequence[tuple[str, Document]]) -> list[Setting]:
+    """Group results by dataset and mask.
+
+    Parameters
+    ----------
+    documents
+        Name and content of every results file.
+
+    Raises
+    ------
+    DataError
+        A document that ``evaluate`` did not write.
+    """
+    groups: dict[tuple[str, str | None, float | None], list[Replicate]] = {}
+    for source, document in documents:
+        _check(source, document)
+        for data in document["data"]:
+            mask = data.get("mask") or {}
+            key = (str(document.get("title") or source), mask.get("mode"), mask.get("fraction"))
+            groups.setdefault(key, []).append(Replicate(source, document, data))
+    return [
+        Setting(dataset, mode, fraction, tuple(replicates), _scores(replicates), _differences(replicates))
+        for (dataset, mode, fraction), replicates in groups.items()
+    ]
+
+
+def _check(source: str, document: Document) -> None:
+    if document.get("format") != FORMAT:
+        raise DataError(f"{source!r} is not a result of `scinfill evaluate` (its format is {document.get('format')!r})")
+    if document.get("format_version") != FORMAT_VERSION:
+        raise DataError(
+            f"{source!r} has format version {document.get('format_version')!r}, this scinfill reads "
+            f"{FORMAT_VERSION}; evaluate again"
+        )
+    for key, kind in (
+        ("data", list),
+        ("estimates", dict),
+        ("differences", dict),
+        ("metrics", dict),
+        ("settings", dict),
+    ):
+        if not isinstance(document.get(key), kind):
+            raise DataError(f"{source!r} is damaged: {key!r} is missing or not a {kind.__name__}; evaluate again")
+    known = set(document["estimates"])
+    for data in document["data"]:
+        if not isinstance(data, dict) or not set(data.get("estimates", [None])) <= known:
+            raise DataError(f"{source!r} is damaged: 'data' names estimates that are not there; evaluate again")
+
+
+def display_name(record: Mapping[str, Any]) -> str:
+    """Return how tables call an estimate: its series, and which question it answers."""
+    return f"{record['series']} ({record['estimate']})" if record.get("estimate") else str(record["series"])
+
+
+def _scores(replicates: Sequence[Replicate]) -> pd.DataFrame:
+    rows = [
+        {
+            "source": replicate.source,
+            "name": display_name(record),
+            "series": record["series"],
+            "question": record.get("estimate"),
+            "kind": record["kind"],
+            "metric": metric,
+            "value": score["value"],
+            "sd": score.get("sd"),
+            "low": score.get("interval", [None, None])[0],
+            "high": score.get("interval", [None, None])[1],
+            "n": score["n"],
+            "of": score["of"],
+        }
+        for replicate in replicates
+        for _, record in replicate.records()
+        for metric, score in record["scores"].items()
+    ]
+    columns = ["source", "name", "series", "question", "kind", "metric", "value", "sd", "low", "high", "n", "of"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _differences(replicates: Sequence[Replicate]) -> pd.DataFrame:
+    rows = [
+        {
+            "name": display_name(record),
+            "reference": reference,
+            "metric": metric,
+            "value": found["value"],
+            "sd": found.get("sd"),
+            "low": found.get("interval", [None, None])[0],
+            "high": found.get("interval", [None, None])[1],
+        }
+        for replicate in replicates
+        for estimate, record in replicate.records()
+        for reference, metrics in replicate.document["differences"].get(estimate, {}).items()
+        for metric, found in metrics.items()
+    ]
+    columns = ["name", "reference", "metric", "value", "sd", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def pooled(scores: pd.DataFrame) -> pd.DataFrame:
+    """Pool replicates: mean and standard deviation over them; a single one keeps its own spread.
+
+    Returns
+    -------
+    One row per (metric, name) with ``value``, ``sd``, ``low``, ``high``, ``n``, ``of``, ``kind``, ``series``,
+    ``question`` and ``n_replicates``, in the order of appearance.
+    """
+    groups = scores.groupby(["metric", "name"], sort=False)
+    table = groups.agg(
+        value=("value", "mean"),
+        sd=("value", "std"),
+        own_sd=("sd", "first"),
+        low=("low", "first"),
+        high=("high", "first"),
+        n=("n", "first"),
+        of=("of", "first"),
+        kind=("kind", "first"),
+        series=("series", "first"),
+        question=("question", "first"),
+        n_replicates=("value", "size"),
+    )
+    single = table["n_replicates"] == 1
+    table["sd"] = table["own_sd"].astype(float).where(single, table["sd"])
+    table[["low", "high"]] = table[["low", "high"]].astype(float).where(single, float("nan"))
+    return table.drop(columns="own_sd")
+
+
+def metrics_of(settings: Sequence[Setting]) -> dict[str, Mapping[str, Any]]:
+    """Return what is known of each metric (title, better, meaning), in the order of the results files."""
+    known: dict[str, Mapping[str, Any]] = {}
+    for setting in settings:
+        for replicate in setting.replicates:
+            known |= replicate.document["metrics"]
+    return known
+
+
+def names_in_order(scores: pd.DataFrame) -> list[str]:
+    """Return the estimates' names: baselines first, in their usual order, then inputs."""
+    first = scores.drop_duplicates("name")
+    baselines = [name for name in BASELINES if name in set(first["name"])]
+    return baselines + [name for name in first["name"] if name not in baselines]

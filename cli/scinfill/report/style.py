@@ -1,0 +1,106 @@
+"""How figures look: one set of colours that works on light and dark pages, one drawing for both."""
+
+import re
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from io import BytesIO
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK = "#1b1f24"
+FAINT = "#d5dae0"
+"""Lines and text in these two colours take the page's colours when a figure is part of a page."""
+
+BASELINE_COLOURS = {"raw": "#848b94", "gene-mean": "#b08d57", "svd-10": "#9a7fc0"}
+INPUT_COLOURS = ("#2f81e0", "#e4572e", "#1b9e77", "#d23f90", "#c79a00", "#17a2b8", "#8a6d3b")
+LABEL_COLOURS = (
+    *("#2f81e0", "#e4572e", "#1b9e77", "#d23f90", "#c79a00", "#17a2b8", "#9a7fc0", "#7a8b2a", "#b5651d", "#848b94"),
+    *("#7fb3f0", "#f2a38b", "#7fd1b5", "#ee9ac4", "#e6c866", "#7ed4e0", "#c9b8e0", "#b9c96a", "#dba676", "#c3c8ce"),
+)
+
+SETTINGS: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "scinfill",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "axes.titlecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "figure.constrained_layout.use": True,
+    "text.parse_math": False,  # a dollar in a gene's name is a dollar
+}
+PNG_DPI = 200
+POINTS_DPI = 150
+
+
+def house_style() -> AbstractContextManager[None]:
+    """Draw and save in our colours and fonts inside the block."""
+    return rc_context(SETTINGS)
+
+
+def new_figure(width: float, height: float, n_rows: int = 1, n_columns: int = 1) -> tuple[Figure, list[Axes]]:
+    """Return a figure (inches) in the house style and its axes, row by row; to be called in :func:`house_style`."""
+    figure = Figure(figsize=(width, height), dpi=POINTS_DPI)
+    axes = figure.subplots(n_rows, n_columns, squeeze=False)
+    return figure, list(axes.ravel())
+
+
+def colours(names: Sequence[str], series: Sequence[str]) -> dict[str, str]:
+    """Return a colour for every estimate; one series keeps its colour under every estimate."""
+    inputs = [name for name in dict.fromkeys(series) if name not in BASELINE_COLOURS]
+    of_series = BASELINE_COLOURS | {
+        name: INPUT_COLOURS[number % len(INPUT_COLOURS)] for number, name in enumerate(inputs)
+    }
+    return {name: of_series[one] for name, one in zip(names, series, strict=True)}
+
+
+def svg(figure: Figure, *, background: str = "white") -> bytes:
+    """Return a figure as an SVG file that depends on nothing but its content."""
+    target = BytesIO()
+    with house_style():
+        figure.savefig(target, format="svg", facecolor=background, metadata={"Date": None})
+    return target.getvalue()
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as a PNG file on white."""
+    target = BytesIO()
+    with house_style():
+        figure.savefig(target, format="png", dpi=PNG_DPI, facecolor="white", metadata={"Software": None})
+    return target.getvalue()
+
+
+def inline(figure: Figure, prefix: str) -> str:
+    """Return a figure as part of a page: its own identifiers, ink and grid in the page's colours."""
+    text = svg(figure, background="none").decode()
+    body = text[text.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub(r'\bid="', f'id="{prefix}-', body)
+    body = re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}-", body)
+    body = body.replace(INK, "currentColor").replace(FAINT, "var(--faint)")
+    return _sized(body)
+
+
+def _sized(body: str) -> str:
+    """Let the page scale the drawing: it keeps its view box and loses its fixed size."""
+    opening, rest = body.split(">", 1)
+    opening = re.sub(r'\s(width|height)="[^"]*"', "", opening)
+    return f"{opening}>{rest}"

@@ -1,0 +1,268 @@
+"""The verdict in plain words: whether to cluster on it, whether to test on it, which method is worth it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from scinfill.report.results import INPUT, Setting, percent
+
+LARGEST_NULL_SHARE = 0.02
+"""More null genes than this called DE, and a test on the layer cannot be trusted."""
+LARGEST_PAIR_SHARE = 0.01
+LARGEST_LEAK = 0.10
+"""Library size may make this many more genes "differ" than in the raw data before the verdict warns."""
+LARGEST_AUC_LOSS = 0.01
+LARGEST_ARI_LOSS = 0.02
+
+DETECTED = "detected"
+RECOVERY = ("rmse", "mae", "nmse", "nmse_squared", "rmse_entries")
+
+Answer = Literal["yes", "no", "same", "unknown"]
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One line of the verdict.
+
+    Attributes
+    ----------
+    question
+        What a reader wants to know.
+    answer
+        For the mark beside it.
+    text
+        Plain words with the numbers behind them.
+    """
+
+    question: str
+    answer: Answer
+    text: str
+
+
+def verdict(settings: Sequence[Setting], costs: pd.DataFrame | None = None) -> list[Sentence]:
+    """Return the verdict on everything that was scored.
+
+    Parameters
+    ----------
+    settings
+        At least one.
+    costs
+        Columns ``name``, ``seconds`` and ``peak_mib``, where known.
+    """
+    series = _input_series(settings)
+    if not series:
+        text = "Only raw data and baselines were scored. Impute a file and evaluate it to learn whether that helps."
+        return [Sentence("Was anything imputed?", "unknown", text)]
+    sentences = [_clustering(settings, name) for name in series]
+    sentences += [_differential(settings, name) for name in series]
+    return [*sentences, _recovery(settings), _recommendation(settings, series), _cost(costs, series)]
+
+
+def _input_series(settings: Sequence[Setting]) -> list[str]:
+    scores = pd.concat([setting.scores for setting in settings])
+    return list(scores.loc[scores["kind"] == INPUT, "series"].drop_duplicates())
+
+
+def across(settings: Sequence[Setting], metric: str) -> pd.DataFrame:
+    """Return one metric by setting (rows) and series (columns); replicates are averaged."""
+    settings = _fair(settings, metric)
+    asked = _asked(settings, metric)
+    rows = [
+        scores[scores["metric"] == metric].groupby("series", sort=False)["value"].mean()
+        for scores in (_of(setting.scores, asked) for setting in settings)
+        if (scores["metric"] == metric).any()
+    ]
+    return pd.DataFrame(rows).reset_index(drop=True)
+
+
+def _fair(settings: Sequence[Setting], metric: str) -> Sequence[Setting]:
+    """Return the settings that show data as they are: hiding values is for recovery, and spoils anything else."""
+    unspoilt = [setting for setting in settings if setting.mode in (None, "thin")]
+    return settings if metric in RECOVERY or not unspoilt else unspoilt
+
+
+def _asked(settings: Sequence[Setting], metric: str) -> set[str]:
+    """Return the names of the estimates that a metric is a fair question to.
+
+    ``detected`` answers what a hidden value would have been; the other estimates what the mean is. Where a series
+    has both, each is asked its own question.
+    """
+    scores = pd.concat([setting.scores for setting in settings]).drop_duplicates("name")
+    is_detected = scores["question"] == DETECTED
+    wanted = is_detected if metric in RECOVERY else ~is_detected
+    has_wanted = wanted.groupby(scores["series"]).transform("any")
+    return set(scores.loc[wanted | ~has_wanted, "name"])
+
+
+def _of(rows: pd.DataFrame, names: set[str]) -> pd.DataFrame:
+    return rows[rows["name"].isin(names)]
+
+
+def _changes(settings: Sequence[Setting], metric: str, name: str) -> pd.DataFrame:
+    """Return ``value``, ``raw`` and ``spread`` of an input's metric in every setting that has both."""
+    settings = _fair(settings, metric)
+    asked = _asked(settings, metric)
+    found = []
+    for setting in settings:
+        scores = setting.scores[setting.scores["metric"] == metric]
+        of_input = _of(scores[(scores["series"] == name) & (scores["kind"] == INPUT)], asked)
+        of_raw = scores[scores["name"] == "raw"]
+        differences = setting.differences
+        paired = differences[(differences["metric"] == metric) & (differences["reference"] == "raw")]
+        if not of_input.empty and not of_raw.empty:
+            found.append(
+                {
+                    "dataset": setting.dataset,
+                    "value": of_input["value"].mean(),
+                    "raw": of_raw["value"].mean(),
+                    "spread": _spread(_of(paired, set(of_input["name"]))),
+                }
+            )
+    return pd.DataFrame(found, columns=["dataset", "value", "raw", "spread"])
+
+
+def _spread(paired: pd.DataFrame) -> float:
+    """Return how far a difference may move: over replicates, else over seeds, else half its interval."""
+    if len(paired) > 2:
+        return float(paired["value"].std())
+    if paired["sd"].notna().any():
+        return float(paired["sd"].astype(float).mean())
+    half = (paired["high"].astype(float) - paired["low"].astype(float)) / 2
+    return float(half.mean()) if half.notna().any() else 0.0
+
+
+def _clustering(settings: Sequence[Setting], name: str) -> Sentence:
+    question = f"Cluster on {name}?"
+    changes = _changes(settings, "ari", name)
+    if changes.empty:
+        return Sentence(question, "unknown", "Not tested: no labels were given (evaluate --labels COLUMN).")
+    gain = changes["value"] - changes["raw"]
+    better = int((gain > np.maximum(changes["spread"], 1e-9)).sum())
+    worse = int((gain < -np.maximum(changes["spread"], LARGEST_ARI_LOSS)).sum())
+    numbers = (
+        f"k-means finds the labels with ARI {changes['value'].mean():.2f}, in the raw data {changes['raw'].mean():.2f}"
+        f"{_on_average(len(changes))}"
+    )
+    if worse:
+        worst = changes.loc[gain.idxmin()]
+        text = f"No. {numbers}; on {worst['dataset']} it falls from {worst['raw']:.2f} to {worst['value']:.2f}."
+        return Sentence(question, "no", text)
+    if better and gain.mean() > 0:
+        beyond = f"beyond the spread in {better} of {len(changes)}" if len(changes) > 1 else "beyond the spread"
+        return Sentence(question, "yes", f"Yes. {numbers}: better {beyond}, nowhere worse.")
+    return Sentence(question, "same", f"It makes no difference. {numbers}, within the spread over k-means starts.")
+
+
+def _on_average(n_settings: int) -> str:
+    return f" (mean of {n_settings} evaluations)" if n_settings > 1 else ""
+
+
+def _differential(settings: Sequence[Setting], name: str) -> Sentence:
+    """Judge by invented signal first: a test that finds what is not there is no test."""
+    question = f"Test for differential expression on {name}?"
+    null = _changes(settings, "null_de", name)
+    auc = _changes(settings, "de_auc", name)
+    if null.empty:
+        text = "Not tested: the files hold no null genes (scinfill mask --null-genes 200). Test on the raw counts."
+        return Sentence(question, "unknown", text)
+    pairs, leak = _changes(settings, "null_pairs", name), _changes(settings, "size_leak", name)
+    worst = null.loc[null["value"].idxmax()]
+    found = (
+        f"{percent(worst['value'], 1)} of the genes without any signal were called differentially expressed "
+        f"(raw: {percent(worst['raw'], 1)})"
+    )
+    if len(null) > 1:
+        found += f" on {worst['dataset']}, the worst of {len(null)} evaluations"
+    faults = []
+    if worst["value"] > max(LARGEST_NULL_SHARE, worst["raw"] + LARGEST_NULL_SHARE):
+        faults.append(found)
+    if not pairs.empty and pairs["value"].max() > LARGEST_PAIR_SHARE:
+        faults.append(f"{percent(pairs['value'].max())} of pairs of independent genes correlate")
+    if not leak.empty and (leak["value"] - leak["raw"]).max() > LARGEST_LEAK:
+        row = leak.loc[(leak["value"] - leak["raw"]).idxmax()]
+        faults.append(
+            f"library size alone makes {percent(row['value'])} of genes differ within a label "
+            f"(raw: {percent(row['raw'])})"
+        )
+    if not auc.empty and (auc["value"] - auc["raw"]).mean() < -LARGEST_AUC_LOSS:
+        faults.append(f"it ranks the genes known from bulk data worse ({_aucs(auc)})")
+    if faults:
+        return Sentence(question, "no", f"No: {'; '.join(faults)}.")
+    known = (
+        f"; genes known from bulk data are ranked as well as before or better ({_aucs(auc)})" if not auc.empty else ""
+    )
+    return Sentence(question, "yes", f"Yes, it invents nothing: {found}{known}.")
+
+
+def _aucs(auc: pd.DataFrame) -> str:
+    return f"AUC {auc['value'].mean():.3f}, raw {auc['raw'].mean():.3f}"
+
+
+def _recovery(settings: Sequence[Setting]) -> Sentence:
+    question = "Which fills hidden values best?"
+    by_setting = across(settings, "rmse")
+    if by_setting.empty:
+        return Sentence(question, "unknown", "Not tested: no values were hidden (scinfill mask).")
+    complete = by_setting.dropna(axis=1)
+    means = (complete if not complete.empty else by_setting).mean().sort_values()
+    best = means.index[0]
+    others = ", ".join(f"{name} {value:.2f}" for name, value in means.iloc[1:].items())
+    scores = pd.concat([_of(setting.scores, _asked(settings, "rmse")) for setting in settings])
+    asked = scores[(scores["metric"] == "rmse") & (scores["kind"] == INPUT)]
+    not_detected = sorted(set(asked.loc[asked["question"] != DETECTED, "series"]))
+    text = f"{best}: RMSE {means.iloc[0]:.2f} at hidden non-zeros (log2 scale); {others}."
+    if not_detected:
+        text += f" The layers of {', '.join(not_detected)} are not the estimate 'detected', the one for this question."
+    is_input = best in set(asked["series"])
+    return Sentence(question, "yes" if is_input else "no", text)
+
+
+def _recommendation(settings: Sequence[Setting], series: Sequence[str]) -> Sentence:
+    """Name the method that predicts best among those that invent nothing."""
+    question = "Which method?"
+    for metric, deed, better in (
+        ("poisson", "predicts held-out molecules best", "lower"),
+        ("ari", "finds the labels best", "higher"),
+        ("rmse", "fills hidden values best", "lower"),
+    ):
+        by_setting = across(settings, metric)
+        if by_setting.empty:
+            continue
+        honest = [name for name in by_setting if _is_honest(settings, name)]
+        means = by_setting[honest].dropna(axis=1).mean().sort_values(ascending=better == "lower")
+        if means.empty:
+            continue
+        best = means.index[0]
+        runner_up = f" against {means.iloc[1]:.3f} of {means.index[1]}" if len(means) > 1 else ""
+        left_out = [name for name in by_setting if name not in honest]
+        excluded = f" Left out for invented signal: {', '.join(left_out)}." if left_out else ""
+        text = f"{best} {deed} ({means.iloc[0]:.3f}{runner_up}; {better} is better)"
+        if best in series:
+            return Sentence(question, "yes", f"{text} among the methods that invent no signal.{excluded}")
+        return Sentence(question, "no", f"None of {', '.join(series)}: {text}.{excluded}")
+    return Sentence(question, "unknown", "Nothing was scored that would tell.")
+
+
+def _is_honest(settings: Sequence[Setting], name: str) -> bool:
+    """Whether a method calls no null genes where the raw data does not; untested methods pass."""
+    null = across(settings, "null_de")
+    if null.empty or name not in null:
+        return True
+    return not (null[name] > np.maximum(LARGEST_NULL_SHARE, null["raw"] + LARGEST_NULL_SHARE)).any()
+
+
+def _cost(costs: pd.DataFrame | None, series: Sequence[str]) -> Sentence:
+    question = "What did it cost?"
+    if costs is None or costs.empty:
+        return Sentence(question, "unknown", "Time and memory were not recorded (scinfill report --cost FILE).")
+    means = costs.groupby("name", sort=False)[["seconds", "peak_mib"]].mean()
+    known = [name for name in (*series, *means.index) if name in means.index]
+    parts = []
+    for name in dict.fromkeys(known):
+        memory = means.loc[name, "peak_mib"]
+        in_words = f" and {memory / 1024:.1f} GiB" if np.isfinite(memory) else ""
+        parts.append(f"{name} {means.loc[name, 'seconds']:.0f} s{in_words}")
+    return Sentence(question, "yes", f"{'; '.join(parts)} (mean of {len(costs)} runs).")
