@@ -44,7 +44,9 @@ def problemsOf(given, schemas, run) {
 // Samples, masks, methods and the scores that are to come, from parameters without problems.
 def initialise(given, schemas, run) {
     def settings = typedParameters(given, parameterRules(schemas.parameters))
-    def skipped = run.stubRun ? [:] : skippedMethods(words(settings.methods), images(settings), run.containerEngine)
+    // AWS Batch runs nothing but containers, whatever engine is named.
+    def engine = run.containerEngine ?: run.profile.tokenize(',').find { name -> name == 'awsbatch' }
+    def skipped = run.stubRun ? [:] : skippedMethods(words(settings.methods), images(settings), engine)
     def methods = words(settings.methods) - skipped.keySet()
     def samples = settings.input ? readSamplesheet(file(settings.input), run.launchDir, settings.labels) : []
     def simulated = simulatedSamples(settings)

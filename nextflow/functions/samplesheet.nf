@@ -10,7 +10,12 @@ def sheetRows(sheet) {
         .readLines()
         .withIndex(1)
         .findAll { text, _line -> text.trim() }
-        .collect { text, line -> [line, text.splitCsv(sep: separator, quote: '"', strip: true)[0].collect { field -> field ?: '' }] }
+        .collect { text, line -> [line, fieldsOf(text, separator)] }
+}
+
+def fieldsOf(line, separator) {
+    def splitter = new nextflow.splitter.CsvSplitter().options(sep: separator, quote: '"', strip: true)
+    return splitter.target(line).list()[0].collect { field -> field ?: '' }
 }
 
 def headerProblems(sheet, header, rules, required) {

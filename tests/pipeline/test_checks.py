@@ -1,0 +1,208 @@
+"""What is wrong is said in one line before anything starts; what is right becomes a plan."""
+
+import json
+
+import pytest
+
+from _pipeline.machine import REPOSITORY
+
+SHEETS = {
+    "good": "sample,counts,labels\na,a.h5ad,cell_type\n\nb,b.h5ad,\n",
+    "reordered": '\ufeffcounts,sample,genes_in_rows\r\n"a.h5ad",a,true\r\n',
+    "with-bulk": "sample,counts,bulk,de_truth\na,a.h5ad,bulk.tsv,A_vs_B.tsv;B_vs_C.tsv\n",
+    "unknown-column": "sample,counts,cell_types\na,a.h5ad,x\n",
+    "missing-column": "sample,labels\na,cell_type\n",
+    "repeated-column": "sample,counts,counts\na,a.h5ad,a.h5ad\n",
+    "empty": "",
+    "header-alone": "sample,counts\n",
+    "ragged": "sample,counts\na,a.h5ad\nb\n",
+    "no-counts": "sample,counts\na,a.h5ad\nb,\n",
+    "bad-name": "sample,counts\na b,a.h5ad\n",
+    "bad-boolean": "sample,counts,genes_in_rows\na,a.h5ad,yes\n",
+    "missing-file": "sample,counts\na,a.h5ad\n\nb,nowhere.h5ad\n",
+    "missing-bulk": "sample,counts,bulk\na,a.h5ad,nowhere.tsv\n",
+    "missing-truth": "sample,counts,de_truth\na,a.h5ad,A_vs_B.tsv;nowhere.tsv\n",
+    "repeated-sample": "sample,counts\na,a.h5ad\nb,b.h5ad\na,b.h5ad\n",
+    "two-problems": "sample,counts\na,nowhere.h5ad\nb,nowhere.h5ad\n",
+    "quoted": 'sample,counts,labels\na,a.h5ad,"it\'s"\n',
+}
+KNOWN_METHODS = "deepmc, auto, als, nuclear-norm, svd, magic, scimpute, drimpute"
+KNOWN_COLUMNS = "sample, counts, labels, layer, genes_in_rows, bulk, de_truth"
+
+WRONG = {
+    "nothing": ({"input": None}, "--input is missing: give a samplesheet, or --simulate N for N simulated samples"),
+    "no sheet": ({"input": "nowhere.csv"}, "--input: there is no file {folder}/nowhere.csv"),
+    "no such form": (
+        {"input": "a.h5ad"},
+        "--input must be the path of a samplesheet that ends in .csv or .tsv; received 'a.h5ad'",
+    ),
+    "unknown-column": ({}, f"unknown-column.csv, line 1: column 'cell_types' is not known; known are {KNOWN_COLUMNS}"),
+    "missing-column": ({}, "missing-column.csv, line 1: the column 'counts' is missing"),
+    "repeated-column": ({}, "repeated-column.csv, line 1: the column 'counts' is there twice"),
+    "empty": ({}, "empty.csv is empty; its first line must name the columns: sample,counts,..."),
+    "header-alone": ({}, "header-alone.csv has a header and no samples"),
+    "ragged": ({}, "ragged.csv, line 3: 1 fields, but the header has 2"),
+    "no-counts": ({}, "no-counts.csv, line 3: 'counts' is empty"),
+    "bad-name": ({}, "bad-name.csv, line 2: 'sample' must be a name of letters, digits, _ and -; received 'a b'"),
+    "bad-boolean": ({}, "bad-boolean.csv, line 2: 'genes_in_rows' must be one of true, false; received 'yes'"),
+    "missing-file": ({}, "missing-file.csv, line 4: 'counts': there is no file nowhere.h5ad"),
+    "missing-bulk": ({}, "missing-bulk.csv, line 2: 'bulk': there is no file nowhere.tsv"),
+    "missing-truth": ({}, "missing-truth.csv, line 2: 'de_truth': there is no file nowhere.tsv"),
+    "repeated-sample": ({}, "repeated-sample.csv, line 4: sample 'a' is already on line 2"),
+    "two-problems": ({}, "two-problems.csv, line 2: 'counts': there is no file nowhere.h5ad"),
+    "quoted": (
+        {},
+        "quoted.csv, line 2: 'labels' must be the name of an obs column, without quotes, backslashes and dollar signs; "
+        "received 'it's'",
+    ),
+    "unknown method": (
+        {"methods": "deepmc,foo"},
+        f"--methods: 'foo' is not known; give one or more of {KNOWN_METHODS}",
+    ),
+    "empty methods": ({"methods": ""}, f"--methods is empty; give one or more of {KNOWN_METHODS}"),
+    "methods without a value": ({"methods": True}, "--methods needs a value"),
+    "unknown parameter": ({"metods": "auto"}, "--metods is no parameter of this pipeline; --help lists them"),
+    "parameter in another case": ({"cpuImage": "x"}, "--cpuImage is no parameter; --cpu_image is"),
+    "text for a number": ({"seed": "x"}, "--seed must be a whole number; received 'x'"),
+    "a number that is not whole": ({"replicates": "1.5"}, "--replicates must be a whole number; received '1.5'"),
+    "too small": ({"replicates": -1}, "--replicates must be at least 0; received '-1'"),
+    "too large": ({"thinned_fraction": "1"}, "--thinned_fraction must be below 1; received '1'"),
+    "fraction": ({"hidden_fractions": "0.1,2"}, "--hidden_fractions: each must lie between 0 and 1; received '2'"),
+    "choice": (
+        {"publish_dir_mode": "teleport"},
+        "--publish_dir_mode must be one of copy, link, symlink, rellink, move, copyNoFollow; received 'teleport'",
+    ),
+    "no queue": ({}, "--aws_queue is missing; -profile awsbatch needs it"),
+    "no GPU queue": (
+        {"aws_queue": "q", "aws_workdir": "s3://bucket/work"},
+        "--aws_gpu_queue is missing; -profile awsbatch needs it",
+    ),
+    "no bucket": (
+        {"aws_workdir": "/tmp"},
+        "--aws_workdir must be a folder in a bucket: s3://bucket/folder; received '/tmp'",
+    ),
+}
+PROFILES = {"no queue": "awsbatch", "no GPU queue": "docker,awsbatch,gpu"}
+RIGHT = {
+    "good": {"labels": "cluster"},
+    "reordered": {},
+    "with-bulk": {},
+    "simulated": {
+        "input": None,
+        "simulate": "2",
+        "replicates": "2",
+        "hidden_fractions": "0.1,0.5",
+        "methods": "auto, deepmc,auto",
+    },
+    "text for everything": {"seed": "7", "thinned_fraction": "0", "hidden_fractions": "none", "replicates": "1"},
+    "without images": {"methods": "deepmc,magic,scimpute,drimpute"},
+    "with images": {
+        "methods": "deepmc,magic,scimpute,drimpute",
+        "magic_image": "m",
+        "scimpute_image": "s",
+        "drimpute_image": "d",
+    },
+    "without an engine": {"methods": "magic,scimpute", "scimpute_image": "s"},
+}
+ENGINES = {"without images": "docker", "with images": "docker"}
+
+
+@pytest.fixture(scope="module")
+def said(nextflow, tmp_path_factory):
+    """Whatever the checks say of every case, by its name, from one start of Nextflow."""
+    folder = tmp_path_factory.mktemp("checks")
+    for name in ("a.h5ad", "b.h5ad", "bulk.tsv", "A_vs_B.tsv", "B_vs_C.tsv"):
+        (folder / name).touch()
+    for name, text in SHEETS.items():
+        (folder / f"{name}.csv").write_bytes(text.encode())
+    defaults = nextflow.configuration(cwd=folder)["params"]
+    names = [*WRONG, *RIGHT]
+    cases = [
+        {
+            "params": defaults | {"input": f"{name if name in SHEETS else 'good'}.csv"} | given,
+            "profile": PROFILES.get(name),
+            "engine": ENGINES.get(name),
+            "launchDir": str(folder),
+        }
+        for name, given in zip(names, [*(given for given, _ in WRONG.values()), *RIGHT.values()], strict=True)
+    ]
+    (folder / "cases.json").write_text(json.dumps(cases))
+    script = REPOSITORY / "tests" / "pipeline" / "problems.nf"
+    outcome = nextflow("run", script, "--cases", "cases.json", "--said", "said.json", cwd=folder)
+    assert outcome.exit_code == 0, outcome.output
+    return folder, dict(zip(names, json.loads((folder / "said.json").read_text()), strict=True))
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_said(said, name):
+    folder, answers = said
+    assert answers[name]["problems"][0] == WRONG[name][1].format(folder=folder)
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_what_is_right_is_not_complained_of(said, name):
+    assert said[1][name]["problems"] == []
+
+
+def samples_of(said, name):
+    return {meta["id"]: (meta, counts) for meta, counts in said[1][name]["job"]["samples"]}
+
+
+def test_rows_become_samples(said):
+    samples = samples_of(said, "good")
+    assert {name: meta["labels"] for name, (meta, _) in samples.items()} == {"a": "cell_type", "b": "cluster"}
+    assert {name: meta["where"] for name, (meta, _) in samples.items()} == {
+        "a": "good.csv, line 2",
+        "b": "good.csv, line 4",
+    }
+    assert samples["a"][1] == str(said[0] / "a.h5ad")
+
+
+def test_columns_come_in_any_order_and_any_line_ending(said):
+    meta, counts = samples_of(said, "reordered")["a"]
+    assert meta["genes_in_rows"] is True
+    assert counts.endswith("/a.h5ad")
+
+
+def test_references_are_files(said):
+    meta, _ = samples_of(said, "with-bulk")["a"]
+    assert meta["bulk"] == [str(said[0] / "bulk.tsv")]
+    assert meta["de_truths"] == [str(said[0] / "A_vs_B.tsv"), str(said[0] / "B_vs_C.tsv")]
+
+
+def test_everything_is_planned_once(said):
+    job = said[1]["simulated"]["job"]
+    assert job["methods"] == ["auto", "deepmc"]
+    masks = [mask["name"] for mask in job["masks"]]
+    assert sorted(masks) == [f"{kind}-{n}" for kind in ("nonzero-0.1", "nonzero-0.5", "thin-0.1") for n in (1, 2)]
+    planned = {tuple(score) for score in job["planned"]}
+    assert len(planned) == 2 * (1 + 6) * 2
+    assert ("simulated_2.thin-0.1-1.auto", "simulated_2", "auto") in planned
+    assert ("simulated_1.deepmc", "simulated_1", "deepmc") in planned
+
+
+def test_replicates_differ_by_seed_and_null_genes_stand_beside_molecules(said):
+    by_name = {mask["name"]: mask for mask in said[1]["simulated"]["job"]["masks"]}
+    assert [by_name[f"thin-0.1-{n}"]["seed"] for n in (1, 2)] == [1, 2]
+    assert by_name["thin-0.1-1"]["null_genes"] == 200
+    assert by_name["nonzero-0.1-1"]["null_genes"] == 0
+
+
+def test_a_benchmark_can_be_left_out(said):
+    assert said[1]["text for everything"]["job"]["masks"] == []
+
+
+def test_methods_without_an_image_are_skipped_by_name(said):
+    job = said[1]["without images"]["job"]
+    assert job["methods"] == ["deepmc"]
+    assert job["skipped"] == {
+        name: f"its image is absent; build it (containers/README.md) and name it by --{name}_image"
+        for name in ("magic", "scimpute", "drimpute")
+    }
+    assert said[1]["with images"]["job"]["skipped"] == {}
+
+
+def test_without_an_engine_magic_is_scinfills_own_and_r_is_not_there(said):
+    job = said[1]["without an engine"]["job"]
+    assert job["methods"] == ["magic"]
+    assert job["skipped"]["scimpute"].endswith("it needs a container engine (-profile docker and the like)")

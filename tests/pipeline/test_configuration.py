@@ -1,0 +1,123 @@
+"""What each profile comes to, resolved and not run: the place for what no test machine has."""
+
+import pytest
+import yaml
+
+from _pipeline.machine import REPOSITORY
+
+ENGINES = ("apptainer", "charliecloud", "conda", "docker", "podman", "singularity")
+IMAGES = {"magic": "IMPUTE_MAGIC", "scimpute": "SCIMPUTE", "drimpute": "DRIMPUTE"}
+
+
+@pytest.fixture(scope="module")
+def resolved(nextflow, tmp_path_factory):
+    """Return the configuration of profiles, each asked for once."""
+    known = {}
+
+    def configuration(profiles):
+        if profiles not in known:
+            arguments = ("-profile", profiles) if profiles else ()
+            known[profiles] = nextflow.configuration(*arguments, cwd=tmp_path_factory.mktemp("configuration"))
+        return known[profiles]
+
+    return configuration
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_engine_switches_the_others_off(resolved, engine):
+    configuration = resolved(engine)
+    assert {name: configuration[name]["enabled"] for name in ENGINES} == {name: name == engine for name in ENGINES}
+
+
+def test_containers_run_as_the_caller(resolved):
+    assert resolved("docker")["docker"]["runOptions"] == "-u $(id -u):$(id -g)"
+    assert resolved("podman")["podman"]["runOptions"] == "-u 0:0"
+
+
+def test_without_a_profile_there_is_no_engine(resolved):
+    assert not set(ENGINES) & resolved("").keys()
+
+
+def test_every_process_has_resources_and_an_image(resolved):
+    process = resolved("docker")["process"]
+    assert process["container"] == "scinfill-cpu:0.1.0"
+    assert process["shell"] == ["bash", "-C", "-e", "-u", "-o", "pipefail"]
+    for label, cpus in {"process_low": 2, "process_medium": 4, "process_high": 8}.items():
+        assert process[f"withLabel:{label}"]["cpus"] == cpus
+        assert "* task.attempt" in process[f"withLabel:{label}"]["memory"]
+    assert {name for name in IMAGES.values() if f"withName:{name}" in process} == set(IMAGES.values())
+
+
+def test_results_are_published_below_outdir(resolved):
+    process = resolved("")["process"]
+    paths = {name: setting["publishDir"]["path"] for name, setting in process.items() if "publishDir" in str(setting)}
+    assert sorted(paths.values()) == ["results", "results/imputed", "results/preprocessed", "results/scores"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "options"),
+    [
+        ("docker", "-u $(id -u):$(id -g) --gpus all"),
+        ("podman", "-u 0:0 --device nvidia.com/gpu=all"),
+        ("singularity", "--nv"),
+        ("apptainer", "--nv"),
+    ],
+)
+def test_a_gpu_reaches_the_container(resolved, engine, options):
+    configuration = resolved("docker,gpu")
+    assert configuration[engine]["runOptions"] == options
+    assert configuration["process"]["withLabel:process_gpu"] == {
+        "accelerator": 1,
+        "container": "scinfill-gpu:0.1.0",
+        "maxForks": 1,
+    }
+    assert configuration["process"]["container"] == "scinfill-cpu:0.1.0"
+
+
+def test_profiles_come_in_any_order(resolved):
+    one, other = resolved("gpu,docker"), resolved("docker,gpu")
+    assert {part: one[part] for part in ("process", *ENGINES)} == {part: other[part] for part in ("process", *ENGINES)}
+
+
+def test_slurm_asks_for_the_gpu_itself(resolved):
+    process = resolved("slurm,singularity,gpu")["process"]
+    assert process["executor"] == "slurm"
+    assert "--gres=gpu:${task.accelerator.request}" in process["clusterOptions"]
+    assert "params.slurm_gpu_queue" in process["queue"]
+    assert process["withLabel:process_gpu"]["maxForks"] == 0
+    assert process["withLabel:process_gpu"]["accelerator"] == 1
+
+
+def test_aws_batch_has_a_queue_for_gpus(resolved):
+    configuration = resolved("awsbatch,gpu")
+    process = configuration["process"]
+    assert process["executor"] == "awsbatch"
+    assert process["queue"] == "{ task.accelerator ? params.aws_gpu_queue : params.aws_queue }"
+    assert process["withLabel:process_gpu"]["maxForks"] == 0
+    assert configuration["aws"]["region"] == "eu-central-1"
+    assert configuration["aws"]["batch"]["maxSpotAttempts"] == 3
+
+
+def test_arm64_asks_for_its_images(resolved):
+    configuration = resolved("docker,arm64")
+    assert configuration["process"]["arch"] == "linux/arm64"
+    assert configuration["docker"]["runOptions"].endswith("--platform linux/arm64")
+
+
+def test_conda_installs_this_repository(resolved):
+    path = resolved("conda")["process"]["conda"]
+    assert path == str(REPOSITORY / "containers" / "environment.yml")
+    *programs, pip = yaml.safe_load((REPOSITORY / "containers" / "environment.yml").read_text())["dependencies"]
+    assert {"python=3.11", "pip", "procps-ng"} == set(programs)
+    installed = (REPOSITORY / "containers" / pip["pip"][0]).resolve()
+    assert (installed / "pyproject.toml").is_file()
+
+
+def test_the_test_profile_fits_two_cores(resolved):
+    limits = resolved("test")["process"]["resourceLimits"]
+    assert limits["cpus"] == 2
+    assert resolved("test")["params"]["simulate"] == 2
+
+
+def test_the_full_test_has_every_fraction_of_the_papers(resolved):
+    assert resolved("test_full")["params"]["hidden_fractions"] == "0.1,0.2,0.3,0.4,0.5"
