@@ -40,7 +40,7 @@ from scinfill.schema import Preset
 @click.option(
     "--iterations", "n_iterations", type=click.IntRange(min=1), help="Sweeps of --preset paper.  [default: 15]"
 )
-def command(source: str, target: str, *, device: str, **options: Any) -> None:  # noqa: ANN401 - the options above
+def command(source: str, target: str, **options: Any) -> None:  # noqa: ANN401 - the options above
     """Impute by deep matrix factorisation.
 
     INPUT is a file that `scinfill preprocess` made, or any H5AD with log2(1 + x) values in X.

@@ -15,6 +15,7 @@ from scinfill.models.choices import best_by_entries, best_by_molecules, feasible
 from scinfill.models.deepmc import PoissonFactorization, SquaredFactorization
 from scinfill.models.deepmc_paper import PaperFactorization
 from scinfill.models.detected import CellFloor, Detected
+from scinfill.models.devices import Device
 from scinfill.models.estimates import GatedModel, Shrunk
 from scinfill.models.factorization import Factors
 from scinfill.models.learning import Learned, learn_as_is
@@ -51,11 +52,14 @@ class DeepMc:
         Of the squared loss. None: 1 (zeros are data), and chosen from seen entries for ``detected``.
     ridge
         None: 5 for the Poisson loss, 20 for the squared loss.
+    device
+        ``auto`` takes a GPU if there is one.
     """
 
     rank: int | None = None
     zero_weight: float | None = None
     ridge: float | None = None
+    device: Device = "auto"
     command: str = "impute-deepmc"
 
     def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
@@ -65,7 +69,9 @@ class DeepMc:
         ranks = self._ranks(data)
         if loss == "poisson":
             ridge = PoissonFactorization.ridge if self.ridge is None else self.ridge
-            return best_by_molecules([PoissonFactorization(rank, ridge) for rank in ranks], sample, rng)
+            return best_by_molecules(
+                [PoissonFactorization(rank, ridge, device=self.device) for rank in ranks], sample, rng
+            )
         weight = 1.0 if self.zero_weight is None else self.zero_weight
         return best_by_entries([self._squared(rank, weight) for rank in ranks], sample, rng)
 
@@ -114,7 +120,7 @@ class DeepMc:
 
     def _squared(self, rank: int, zero_weight: float) -> SquaredFactorization:
         ridge = SquaredFactorization.ridge if self.ridge is None else self.ridge
-        return SquaredFactorization(rank, zero_weight, ridge)
+        return SquaredFactorization(rank, zero_weight, ridge, device=self.device)
 
 
 @dataclass(frozen=True)
@@ -172,6 +178,7 @@ def deepmc_imputation(
     ridge: float | None = None,
     alpha: float | None = None,
     n_iterations: int | None = None,
+    device: Device = "auto",
 ) -> Imputation:
     """Impute by matrix factorisation with the dense layers still to be computed; see :func:`impute_deepmc`."""
     settings = settings or ImputeSettings()
@@ -185,7 +192,7 @@ def deepmc_imputation(
         )
     if len(ranks) > 1:
         raise InputError(f"--rank {','.join(map(str, ranks))} names {len(ranks)} layers; they belong to --preset paper")
-    method = DeepMc(ranks[0] if ranks else None, zero_weight, ridge)
+    method = DeepMc(ranks[0] if ranks else None, zero_weight, ridge, device)
     return impute(adata, method, settings)
 
 
@@ -234,6 +241,7 @@ def impute_deepmc(
     gate: bool = True,
     uncertainty: bool = False,
     output: Literal["dense", "factors"] = "dense",
+    device: Device = "auto",
     layer: str | None = None,
     seed: int = 0,
 ) -> AnnData:
@@ -262,6 +270,8 @@ def impute_deepmc(
         Add ``layers["imputed_sd"]`` (estimate ``shrunk``).
     output
         ``"factors"`` leaves the dense layer out.
+    device
+        ``"auto"`` takes a GPU if there is one; the paper preset always runs on the CPU.
     layer
         Layer that holds the log2 values instead of ``X``.
     seed
@@ -308,4 +318,5 @@ def impute_deepmc(
         ridge=ridge,
         alpha=alpha,
         n_iterations=n_iterations,
+        device=device,
     ).to_anndata()

@@ -8,6 +8,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from scinfill.models import factorization
+from scinfill.models.arrays import arrays_for
+from scinfill.models.devices import Device
 from scinfill.models.factorization import BlockLoss, Factors
 from scinfill.models.gate import gene_centre
 from scinfill.models.observations import Observations
@@ -29,6 +31,7 @@ class PoissonFactorization:
     rank: int
     ridge: float = 5.0
     n_rounds: int = 8
+    device: Device = "cpu"
     loss: Literal["poisson"] = "poisson"
 
     def fit(self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None) -> Factors:
@@ -39,7 +42,12 @@ class PoissonFactorization:
             mean_rate = gene_centre("poisson", part, None, zero_weight=1.0)
             return replace(factors, offset=np.log(mean_rate).astype(np.float32))
 
-        return _fit(data, hidden, PoissonLoss, begin, ridge=self.ridge, n_rounds=self.n_rounds, rng=rng)
+        arrays = arrays_for(self.device)
+
+        def loss(part: Observations, pattern: csr_array | None) -> PoissonLoss:
+            return PoissonLoss(part, pattern, arrays=arrays)
+
+        return _fit(data, hidden, loss, begin, ridge=self.ridge, n_rounds=self.n_rounds, rng=rng)
 
 
 @dataclass(frozen=True)
@@ -50,13 +58,15 @@ class SquaredFactorization:
     zero_weight: float = 1.0
     ridge: float = 20.0
     n_rounds: int = 12
+    device: Device = "cpu"
     loss: Literal["squared"] = "squared"
 
     def fit(self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None) -> Factors:
         """Fit log2 values; see :class:`scinfill.models.recipe.Recipe`."""
+        arrays = arrays_for(self.device)
 
         def loss(part: Observations, pattern: csr_array | None) -> SquaredLoss:
-            return SquaredLoss(part, self.zero_weight, pattern)
+            return SquaredLoss(part, self.zero_weight, pattern, arrays=arrays)
 
         def begin(part: Observations) -> Factors:
             return factorization.start(part.log_values, rank=self.rank, rng=rng)

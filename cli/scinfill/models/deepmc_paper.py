@@ -160,8 +160,7 @@ def unit_rows(factor: Doubles) -> Doubles:
 
 def pseudo_inverse(matrix: Doubles) -> Doubles:
     """Return the pseudo-inverse with the relative cut-off."""
-    inverse: Doubles = np.linalg.pinv(matrix, rcond=RELATIVE_CUTOFF)
-    return inverse
+    return np.asarray(np.linalg.pinv(matrix, rcond=RELATIVE_CUTOFF), dtype=np.float64)
 
 
 def _product(factors: Sequence[Doubles]) -> Doubles:

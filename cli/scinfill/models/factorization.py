@@ -13,13 +13,12 @@ from typing import Protocol
 import numpy as np
 from scipy.sparse import csr_array
 
+from scinfill.models.arrays import Array, Arrays
 from scinfill.models.least_squares import AnyFloats, Floats, solve_packed
 from scinfill.numerics.blocks import row_slices
 from scinfill.numerics.decomposition import principal_components
 from scinfill.numerics.parallel import map_in_order
 
-CELL_BLOCK_BYTES = 2 * 2**20
-"""A block of log rates stays near the processor."""
 DAMPING_CELLS = 2_000
 """A gene's step is damped by its effect on about this many cells."""
 START_ITERATIONS = 2
@@ -58,8 +57,8 @@ class Factors:
 class System:
     """One k × k system a row: packed curvature (n, k(k+1)/2) and gradient (n, k) at the current values."""
 
-    curvature: AnyFloats
-    gradient: AnyFloats
+    curvature: Array
+    gradient: Array
 
 
 class BlockLoss(Protocol):
@@ -73,6 +72,11 @@ class BlockLoss(Protocol):
     @property
     def largest_step(self) -> float:
         """Largest change of a predicted value in one half-step; infinite where the step is exact."""
+        ...
+
+    @property
+    def arrays(self) -> Arrays:
+        """Where its systems are computed, and solved."""
         ...
 
     def cell_system(self, rows: slice, factors: Factors) -> System:
@@ -124,7 +128,7 @@ def alternate(
 def project_cells(loss: BlockLoss, factors: Factors, *, ridge: float, steps: int) -> Factors:
     """Fit Z to fixed μ and D."""
     factors = replace(factors, cells=factors.cells.copy())
-    blocks = row_slices(*loss.shape, block_bytes=CELL_BLOCK_BYTES)
+    blocks = row_slices(*loss.shape, block_bytes=loss.arrays.block_bytes)
     deque(map_in_order(lambda rows: _move_cells(loss, rows, factors, ridge=ridge, steps=steps), blocks), maxlen=0)
     return factors
 
@@ -138,7 +142,7 @@ def _round(loss: BlockLoss, factors: Factors, *, ridge: float, cell_steps: int) 
 
     n_genes, n_columns = len(factors.offset), factors.cells.shape[1] + 1
     total = System(np.zeros((n_genes, n_columns * (n_columns + 1) // 2)), np.zeros((n_genes, n_columns)))
-    for part in map_in_order(visit, row_slices(*loss.shape, block_bytes=CELL_BLOCK_BYTES)):
+    for part in map_in_order(visit, row_slices(*loss.shape, block_bytes=loss.arrays.block_bytes)):
         np.add(total.curvature, part.curvature, out=total.curvature)
         np.add(total.gradient, part.gradient, out=total.gradient)
     offset, genes = _gene_step(factors, total, ridge=ridge, largest=loss.largest_step)
@@ -151,7 +155,7 @@ def _move_cells(loss: BlockLoss, rows: slice, factors: Factors, *, ridge: float,
     for _ in range(steps):
         system = loss.cell_system(rows, factors)
         current = factors.cells[rows]
-        step = solve_packed(system.curvature, system.gradient - ridge * current, penalty)
+        step = np.asarray(loss.arrays.solve(system.curvature, system.gradient - penalty * current, penalty))
         factors.cells[rows] = current + _damped(step, lambda part: part @ factors.genes.T, loss.largest_step)
 
 

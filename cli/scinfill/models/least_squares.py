@@ -19,12 +19,6 @@ def column_pairs(n_columns: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return np.tril_indices(n_columns)
 
 
-def pair_products(design: Floats) -> Floats:
-    """Return (m, k(k+1)/2): the products of the columns of ``design`` (m, k), pair by pair."""
-    first, second = column_pairs(design.shape[1])
-    return design[:, first] * design[:, second]
-
-
 def solve_packed(curvature: AnyFloats, gradient: AnyFloats, ridge: AnyFloats) -> AnyFloats:
     """Solve (H_i + diag(ridge)) x_i = g_i for every row i by a Cholesky factorisation across all rows at once.
 

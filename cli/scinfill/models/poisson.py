@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.sparse import csr_array
 
+from scinfill.models.arrays import HOST, Array, Arrays
 from scinfill.models.factorization import Factors, System, design_with_offset
 from scinfill.models.gate import LARGEST_LOG_RATE
-from scinfill.models.least_squares import Floats, pair_products
 from scinfill.models.observations import Observations
 
 LARGEST_STEP = 1.5
@@ -17,10 +17,11 @@ class PoissonLoss:
 
     largest_step = LARGEST_STEP
 
-    def __init__(self, data: Observations, hidden: csr_array | None = None) -> None:
+    def __init__(self, data: Observations, hidden: csr_array | None = None, *, arrays: Arrays = HOST) -> None:
         self.counts, size_factor = data.molecules()
         self.log_exposure = np.log(size_factor).astype(np.float32)[:, None]
         self.hidden = hidden
+        self.arrays = arrays
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -28,23 +29,22 @@ class PoissonLoss:
         return self.counts.shape
 
     def cell_system(self, rows: slice, factors: Factors) -> System:
-        """Return gradient Dᵀ(C − λ) and curvature DᵀΛD for every cell in ``rows``."""
-        rate = self.rate(rows, factors)
-        design = factors.genes
-        return System(rate @ pair_products(design), self.counts[rows] @ design - rate @ design)
+        """Return the curvature DᵀΛD and the gradient Dᵀ(C − λ) for every cell in ``rows``."""
+        return self._system(self.rate(rows, factors), self.counts[rows], factors.genes)
 
     def gene_system(self, rows: slice, factors: Factors) -> System:
-        """Return the same for every gene, summed over the cells in ``rows``."""
-        rate = self.rate(rows, factors).T
-        design = design_with_offset(factors.cells[rows])
-        return System(rate @ pair_products(design), self.counts[rows].T @ design - rate @ design)
+        """Return the same for every gene and the design [1, Z], summed over the cells in ``rows``."""
+        rate = self.arrays.xp.transpose(self.rate(rows, factors))
+        return self._system(rate, self.counts[rows].T, design_with_offset(factors.cells[rows]))
 
-    def rate(self, rows: slice, factors: Factors) -> Floats:
+    def rate(self, rows: slice, factors: Factors) -> Array:
         """Return (n_rows, n_genes) expected counts, zero where hidden."""
-        rate = factors.block(rows)
-        rate += self.log_exposure[rows]
-        np.minimum(rate, LARGEST_LOG_RATE, out=rate)
-        np.exp(rate, out=rate)
-        if self.hidden is not None:
-            rate[self.hidden[rows].nonzero()] = 0
-        return rate
+        xp = self.arrays.xp
+        log_rate = xp.matmul(factors.cells[rows], factors.genes.T) + (factors.offset + self.log_exposure[rows])
+        rate = xp.exp(xp.minimum(log_rate, np.float32(LARGEST_LOG_RATE)))
+        return rate if self.hidden is None else rate * (1 - self.hidden[rows].toarray())
+
+    def _system(self, rate: Array, counts: csr_array, design: Array) -> System:
+        arrays, xp = self.arrays, self.arrays.xp
+        gradient = arrays.sparse_product(counts, design) - xp.matmul(rate, design)
+        return System(xp.matmul(rate, arrays.pair_products(design)), gradient)

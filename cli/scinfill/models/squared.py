@@ -7,8 +7,9 @@ correction at the stored entries (Hu, Koren & Volinsky 2008): the cost grows wit
 import numpy as np
 from scipy.sparse import csr_array
 
+from scinfill.models.arrays import HOST, Array, Arrays
 from scinfill.models.factorization import Factors, System, design_with_offset
-from scinfill.models.least_squares import Floats, column_pairs, pair_products
+from scinfill.models.least_squares import column_pairs
 from scinfill.models.observations import Observations
 
 
@@ -17,8 +18,11 @@ class SquaredLoss:
 
     largest_step = np.inf
 
-    def __init__(self, data: Observations, zero_weight: float, hidden: csr_array | None = None) -> None:
-        self.zero_weight = zero_weight
+    def __init__(
+        self, data: Observations, zero_weight: float, hidden: csr_array | None = None, *, arrays: Arrays = HOST
+    ) -> None:
+        self.zero_weight = np.float32(zero_weight)
+        self.arrays = arrays
         self.values = data.log_values
         self.excess = weight_excess(data.log_values, zero_weight, hidden)
 
@@ -28,20 +32,32 @@ class SquaredLoss:
         return self.values.shape
 
     def cell_system(self, rows: slice, factors: Factors) -> System:
-        """Return Dᵀ W D and the gradient Dᵀ W (X − μ − Z·D) for every cell in ``rows``."""
-        design, pairs = factors.genes, pair_products(factors.genes)
-        curvature = self.zero_weight * pairs.sum(axis=0) + self.excess[rows] @ pairs
+        """Return the curvature DᵀWD and the gradient DᵀW(X − μ − Z·D) for every cell in ``rows``."""
+        excess, design = self.excess[rows], factors.genes
         shifted = design * factors.offset[:, None]
-        target = self.values[rows] @ design - self.zero_weight * shifted.sum(axis=0) - self.excess[rows] @ shifted
-        return System(curvature, target - packed_product(curvature, factors.cells[rows]))
+        explained = self._weighted_sums(excess, shifted)
+        return self._system(self.values[rows], excess, design, factors.cells[rows], explained=explained)
 
     def gene_system(self, rows: slice, factors: Factors) -> System:
         """Return the same for every gene and the design [1, Z], summed over the cells in ``rows``."""
         design = design_with_offset(factors.cells[rows])
-        pairs = pair_products(design)
-        curvature = self.zero_weight * pairs.sum(axis=0) + self.excess[rows].T @ pairs
         current = np.column_stack([factors.offset, factors.genes])
-        return System(curvature, self.values[rows].T @ design - packed_product(curvature, current))
+        return self._system(self.values[rows].T, self.excess[rows].T, design, current)
+
+    def _system(
+        self, values: csr_array, excess: csr_array, design: Array, current: Array, *, explained: Array = 0
+    ) -> System:
+        """Build the systems of the rows of ``values``; ``explained`` is what their offsets predict."""
+        curvature = self._weighted_sums(excess, self.arrays.pair_products(design))
+        gradient = (
+            self.arrays.sparse_product(values, design) - explained - packed_product(self.arrays, curvature, current)
+        )
+        return System(curvature, gradient)
+
+    def _weighted_sums(self, excess: csr_array, columns: Array) -> Array:
+        """Return W·columns, where W = zero_weight everywhere plus the sparse excess."""
+        everywhere = self.zero_weight * self.arrays.xp.sum(columns, axis=0)
+        return everywhere + self.arrays.sparse_product(excess, columns)
 
 
 def weight_excess(values: csr_array, zero_weight: float, hidden: csr_array | None) -> csr_array:
@@ -53,12 +69,11 @@ def weight_excess(values: csr_array, zero_weight: float, hidden: csr_array | Non
     return seen - csr_array((removed, hidden.indices, hidden.indptr), hidden.shape)
 
 
-def packed_product(packed: Floats, vectors: Floats) -> Floats:
+def packed_product(arrays: Arrays, packed: Array, vectors: Array) -> Array:
     """Return H_i x_i for packed symmetric H (n, k(k+1)/2) and x (n, k)."""
-    first, second = column_pairs(vectors.shape[1])
-    product = np.zeros_like(vectors)
-    for column, (i, j) in enumerate(zip(first, second, strict=True)):
-        product[:, i] += packed[:, column] * vectors[:, j]
-        if i != j:
-            product[:, j] += packed[:, column] * vectors[:, i]
-    return product
+    n_columns = vectors.shape[1]
+    first, second = column_pairs(n_columns)
+    position = np.zeros((n_columns, n_columns), dtype=np.intp)
+    position[first, second] = position[second, first] = np.arange(len(first))
+    products = [arrays.xp.sum(arrays.xp.take(packed, row, axis=1) * vectors, axis=1) for row in position]
+    return arrays.xp.stack(products, axis=1)
