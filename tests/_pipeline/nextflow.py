@@ -61,11 +61,14 @@ class Nextflow:
 
     home: Path
 
-    def __call__(self, *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> Outcome:
-        """Call the launcher in a folder; scinfill of the tests' own environment is on PATH."""
+    def __call__(
+        self, *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, programs: Path | None = None
+    ) -> Outcome:
+        """Call the launcher in a folder; on PATH are ``programs`` and scinfill of the tests' own environment."""
         scratch = cwd / "tmp"
         scratch.mkdir(exist_ok=True)
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        first = [] if programs is None else [str(programs)]
+        path = os.pathsep.join([*first, str(Path(sys.executable).parent), os.environ["PATH"]])
         environment = (
             os.environ
             | {
@@ -84,9 +87,9 @@ class Nextflow:
         result = run(self.home / "bin" / "nextflow", *arguments, cwd=cwd, env=environment, check=False)
         return Outcome(result.returncode, result.stdout + result.stderr)
 
-    def pipeline(self, *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> Outcome:
+    def pipeline(self, *arguments: str | Path, **options: Any) -> Outcome:
         """Run the pipeline of this repository."""
-        return self("run", REPOSITORY, *arguments, cwd=cwd, env=env)
+        return self("run", REPOSITORY, *arguments, **options)
 
     def configuration(self, *arguments: str, cwd: Path) -> dict[str, Any]:
         """Return the resolved configuration."""
