@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scinfill.models import factorization
@@ -20,8 +21,6 @@ from scinfill.progress import track
 
 FULL_ROUNDS = 2
 """Passes over all cells once the gene factors have settled on a sample."""
-FULL_CELL_STEPS = 3
-"""Newton steps a cell in each of these passes: cells outside the sample start from zero."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class PoissonFactorization:
 
     rank: int
     ridge: float = 5.0
-    n_rounds: int = 8
+    n_rounds: int = 6
     device: Device = "cpu"
     loss: Literal["poisson"] = "poisson"
 
@@ -92,12 +91,25 @@ def _fit(
     factors = factorization.alternate(loss, begin(sample), ridge=ridge, rounds=track(range(n_rounds), "fit"))
     if rows is None:
         return factors
-    cells = np.zeros((data.shape[0], factors.cells.shape[1]), dtype=np.float32)
+    guessed = replace(factors, cells=guess_cells(data.log_values, rows, factors))
+    rounds = track(range(FULL_ROUNDS), "fit all cells")
+    return factorization.alternate(make_loss(data, hidden), guessed, ridge=ridge, rounds=rounds)
+
+
+def guess_cells(log_values: csr_array, rows: NDArray[np.intp], factors: Factors) -> NDArray[np.float32]:
+    """Return Z of all cells from what is known of some: the best linear map from X·D to Z in the sample.
+
+    Parameters
+    ----------
+    log_values
+        (n_cells, n_genes).
+    rows
+        The sample's cells.
+    factors
+        Fitted to the sample.
+    """
+    scores = np.column_stack([log_values @ factors.genes, np.ones(log_values.shape[0], np.float32)])
+    slopes, *_ = np.linalg.lstsq(scores[rows], factors.cells, rcond=None)
+    cells = (scores @ slopes).astype(np.float32)
     cells[rows] = factors.cells
-    return factorization.alternate(
-        make_loss(data, hidden),
-        replace(factors, cells=cells),
-        ridge=ridge,
-        rounds=track(range(FULL_ROUNDS), "fit all cells"),
-        cell_steps=FULL_CELL_STEPS,
-    )
+    return cells

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 from scipy.sparse import csr_array
-from sklearn.isotonic import IsotonicRegression
 
 from scinfill.models.observations import Observations, pattern_of, values_at
 from scinfill.models.recipe import Prediction, Recipe, predicted_at
@@ -78,6 +76,9 @@ def learn_detected(
     recipes: Sequence[Recipe], data: Observations, sample: Observations, rng: np.random.Generator
 ) -> Detected:
     """Learn weights and curve on ``sample``, then fit the recipes that matter to ``data``."""
+    from scipy.optimize import nnls
+    from sklearn.isotonic import IsotonicRegression
+
     hidden = hide_seen(sample.log_values, HIDDEN_SHARE, rng)
     visible = sample.without(hidden)
     truth = values_at(sample.log_values, *hidden.nonzero())

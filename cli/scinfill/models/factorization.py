@@ -103,41 +103,29 @@ def start(log_values: csr_array, *, rank: int, rng: np.random.Generator) -> Fact
     return Factors(np.zeros(n_genes, np.float32), cells, np.zeros((n_genes, rank), np.float32))
 
 
-def alternate(
-    loss: BlockLoss,
-    factors: Factors,
-    *,
-    ridge: float,
-    rounds: Iterable[int],
-    cell_steps: int = 1,
-) -> Factors:
+def alternate(loss: BlockLoss, factors: Factors, *, ridge: float, rounds: Iterable[int]) -> Factors:
     """Improve μ, D and Z in turn; each round updates the cells block by block, then all genes.
 
     Parameters
     ----------
     rounds
         The rounds to do, such as ``track(range(8), "fit")``. The first updates only genes when D is zero.
-    cell_steps
-        Newton steps on Z for each pass over the data: more where the cells start far from their place.
     """
     for _ in rounds:
-        factors = _round(loss, factors, ridge=ridge, cell_steps=cell_steps if factors.genes.any() else 0)
-    return project_cells(loss, factors, ridge=ridge, steps=1)
-
-
-def project_cells(loss: BlockLoss, factors: Factors, *, ridge: float, steps: int) -> Factors:
-    """Fit Z to fixed μ and D."""
+        factors = _round(loss, factors, ridge=ridge)
     factors = replace(factors, cells=factors.cells.copy())
     blocks = row_slices(*loss.shape, block_bytes=loss.arrays.block_bytes)
-    deque(map_in_order(lambda rows: _move_cells(loss, rows, factors, ridge=ridge, steps=steps), blocks), maxlen=0)
+    deque(map_in_order(lambda rows: _move_cells(loss, rows, factors, ridge=ridge), blocks), maxlen=0)
     return factors
 
 
-def _round(loss: BlockLoss, factors: Factors, *, ridge: float, cell_steps: int) -> Factors:
+def _round(loss: BlockLoss, factors: Factors, *, ridge: float) -> Factors:
     factors = replace(factors, cells=factors.cells.copy())
+    genes_are_known = bool(factors.genes.any())
 
     def visit(rows: slice) -> System:
-        _move_cells(loss, rows, factors, ridge=ridge, steps=cell_steps)
+        if genes_are_known:
+            _move_cells(loss, rows, factors, ridge=ridge)
         return loss.gene_system(rows, factors)
 
     n_genes, n_columns = len(factors.offset), factors.cells.shape[1] + 1
@@ -149,14 +137,13 @@ def _round(loss: BlockLoss, factors: Factors, *, ridge: float, cell_steps: int) 
     return Factors(offset, factors.cells, genes)
 
 
-def _move_cells(loss: BlockLoss, rows: slice, factors: Factors, *, ridge: float, steps: int) -> None:
-    """Take Newton steps with some rows of ``factors.cells``, in place."""
+def _move_cells(loss: BlockLoss, rows: slice, factors: Factors, *, ridge: float) -> None:
+    """Take one step with some rows of ``factors.cells``, in place."""
     penalty = np.full(factors.cells.shape[1], ridge, dtype=np.float32)
-    for _ in range(steps):
-        system = loss.cell_system(rows, factors)
-        current = factors.cells[rows]
-        step = np.asarray(loss.arrays.solve(system.curvature, system.gradient - penalty * current, penalty))
-        factors.cells[rows] = current + _damped(step, lambda part: part @ factors.genes.T, loss.largest_step)
+    system = loss.cell_system(rows, factors)
+    current = factors.cells[rows]
+    step = np.asarray(loss.arrays.solve(system.curvature, system.gradient - penalty * current, penalty))
+    factors.cells[rows] = current + _damped(step, lambda part: part @ factors.genes.T, loss.largest_step)
 
 
 def _gene_step(factors: Factors, system: System, *, ridge: float, largest: float) -> tuple[Floats, Floats]:

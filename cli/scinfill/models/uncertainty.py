@@ -5,10 +5,10 @@ Gamma(shape a_g + C, rate (a_g + λ)/λ) (design section 7).
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaincinv
 
 from scinfill.models.estimates import Shrunk
 from scinfill.numerics.blocks import row_slices
@@ -42,7 +42,7 @@ class PosteriorSpread:
         scale = rate / (np.minimum(a, LARGEST_SHAPE) + rate * size_factor)
         squares = np.zeros_like(centre)
         position = _table_position(shape)
-        for quantiles in QUANTILES.T:
+        for quantiles in relative_quantiles().T:
             value = np.log2(1 + scale * shape * np.interp(position, np.arange(len(SHAPES)), quantiles))
             squares += (value - centre) ** 2
         return np.sqrt(squares / N_NODES).astype(np.float32)
@@ -63,10 +63,10 @@ def _table_position(shape: Floats) -> Floats:
     return np.log(np.maximum(shape, SHAPES[0]) / SHAPES[0]) * steps
 
 
-def _relative_quantiles() -> Floats:
-    """Return (n_shapes, N_NODES) quantiles of Gamma(k, 1)/k at the midpoints of N_NODES equal parts."""
+@cache
+def relative_quantiles() -> Floats:
+    """Return (n_shapes, N_NODES) quantiles of Gamma(k, 1)/k at the midpoints of N_NODES equal parts, k in SHAPES."""
+    from scipy.special import gammaincinv
+
     levels = (np.arange(N_NODES) + 0.5) / N_NODES
     return (gammaincinv(SHAPES[:, None], levels) / SHAPES[:, None]).astype(np.float32)
-
-
-QUANTILES = _relative_quantiles()
