@@ -17,6 +17,7 @@ COMMANDS = (
     "impute-deepmc",
     "impute-baseline",
     "evaluate",
+    "report",
     "export",
     "adopt",
 )

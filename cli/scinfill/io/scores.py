@@ -1,13 +1,16 @@
-"""Results of ``evaluate`` as JSON."""
+"""Results of ``evaluate`` as JSON, and what a report is made of beside them."""
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scinfill.errors import DataError
+import pandas as pd
+
+from scinfill.errors import DataError, InputError
 from scinfill.io.hdf5 import one_line
-from scinfill.io.streams import display, opened, write_text
+from scinfill.io.streams import complete, display, opened, write_text
 
 FLAT_LIST = re.compile(r"\[\s+([^\[\]{}]*?)\s+\]")
 
@@ -36,3 +39,39 @@ def read(source: str | Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise DataError(f"{display(source)} holds a JSON {type(document).__name__}, not an object")
     return document
+
+
+def read_costs(source: str | Path) -> pd.DataFrame:
+    """Read a comma or tab separated table of times and memory.
+
+    Raises
+    ------
+    InputError
+        There is no such file.
+    DataError
+        It is not a table.
+    """
+    with opened(source) as handle:
+        separator = "\t" if b"\t" in handle.readline() else ","
+        handle.seek(0)
+        try:
+            return pd.read_csv(handle, sep=separator)
+        except ValueError as error:
+            raise DataError(f"{display(source)} is not a table: {one_line(error)}") from error
+
+
+def write_folder(files: Mapping[str, bytes], folder: str | Path) -> None:
+    """Write files into a folder, which is made if it is not there; each is whole or not there.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be made.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{display(folder)} cannot be made a folder: {error.strerror}") from error
+    for name, content in files.items():
+        with complete(Path(folder) / name) as handle:
+            handle.write(content)

@@ -11,6 +11,12 @@ from scinfill.errors import DataError
 FORMAT = "scinfill evaluation"
 FORMAT_VERSION = 1
 PARTS = {"data": list, "estimates": dict, "differences": dict, "metrics": dict, "settings": dict}
+Fields = Mapping[str, type | tuple[type, ...]]
+
+DATA: Fields = {"estimates": list, "n_cells": int, "n_genes": int, "n_null_genes": int, "share_nonzero": (int, float)}
+RECORD: Fields = {"kind": str, "series": str, "scores": dict, "skipped": dict, "notes": list, "details": dict}
+SCORE: Fields = {"value": (int, float), "n": int, "of": str}
+"""What must be there, and of which kind."""
 BASELINES = ("raw", "gene-mean", "svd-10")
 INPUT = "input"
 
@@ -83,6 +89,11 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def signed(value: float, digits: int = 3) -> str:
+    """Return a number with a real minus sign."""
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
 def collect(documents: Sequence[tuple[str, Document]]) -> list[Setting]:
     """Group results by dataset and mask.
 
@@ -117,19 +128,23 @@ def _check(source: str, document: Document) -> None:
             f"{source!r} has format version {document.get('format_version')!r}, this scinfill reads "
             f"{FORMAT_VERSION}; evaluate again"
         )
-    for key, kind in (
-        ("data", list),
-        ("estimates", dict),
-        ("differences", dict),
-        ("metrics", dict),
-        ("settings", dict),
-    ):
+    for key, kind in PARTS.items():
         if not isinstance(document.get(key), kind):
             raise DataError(f"{source!r} is damaged: {key!r} is missing or not a {kind.__name__}; evaluate again")
-    known = set(document["estimates"])
+    for name, record in document["estimates"].items():
+        _check_fields(record, RECORD, f"{source!r} is damaged: estimate {name!r}")
+        for metric, score in record["scores"].items():
+            _check_fields(score, SCORE, f"{source!r} is damaged: score {metric!r} of {name!r}")
     for data in document["data"]:
-        if not isinstance(data, dict) or not set(data.get("estimates", [None])) <= known:
+        _check_fields(data, DATA, f"{source!r} is damaged: 'data'")
+        if not set(data["estimates"]) <= set(document["estimates"]):
             raise DataError(f"{source!r} is damaged: 'data' names estimates that are not there; evaluate again")
+
+
+def _check_fields(record: Any, fields: Fields, where: str) -> None:  # noqa: ANN401 - any JSON
+    for field, kind in fields.items():
+        if not isinstance(record, dict) or not isinstance(record.get(field), kind):
+            raise DataError(f"{where} has no {field!r} of the right kind; evaluate again")
 
 
 def display_name(record: Mapping[str, Any]) -> str:

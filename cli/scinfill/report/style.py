@@ -47,6 +47,7 @@ SETTINGS: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
     "text.parse_math": False,  # a dollar in a gene's name is a dollar
 }
+LONGEST_NAME = 26
 PNG_DPI = 200
 POINTS_DPI = 150
 
@@ -61,6 +62,11 @@ def new_figure(width: float, height: float, n_rows: int = 1, n_columns: int = 1)
     figure = Figure(figsize=(width, height), dpi=POINTS_DPI)
     axes = figure.subplots(n_rows, n_columns, squeeze=False)
     return figure, list(axes.ravel())
+
+
+def short(name: str) -> str:
+    """Return a name that leaves room for the drawing: the middle of a long one is left out."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 9]}…{name[-8:]}"
 
 
 def colours(names: Sequence[str], series: Sequence[str]) -> dict[str, str]:
@@ -100,7 +106,9 @@ def inline(figure: Figure, prefix: str) -> str:
 
 
 def _sized(body: str) -> str:
-    """Let the page scale the drawing: it keeps its view box and loses its fixed size."""
+    """Let the page scale the drawing: it keeps its view box, and its size only as the largest."""
     opening, rest = body.split(">", 1)
+    width = re.search(r'\swidth="([\d.]+)pt"', opening)
     opening = re.sub(r'\s(width|height)="[^"]*"', "", opening)
-    return f"{opening}>{rest}"
+    widest = f' style="max-width: {1.5 * float(width[1]):.0f}px"' if width else ""
+    return f"{opening}{widest}>{rest}"

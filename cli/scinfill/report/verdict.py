@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from scinfill.report.results import INPUT, Setting, percent
+from scinfill.report.results import INPUT, Setting, percent, signed
 
 LARGEST_NULL_SHARE = 0.02
 """More null genes than this called DE, and a test on the layer cannot be trusted."""
@@ -31,6 +31,8 @@ class Sentence:
     ----------
     question
         What a reader wants to know.
+    subject
+        The method it is about; None for all together.
     answer
         For the mark beside it.
     text
@@ -38,6 +40,7 @@ class Sentence:
     """
 
     question: str
+    subject: str | None
     answer: Answer
     text: str
 
@@ -55,7 +58,7 @@ def verdict(settings: Sequence[Setting], costs: pd.DataFrame | None = None) -> l
     series = _input_series(settings)
     if not series:
         text = "Only raw data and baselines were scored. Impute a file and evaluate it to learn whether that helps."
-        return [Sentence("Was anything imputed?", "unknown", text)]
+        return [Sentence("Was anything imputed?", None, "unknown", text)]
     sentences = [_clustering(settings, name) for name in series]
     sentences += [_differential(settings, name) for name in series]
     return [*sentences, _recovery(settings), _recommendation(settings, series), _cost(costs, series)]
@@ -135,10 +138,10 @@ def _spread(paired: pd.DataFrame) -> float:
 
 
 def _clustering(settings: Sequence[Setting], name: str) -> Sentence:
-    question = f"Cluster on {name}?"
+    question = "Use it for clustering?"
     changes = _changes(settings, "ari", name)
     if changes.empty:
-        return Sentence(question, "unknown", "Not tested: no labels were given (evaluate --labels COLUMN).")
+        return Sentence(question, name, "unknown", "Not tested: no labels were given (evaluate --labels COLUMN).")
     gain = changes["value"] - changes["raw"]
     better = int((gain > np.maximum(changes["spread"], 1e-9)).sum())
     worse = int((gain < -np.maximum(changes["spread"], LARGEST_ARI_LOSS)).sum())
@@ -149,11 +152,11 @@ def _clustering(settings: Sequence[Setting], name: str) -> Sentence:
     if worse:
         worst = changes.loc[gain.idxmin()]
         text = f"No. {numbers}; on {worst['dataset']} it falls from {worst['raw']:.2f} to {worst['value']:.2f}."
-        return Sentence(question, "no", text)
+        return Sentence(question, name, "no", text)
     if better and gain.mean() > 0:
         beyond = f"beyond the spread in {better} of {len(changes)}" if len(changes) > 1 else "beyond the spread"
-        return Sentence(question, "yes", f"Yes. {numbers}: better {beyond}, nowhere worse.")
-    return Sentence(question, "same", f"It makes no difference. {numbers}, within the spread over k-means starts.")
+        return Sentence(question, name, "yes", f"Yes. {numbers}: better {beyond}, nowhere worse.")
+    return Sentence(question, name, "same", f"It makes no difference. {numbers}, within the spread of k-means.")
 
 
 def _on_average(n_settings: int) -> str:
@@ -162,12 +165,12 @@ def _on_average(n_settings: int) -> str:
 
 def _differential(settings: Sequence[Setting], name: str) -> Sentence:
     """Judge by invented signal first: a test that finds what is not there is no test."""
-    question = f"Test for differential expression on {name}?"
+    question = "Use it to test for differential expression?"
     null = _changes(settings, "null_de", name)
     auc = _changes(settings, "de_auc", name)
     if null.empty:
         text = "Not tested: the files hold no null genes (scinfill mask --null-genes 200). Test on the raw counts."
-        return Sentence(question, "unknown", text)
+        return Sentence(question, name, "unknown", text)
     pairs, leak = _changes(settings, "null_pairs", name), _changes(settings, "size_leak", name)
     worst = null.loc[null["value"].idxmax()]
     found = (
@@ -190,11 +193,11 @@ def _differential(settings: Sequence[Setting], name: str) -> Sentence:
     if not auc.empty and (auc["value"] - auc["raw"]).mean() < -LARGEST_AUC_LOSS:
         faults.append(f"it ranks the genes known from bulk data worse ({_aucs(auc)})")
     if faults:
-        return Sentence(question, "no", f"No: {'; '.join(faults)}.")
+        return Sentence(question, name, "no", f"No: {'; '.join(faults)}.")
     known = (
         f"; genes known from bulk data are ranked as well as before or better ({_aucs(auc)})" if not auc.empty else ""
     )
-    return Sentence(question, "yes", f"Yes, it invents nothing: {found}{known}.")
+    return Sentence(question, name, "yes", f"Yes. At most {found}{known}.")
 
 
 def _aucs(auc: pd.DataFrame) -> str:
@@ -205,7 +208,7 @@ def _recovery(settings: Sequence[Setting]) -> Sentence:
     question = "Which fills hidden values best?"
     by_setting = across(settings, "rmse")
     if by_setting.empty:
-        return Sentence(question, "unknown", "Not tested: no values were hidden (scinfill mask).")
+        return Sentence(question, None, "unknown", "Not tested: no values were hidden (scinfill mask).")
     complete = by_setting.dropna(axis=1)
     means = (complete if not complete.empty else by_setting).mean().sort_values()
     best = means.index[0]
@@ -217,7 +220,7 @@ def _recovery(settings: Sequence[Setting]) -> Sentence:
     if not_detected:
         text += f" The layers of {', '.join(not_detected)} are not the estimate 'detected', the one for this question."
     is_input = best in set(asked["series"])
-    return Sentence(question, "yes" if is_input else "no", text)
+    return Sentence(question, None, "yes" if is_input else "no", text)
 
 
 def _recommendation(settings: Sequence[Setting], series: Sequence[str]) -> Sentence:
@@ -236,14 +239,14 @@ def _recommendation(settings: Sequence[Setting], series: Sequence[str]) -> Sente
         if means.empty:
             continue
         best = means.index[0]
-        runner_up = f" against {means.iloc[1]:.3f} of {means.index[1]}" if len(means) > 1 else ""
+        runner_up = f" against {signed(means.iloc[1])} of {means.index[1]}" if len(means) > 1 else ""
         left_out = [name for name in by_setting if name not in honest]
         excluded = f" Left out for invented signal: {', '.join(left_out)}." if left_out else ""
-        text = f"{best} {deed} ({means.iloc[0]:.3f}{runner_up}; {better} is better)"
+        text = f"{best} {deed} ({signed(means.iloc[0])}{runner_up}; {better} is better)"
         if best in series:
-            return Sentence(question, "yes", f"{text} among the methods that invent no signal.{excluded}")
-        return Sentence(question, "no", f"None of {', '.join(series)}: {text}.{excluded}")
-    return Sentence(question, "unknown", "Nothing was scored that would tell.")
+            return Sentence(question, None, "yes", f"{text} among the methods that invent no signal.{excluded}")
+        return Sentence(question, None, "no", f"None of {', '.join(series)}: {text}.{excluded}")
+    return Sentence(question, None, "unknown", "Nothing was scored that would tell.")
 
 
 def _is_honest(settings: Sequence[Setting], name: str) -> bool:
@@ -257,7 +260,7 @@ def _is_honest(settings: Sequence[Setting], name: str) -> bool:
 def _cost(costs: pd.DataFrame | None, series: Sequence[str]) -> Sentence:
     question = "What did it cost?"
     if costs is None or costs.empty:
-        return Sentence(question, "unknown", "Time and memory were not recorded (scinfill report --cost FILE).")
+        return Sentence(question, None, "unknown", "Time and memory were not recorded (scinfill report --cost FILE).")
     means = costs.groupby("name", sort=False)[["seconds", "peak_mib"]].mean()
     known = [name for name in (*series, *means.index) if name in means.index]
     parts = []
@@ -265,4 +268,4 @@ def _cost(costs: pd.DataFrame | None, series: Sequence[str]) -> Sentence:
         memory = means.loc[name, "peak_mib"]
         in_words = f" and {memory / 1024:.1f} GiB" if np.isfinite(memory) else ""
         parts.append(f"{name} {means.loc[name, 'seconds']:.0f} s{in_words}")
-    return Sentence(question, "yes", f"{'; '.join(parts)} (mean of {len(costs)} runs).")
+    return Sentence(question, None, "yes", f"{'; '.join(parts)} (mean of {len(costs)} runs).")

@@ -9,9 +9,11 @@ from scinfill.report.style import house_style
 
 __all__ = ["Plot", "of_dataset", "of_setting"]
 
-FIGURES: tuple[Callable[[Setting], Plot | None], ...] = (
+OF_RECOVERY: tuple[Callable[[Setting], Plot | None], ...] = (
     recovery.recovery,
     recovery.recovery_by_decile,
+)
+OF_ANALYSIS: tuple[Callable[[Setting], Plot | None], ...] = (
     structure.clustering,
     structure.components,
     structure.separability,
@@ -25,10 +27,18 @@ FIGURES: tuple[Callable[[Setting], Plot | None], ...] = (
 """In the order of the page."""
 
 
-def of_setting(setting: Setting) -> list[Plot]:
-    """Draw everything that a setting's results hold."""
+def of_setting(setting: Setting, *, recovery_only: bool = False) -> list[Plot]:
+    """Draw what a setting's results hold.
+
+    Parameters
+    ----------
+    setting
+        Results.
+    recovery_only
+        For settings that hide values, where others show the data unspoilt.
+    """
     with house_style():
-        plots = [draw(setting) for draw in FIGURES]
+        plots = [draw(setting) for draw in (OF_RECOVERY if recovery_only else OF_RECOVERY + OF_ANALYSIS)]
     return [plot for plot in plots if plot is not None]
 
 

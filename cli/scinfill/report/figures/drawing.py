@@ -66,9 +66,15 @@ def _dots(axes: Axes, table: pd.DataFrame, names: Sequence[str], colours: Mappin
             ends = [row["value"] - row["sd"], row["value"] + row["sd"]]
             axes.plot(ends, [position, position], color=colours[name], linewidth=2)
         axes.plot(row["value"], position, "o", color=colours[name], markersize=6)
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), [style.short(name) for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
+
+
+def legend_beside(figure: Figure, axes: Axes) -> None:
+    """Put the legend beside the drawing, where it hides nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", fontsize=8)
 
 
 def panels_of_dots(setting: Setting, metrics: Mapping[str, str]) -> Figure | None:
@@ -87,7 +93,7 @@ def panels_of_dots(setting: Setting, metrics: Mapping[str, str]) -> Figure | Non
         return None
     names = names_in_order(setting.scores)
     colours = colours_of(setting)
-    figure, axes = style.new_figure(3.1 * len(present) + 0.7, 0.32 * len(names) + 0.8, 1, len(present))
+    figure, axes = style.new_figure(2.1 * len(present) + 1.2, 0.32 * len(names) + 0.8, 1, len(present))
     for panel, metric in zip(axes, present, strict=True):
         _dots(panel, table.loc[metric], names, colours)
         panel.set_xlabel(metrics[metric])

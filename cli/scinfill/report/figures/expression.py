@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.colors import to_rgb
 
 from scinfill.report import style
-from scinfill.report.figures.drawing import Plot, colours_of, details, of_replicates
+from scinfill.report.figures.drawing import Plot, colours_of, details, legend_beside, of_replicates
 from scinfill.report.results import Setting, names_in_order
 
 MOST_CONTRASTS = 6
@@ -26,10 +26,10 @@ def roc(setting: Setting) -> Plot | None:
         for name in names_in_order(setting.scores):
             for curve in curves.get(name, []):
                 if curve["contrast"] == contrast:
-                    label = f"{name} {curve['auc']:.3f}"
+                    label = f"{style.short(name)} {curve['auc']:.3f}"
                     rates = curve["false_positive_rate"], curve["true_positive_rate"]
                     panel.plot(*rates, color=colours[name], label=label)
-                    title = f"{curve['first']} against {curve['second']}"
+                    title = f"{style.short(curve['first'])}\nagainst {style.short(curve['second'])}"
                     size = f"{contrast}: {curve['n_differential']} genes that differ, {curve['n_other']} that do not"
         counts.append(size)
         panel.set_title(title)
@@ -53,7 +53,7 @@ def variation(setting: Setting) -> Plot | None:
     figure, [axes] = style.new_figure(0.7 * len(names) + 1.6, 3.2)
     boxes = [
         {
-            "label": name,
+            "label": style.short(name),
             "whislo": found[name]["quantiles"]["5%"],
             "q1": found[name]["quantiles"]["25%"],
             "med": found[name]["quantiles"]["50%"],
@@ -92,7 +92,7 @@ def true_zeros(setting: Setting) -> Plot | None:
     if not found:
         return None
     colours = colours_of(setting)
-    figure, [axes] = style.new_figure(5.2, 3.0)
+    figure, [axes] = style.new_figure(5.8, 2.9)
     bins: list[str] = []
     for name in names_in_order(setting.scores):
         if name not in found:
@@ -101,12 +101,12 @@ def true_zeros(setting: Setting) -> Plot | None:
         weighted = rows.assign(weight=rows["share_zero"] * rows["n_genes"]).groupby("bin")[["weight", "n_genes"]].sum()
         bins = sorted(weighted.index, key=lambda text: (text != "unseen", text))
         share = (weighted["weight"] / weighted["n_genes"]).reindex(bins)
-        axes.plot(range(len(bins)), share, "o-", color=colours[name], label=name)
+        axes.plot(range(len(bins)), share, "o-", color=colours[name], label=style.short(name))
     axes.set_xticks(range(len(bins)), [text if text == "unseen" else f"bin {text}" for text in bins])
     axes.set_ylim(-0.03, 1.03)
     axes.set_xlabel("bulk expression (low to high)")
     axes.set_ylabel("share of cells at zero")
-    axes.legend(fontsize=8)
+    legend_beside(figure, axes)
     threshold = setting.first.document["settings"]["zero_threshold"]
     n_genes = sum(row["n_genes"] for row in next(iter(found.values())) if row["bin"] == "unseen")
     caption = (

@@ -31,12 +31,14 @@ def calibration(setting: Setting) -> Plot | None:
     figure, [histogram, deciles] = style.new_figure(7.2, 3.0, 1, 2)
     for name, record in found.items():
         shares = np.array(record["pit"]) * len(record["pit"])
-        histogram.stairs(shares, np.linspace(0, 1, len(shares) + 1), color=colours[name], label=name, linewidth=1.5)
+        histogram.stairs(
+            shares, np.linspace(0, 1, len(shares) + 1), color=colours[name], label=style.short(name), linewidth=1.5
+        )
         steps = [row["decile"] for row in record["by_decile"]]
         covered = [row["coverage"]["90"] for row in record["by_decile"]]
         poisson = [row["poisson_coverage"]["90"] for row in record["by_decile"]]
-        deciles.plot(steps, covered, "o-", color=colours[name], label=name)
-        deciles.plot(steps, poisson, "x:", color=colours[name], label=f"{name}, Poisson around its model")
+        deciles.plot(steps, covered, "o-", color=colours[name], label=style.short(name))
+        deciles.plot(steps, poisson, "x:", color=colours[name], label=f"{style.short(name)}, Poisson around its model")
     histogram.axhline(1, color=style.INK, linewidth=0.8, linestyle="--")
     histogram.set_ylim(bottom=0)
     histogram.set_xlabel("randomised PIT of held-out molecules")
@@ -61,11 +63,11 @@ def guard(setting: Setting) -> Plot | None:
     figure = panels_of_dots(setting, metrics)
     if figure is None:
         return None
-    n_null = setting.first.data["n_null_genes"]
     for panel in figure.axes:
         panel.set_xlim(-0.03, 1.03)
-    caption = (
-        f"Left is better; raw is the reference. {n_null} null genes were appended before imputation; DE: Wilcoxon, "
-        "Bonferroni .05, the two largest labels; library size: larger against smaller half of each label, all genes."
-    )
+    n_null = setting.first.data["n_null_genes"]
+    caption = "Left is better; raw is the reference. Wilcoxon tests, Bonferroni .05. "
+    if n_null:
+        caption += f"{n_null} null genes were appended before imputation, DE between the two largest labels. "
+    caption += "Library size: larger against smaller half of each label, all genes."
     return Plot("guard", "Signal where there is none", caption, figure)

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import pandas as pd
 
 from scinfill.report import style
-from scinfill.report.figures.drawing import Plot, colours_of, details, of_replicates, panels_of_dots
-from scinfill.report.results import Setting, names_in_order
+from scinfill.report.figures.drawing import Plot, colours_of, details, legend_beside, of_replicates, panels_of_dots
+from scinfill.report.results import Setting, names_in_order, percent
 
 
 def recovery(setting: Setting) -> Plot | None:
     """Draw errors at hidden values."""
     metrics = {
-        "rmse": "RMSE at hidden non-zeros (log2)",
-        "mae": "MAE at hidden non-zeros (log2)",
-        "false_fill": "share of hidden zeros filled",
+        "rmse": "RMSE (log2)",
+        "mae": "MAE (log2)",
+        "false_fill": "hidden zeros filled",
     }
     figure = panels_of_dots(setting, metrics)
     if figure is None:
@@ -34,17 +34,21 @@ def recovery_by_decile(setting: Setting) -> Plot | None:
     rows = details(setting, "recovery_by_decile")
     if not rows:
         return None
-    figure, [axes] = style.new_figure(5.2, 3.0)
+    figure, [axes] = style.new_figure(5.8, 2.9)
     colours = colours_of(setting)
     for name, deciles in rows.items():
         axes.plot(
-            [row["decile"] for row in deciles], [row["rmse"] for row in deciles], "o-", color=colours[name], label=name
+            [row["decile"] for row in deciles],
+            [row["rmse"] for row in deciles],
+            "o-",
+            color=colours[name],
+            label=style.short(name),
         )
     axes.set_xticks(range(1, 11))
     axes.set_xlabel("decile of the gene's mean expression")
     axes.set_ylabel("RMSE at hidden non-zeros")
     axes.set_ylim(bottom=0)
-    axes.legend(fontsize=8)
+    legend_beside(figure, axes)
     return Plot(
         "recovery-by-decile",
         "Recovery by expression",
@@ -67,18 +71,18 @@ def recovery_by_fraction(settings: Sequence[Setting]) -> Plot | None:
         return None
     rows = scores.drop_duplicates("name")
     colours = style.colours(list(rows["name"]), list(rows["series"]))
-    figure, [axes] = style.new_figure(5.2, 3.2)
+    figure, [axes] = style.new_figure(5.8, 2.9)
     for name in names_in_order(scores):
         groups = scores[scores["name"] == name].groupby("fraction")["value"]
         mean, sd = groups.mean(), groups.std().fillna(0)
-        axes.errorbar(mean.index * 100, mean, yerr=sd, marker="o", capsize=2, color=colours[name], label=name)
+        axes.errorbar(
+            mean.index * 100, mean, yerr=sd, marker="o", capsize=2, color=colours[name], label=style.short(name)
+        )
     axes.set_xlabel("non-zeros hidden (%)")
     axes.set_ylabel("RMSE at hidden non-zeros (log2)")
     axes.set_ylim(bottom=0)
-    axes.legend(fontsize=8)
-    replicates = ", ".join(
-        f"{setting.fraction:.0%}: {len(setting.replicates)}".replace("%", " %") for setting in hidden
-    )
+    legend_beside(figure, axes)
+    replicates = ", ".join(f"{percent(setting.fraction or 0)}: {len(setting.replicates)}" for setting in hidden)
     return Plot(
         "recovery-by-fraction",
         "Recovery as more is hidden",

@@ -1,5 +1,7 @@
 """Structure of cells: clusters, principal components, correlations."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -20,7 +22,7 @@ def clustering(setting: Setting) -> Plot | None:
         return None
     names = [name for name in names_in_order(setting.scores) if name in first]
     colours = colours_of(setting)
-    figure, axes = style.new_figure(3.1 * len(present) + 0.7, 0.32 * len(names) + 0.8, 1, len(present))
+    figure, axes = style.new_figure(2.1 * len(present) + 1.2, 0.32 * len(names) + 0.8, 1, len(present))
     n_starts = 0
     for panel, metric in zip(axes, present, strict=True):
         for position, name in enumerate(names):
@@ -30,10 +32,14 @@ def clustering(setting: Setting) -> Plot | None:
             n_starts = score["n"]
             panel.plot(score["values"], [position] * score["n"], "o", color=colours[name], alpha=0.35, markersize=4)
             panel.plot(score["value"], position, "|", color=colours[name], markersize=14, markeredgewidth=2.5)
-        panel.set_yticks(range(len(names)), names if panel is axes[0] else [])
+        panel.set_yticks(range(len(names)), [style.short(name) for name in names] if panel is axes[0] else [])
         panel.set_ylim(len(names) - 0.5, -0.5)
         panel.set_xlabel(metrics[metric])
         panel.grid(axis="y", visible=False)
+    # One scale for all panels: a spread of .02 must not look like one of .5.
+    lowest = min(min(first[name][metric]["values"]) for name in names for metric in present if metric in first[name])
+    for panel in axes:
+        panel.set_xlim(min(lowest, 0.9) - 0.03, 1.03)
     n_cells = setting.first.data.get("n_cells_for_structure", setting.first.data["n_cells"])
     caption = f"Right is better. Dots: {n_starts} k-means starts, bar: their mean; {n_cells:,} cells."
     return Plot("clustering", "k-means against the labels", caption + of_replicates(setting), figure)
@@ -62,15 +68,19 @@ def components(setting: Setting) -> Plot | None:
                 markersize=2.2,
                 alpha=0.7,
                 rasterized=True,
-                label=label,
             )
-        panel.set_title(f"{name}\nsilhouette {silhouettes.get(('silhouette', name), np.nan):.2f}", fontsize=8)
+        panel.set_title(
+            f"{style.short(name)}\nsilhouette {silhouettes.get(('silhouette', name), np.nan):.2f}", fontsize=8
+        )
         panel.set_xticks([])
         panel.set_yticks([])
     for panel in axes[len(names) :]:
         panel.set_visible(False)
     if len(labels) <= MOST_LABELS_IN_LEGEND:
-        handles = [axes[0].plot([], [], "o", color=colour_of[label], markersize=5, label=label)[0] for label in labels]
+        handles = [
+            axes[0].plot([], [], "o", color=colour_of[label], markersize=5, label=style.short(label))[0]
+            for label in labels
+        ]
         figure.legend(handles=handles, loc="outside lower center", ncols=min(5, len(labels)), fontsize=8)
     shown, n_cells = len(points[names[0]]["label"]), points[names[0]]["n_cells"]
     caption = (
@@ -86,9 +96,7 @@ def separability(setting: Setting) -> Plot | None:
     if not pairs:
         return None
     names = [name for name in names_in_order(setting.scores) if name in pairs]
-    table = pd.DataFrame(
-        {name: {f"{pair['first']} – {pair['second']}": pair["cts"] for pair in pairs[name]} for name in names}
-    )
+    table = pd.DataFrame({name: {_pair(found): found["cts"] for found in pairs[name]} for name in names})
     n_pairs = len(table)
     table = table.sort_values(names[0], ascending=False).head(MOST_PAIRS)
     figure, [axes] = style.new_figure(0.75 * len(names) + 3.2, 0.24 * len(table) + 1.1)
@@ -99,13 +107,13 @@ def separability(setting: Setting) -> Plot | None:
         if np.isfinite(value):
             colour = "#ffffff" if abs(value) > 0.6 * largest else "#101418"
             axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour)
-    axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
+    axes.set_xticks(range(len(names)), [style.short(name) for name in names], rotation=30, ha="right")
     axes.set_yticks(range(len(table)), table.index, fontsize=7)
     axes.grid(visible=False)
-    shown = (
-        f"The {len(table)} clearest of {n_pairs} pairs of labels"
-        if n_pairs > len(table)
-        else f"{n_pairs} pairs of labels"
-    )
+    shown = f"The {len(table)} clearest of {n_pairs}" if n_pairs > len(table) else f"All {n_pairs}"
     caption = f"Median correlation of cells within labels minus between them; blue is better. {shown} pairs of labels."
     return Plot("separability", "Cell-type separability (CTS)", caption + of_replicates(setting), figure)
+
+
+def _pair(found: dict[str, Any]) -> str:
+    return f"{style.short(found['first'])} – {style.short(found['second'])}"

@@ -1,0 +1,49 @@
+"""``scinfill report``."""
+
+import logging
+
+import click
+
+from scinfill.commands._options import output_option, runtime_options
+from scinfill.io.streams import STDIO
+
+log = logging.getLogger(__name__)
+
+
+@click.command(name="report")
+@click.argument("sources", metavar="[RESULTS]...", nargs=-1, type=click.Path(allow_dash=True))
+@output_option(binary=False, help="HTML file to write; - is standard output.")
+@click.option("--title", default="Did imputation help?", show_default=True, help="Heading of the page.")
+@click.option("--figures", "folder", metavar="DIR", type=click.Path(), help="Also write every figure as SVG and PNG.")
+@click.option(
+    "--cost",
+    metavar="FILE",
+    help="Table of time and memory: columns name, seconds and, where known, peak_mib; one row a run.",
+)
+@runtime_options
+def command(sources: tuple[str, ...], target: str, *, title: str, folder: str | None, cost: str | None) -> None:
+    """Turn results of `scinfill evaluate` into one HTML page.
+
+    The page opens with a verdict in plain words, then tables and figures; it needs no network and runs no script.
+    Results of the same title and mask are replicates: their mean and spread are shown.
+
+    \b
+      scinfill report scores/*.json -o report.html --figures figures
+      scinfill evaluate imputed.h5ad --labels cell_type | scinfill report > report.html
+    """  # noqa: D301 - Click's mark for a paragraph to leave as it is
+    from scinfill.io import scores
+    from scinfill.io.streams import write_text
+    from scinfill.report.build import build
+
+    made = build(
+        [(source, scores.read(source)) for source in sources or (STDIO,)],
+        title=title,
+        costs=None if cost is None else scores.read_costs(cost),
+        with_files=folder is not None,
+    )
+    if folder is not None:
+        scores.write_folder(made.figures, folder)
+    write_text(made.html, target)
+    for sentence in made.sentences:
+        about = f"{sentence.question} {sentence.subject}: " if sentence.subject else f"{sentence.question} "
+        log.info("%s%s", about, sentence.text)

@@ -1,0 +1,164 @@
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+import scinfill
+from _results import document
+from _worlds import LABELS, imputed, label_means, masked
+from scinfill.errors import InputError
+from scinfill.report.build import build
+
+HOSTILE = '<script>alert("x")</script> & $gene_{1}$'
+VOID = {"meta", "br", "img", "input", "link", "hr"}
+
+
+class Strict(HTMLParser):
+    """Checks that elements close in order, and collects identifiers and addresses."""
+
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.open, self.identifiers, self.addresses, self.tags, self.text = [], [], [], set(), []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.identifiers.append(value)
+            if name in ("href", "src", "xlink:href"):
+                self.addresses.append(value)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def parsed(html):
+    parser = Strict()
+    parser.feed(html)
+    assert not parser.open
+    return parser
+
+
+@pytest.fixture(scope="module")
+def results():
+    """Everything that one simulated table can be scored on, with and without hidden values."""
+    documents = []
+    for mode, estimate in (("entries", "detected"), ("thin", "shrunk")):
+        table = imputed(masked(mode, null_genes=8), label_means(masked(mode, null_genes=8)), estimate=estimate)
+        if estimate == "shrunk":
+            table.var["observed_weight"] = 0.2
+            table.layers["imputed_sd"] = table.layers["imputed"]
+        document = scinfill.evaluate(table, labels=LABELS, n_starts=2, openproblems=True)
+        document["title"] = "simulated"
+        documents.append((f"{mode}.json", document))
+    return documents
+
+
+@pytest.fixture(scope="module")
+def report(results):
+    return build(results, with_files=True)
+
+
+def test_page_is_whole_and_its_own(report):
+    page = parsed(report.html)
+    assert "script" not in page.tags
+    assert len(page.identifiers) == len(set(page.identifiers))
+    assert all(address.startswith(("#", "data:")) for address in page.addresses)
+    assert {address[1:] for address in page.addresses if address.startswith("#")} <= set(page.identifiers)
+    assert "http" not in re.sub(r"http://www\.w3\.org/[\w/]+|http-equiv", "", report.html)
+
+
+def test_verdict_comes_first(report):
+    assert report.html.index("Use it for clustering?") < report.html.index("<table")
+
+
+def test_every_figure_is_on_the_page_and_in_the_folder(report):
+    drawn = {
+        *("recovery", "recovery-by-decile", "clustering", "components", "separability", "roc", "molecules"),
+        *("calibration", "guard", "variation", "true-zeros"),
+    }
+    shown = set(re.findall(r'<figure id="d0s\d-([\w-]+)"', report.html))
+    assert shown == drawn
+    for kind, signature in (("svg", b"<?xml"), ("png", b"\x89PNG")):
+        files = {name: content for name, content in report.figures.items() if name.endswith(kind)}
+        assert len(files) == len(drawn)
+        assert all(content.startswith(signature) for content in files.values())
+
+
+def test_every_score_stands_with_its_n(report, results):
+    text = " ".join(parsed(report.html).text)
+    for score in results[0][1]["estimates"]["made-up"]["scores"].values():
+        assert re.search(rf"\b{score['n']:,} (to [\d,]+ )?{score['of']}", text)
+
+
+def test_reasons_and_notes_are_on_the_page(report):
+    text = " ".join(parsed(report.html).text)
+    assert "What was left out, and why" in text
+    assert "needs held-out molecules; the file has none" in text
+
+
+def test_same_results_same_bytes(report, results):
+    assert build(results).html == report.html
+
+
+def test_replicates_of_several_fractions_are_one_curve():
+    documents = [
+        (
+            f"{fraction}-{rmse}",
+            document({"raw": {"rmse": 3.0}, "mine": {"rmse": rmse}}, mode="nonzero", fraction=fraction),
+        )
+        for fraction in (0.1, 0.5)
+        for rmse in (1.0, 1.2)
+    ]
+    html = build(documents).html
+    assert 'id="d0-recovery-by-fraction"' in html
+    assert "10 %: 2, 50 %: 2" in html
+
+
+def test_names_from_files_are_escaped_everywhere():
+    table = imputed(masked("entries", null_genes=4), label_means(masked("entries", null_genes=4)), method=HOSTILE)
+    table.obs["kind"] = table.obs[LABELS].astype(str) + HOSTILE
+    result = scinfill.evaluate({f"name{HOSTILE}": table}, labels="kind", n_starts=2)
+    result["title"] = HOSTILE
+    report = build([(HOSTILE, result)], title=HOSTILE, with_files=True)
+    page = parsed(report.html)
+    assert "script" not in page.tags
+    assert HOSTILE in " ".join(page.text)
+    for name, content in report.figures.items():
+        assert re.fullmatch(r"[\w.-]+", name)
+        assert b"<script" not in content
+
+
+def test_costs_are_shown():
+    costs = pd.DataFrame({"name": ["mine"], "seconds": [12.34], "peak_mib": [512]})
+    text = " ".join(parsed(build([("a", document({"raw": {"ari": 1.0}}))], costs=costs).html).text)
+    assert "Time and memory" in text
+    assert "12.3" in text
+
+
+@pytest.mark.parametrize(
+    ("costs", "message"),
+    [
+        (pd.DataFrame({"name": ["mine"]}), "no 'seconds', only name"),
+        (pd.DataFrame({"name": ["mine"], "seconds": ["long"]}), "seconds of 'mine' are not a number"),
+    ],
+)
+def test_wrong_costs_are_refused(costs, message):
+    with pytest.raises(InputError, match=message):
+        build([("a", document({"raw": {"ari": 1.0}}))], costs=costs)
+
+
+def test_no_results_are_refused():
+    with pytest.raises(InputError, match="no results"):
+        build([])

@@ -1,0 +1,133 @@
+import pandas as pd
+import pytest
+
+from _results import document
+from scinfill.report.results import collect
+from scinfill.report.verdict import across, verdict
+
+CLUSTERING = "Use it for clustering?"
+TESTING = "Use it to test for differential expression?"
+RECOVERY = "Which fills hidden values best?"
+METHOD = "Which method?"
+COST = "What did it cost?"
+
+GOOD = {"ari": 0.9, "null_de": 0.0, "null_pairs": 0.0, "size_leak": 0.03, "de_auc": 0.9, "poisson": -0.4}
+RAW = {"ari": 0.7, "null_de": 0.0, "null_pairs": 0.0, "size_leak": 0.02, "de_auc": 0.89, "poisson": -0.2}
+
+
+def said(question, *documents, subject="mine", costs=None):
+    settings = collect([(f"{number}.json", content) for number, content in enumerate(documents)])
+    [sentence] = [
+        sentence
+        for sentence in verdict(settings, costs)
+        if sentence.question == question and sentence.subject in (subject, None)
+    ]
+    return sentence
+
+
+def results(mine, **options):
+    return document({"raw": RAW, "mine": GOOD | mine}, **options)
+
+
+@pytest.mark.parametrize(
+    ("ari", "spread", "answer"),
+    [(0.9, 0.05, "yes"), (0.72, 0.05, "same"), (0.69, 0.001, "same"), (0.5, 0.05, "no")],
+)
+def test_clustering_is_judged_beyond_the_spread(ari, spread, answer):
+    assert said(CLUSTERING, results({"ari": ari}, spread=spread)).answer == answer
+
+
+def test_clustering_that_fails_on_one_dataset_is_no():
+    sentence = said(CLUSTERING, results({"ari": 0.99}), results({"ari": 0.4}, title="hard"))
+    assert sentence.answer == "no"
+    assert "on hard it falls from 0.70 to 0.40" in sentence.text
+
+
+def test_no_labels_no_answer():
+    raw = {"poisson": 0.1}
+    assert said(CLUSTERING, document({"raw": raw, "mine": raw})).answer == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("scores", "words"),
+    [
+        ({"null_de": 0.3}, "30.0 % of the genes without any signal"),
+        ({"null_pairs": 0.2}, "20 % of pairs of independent genes"),
+        ({"size_leak": 0.4}, "library size alone makes 40 %"),
+        ({"de_auc": 0.7}, "ranks the genes known from bulk data worse (AUC 0.700, raw 0.890)"),
+    ],
+)
+def test_any_fault_forbids_testing_and_is_named(scores, words):
+    sentence = said(TESTING, results(scores))
+    assert sentence.answer == "no"
+    assert words in sentence.text
+
+
+def test_testing_is_allowed_when_nothing_is_invented():
+    sentence = said(TESTING, results({}))
+    assert sentence.answer == "yes"
+    assert "AUC 0.900, raw 0.890" in sentence.text
+
+
+def test_testing_is_unknown_without_null_genes():
+    raw = {"de_auc": 0.9}
+    sentence = said(TESTING, document({"raw": raw, "mine": raw}))
+    assert sentence.answer == "unknown"
+    assert "--null-genes" in sentence.text
+
+
+def test_worst_dataset_decides_about_testing():
+    assert said(TESTING, results({}), results({"null_de": 0.5}, title="hard")).answer == "no"
+
+
+def test_recovery_names_the_best_and_the_estimate():
+    scores = {"raw": {"rmse": 3.0}, "mine": {"rmse": 1.0}}
+    sentence = said(RECOVERY, document(scores, mode="nonzero", estimate="shrunk"))
+    assert sentence.text.startswith("mine: RMSE 1.00")
+    assert "not the estimate 'detected'" in sentence.text
+    assert "not the estimate" not in said(RECOVERY, document(scores, mode="nonzero", estimate="detected")).text
+
+
+def test_a_baseline_that_wins_is_said():
+    sentence = said(RECOVERY, document({"gene-mean": {"rmse": 0.5}, "mine": {"rmse": 1.0}}, mode="nonzero"))
+    assert sentence.answer == "no"
+    assert sentence.text.startswith("gene-mean")
+    sentence = said(METHOD, document({"raw": RAW | {"poisson": -0.9}, "mine": GOOD}))
+    assert sentence.answer == "no"
+    assert "None of mine: raw predicts held-out molecules best" in sentence.text
+
+
+def test_method_is_chosen_among_the_honest():
+    content = document({"raw": RAW, "mine": GOOD, "wild": GOOD | {"poisson": -0.8, "null_de": 0.6}})
+    sentence = said(METHOD, content)
+    assert sentence.text.startswith("mine predicts")
+    assert "Left out for invented signal: wild" in sentence.text
+
+
+def test_each_estimate_is_asked_its_own_question():
+    settings = collect(
+        [
+            (
+                "a",
+                document(
+                    {"raw": {"rmse": 3, "ari": 0.1}, "mine": {"rmse": 1.0, "ari": 0.1}},
+                    mode="nonzero",
+                    estimate="detected",
+                ),
+            ),
+            ("b", document({"raw": {"ari": 0.5}, "mine": {"ari": 0.8}}, mode="thin", estimate="shrunk")),
+        ]
+    )
+    assert across(settings, "rmse")["mine"].tolist() == [1.0]
+    assert across(settings, "ari")["mine"].tolist() == [0.8]
+
+
+def test_costs_are_told():
+    costs = pd.DataFrame({"name": ["mine", "mine"], "seconds": [10, 20], "peak_mib": [1024, 1024]})
+    assert "mine 15 s and 1.0 GiB (mean of 2 runs)" in said(COST, results({}), costs=costs).text
+    assert said(COST, results({})).answer == "unknown"
+
+
+def test_nothing_imputed_is_said():
+    [sentence] = verdict(collect([("a", document({"raw": RAW}))]))
+    assert "Impute a file" in sentence.text
