@@ -464,3 +464,17 @@ def test_gene_table_has_a_row_for_every_gene_and_estimate():
     assert found.loc[null, "null_called_de"].isin([0, 1]).all()
     assert found.loc[~null, "null_called_de"].isna().all()
     assert {"mean", "rmse", "cv", "size_leak", "n_hidden"} <= set(found)
+
+
+def test_table_without_the_layer_is_told_of(caplog):
+    scinfill.evaluate(masked(), labels=LABELS, n_starts=1)
+    assert "has no layers['imputed']: it is scored as raw only" in caplog.text
+
+
+def test_merged_layer_is_told_from_a_mean():
+    table = imputed(masked("thin"), label_means(masked("thin")))
+    step = json.loads(table.uns["scinfill"]["steps"][-1])
+    step["parameters"]["keep"] = "observed"
+    table.uns["scinfill"]["steps"][-1] = json.dumps(step)
+    notes = scinfill.evaluate(table)["estimates"]["made-up"]["notes"]
+    assert any("it is no mean" in note for note in notes)

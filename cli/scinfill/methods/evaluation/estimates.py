@@ -43,6 +43,8 @@ class Estimate:
         Command that made it, as its file says.
     series
         What replicates have in common: the name before it was made unique.
+    keeps_seen
+        Whether seen values were put back (``--keep``), so that the layer is no model's mean.
     observed_weight
         w_g of design section 7, (n_genes,), for estimates whose uncertainty is in ``layers["imputed_sd"]``.
     """
@@ -54,6 +56,7 @@ class Estimate:
     question: str | None = None
     method: str | None = None
     series: str = ""
+    keeps_seen: bool = False
     observed_weight: NDArray[np.float64] | None = None
 
     def blocks(self) -> Iterator[tuple[slice, Values]]:

@@ -1,5 +1,6 @@
 """From the tables of one call to trials: a case, the estimates of it, and the baselines beside them."""
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,8 @@ from scinfill.numerics.blocks import row_slices
 from scinfill.schema import HELDOUT, HELDOUT_COUNTS, IMPUTED, IMPUTED_SD, OBSERVED_WEIGHT, UNS
 
 UNKNOWN_METHOD = "imputed"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,9 @@ def trials(
     aligned = _aligned([adata for _, adata in tables], names)
     if layer is not None and not any(layer in adata.layers for adata in aligned):
         validation.matrix_of(aligned[0], layer)
+    for name, adata in zip(names, aligned, strict=True):
+        if (layer or IMPUTED) not in adata.layers:
+            log.warning("%s has no layers[%r]: it is scored as raw only", name, layer or IMPUTED)
     groups: dict[tuple[str, ...], list[int]] = {}
     for number, adata in enumerate(aligned):
         groups.setdefault(_content(adata), []).append(number)
@@ -163,6 +169,7 @@ def _estimate(adata: AnnData, name: str, *, series: str | None, layer: str) -> E
         rows,
         question=None if recorded is None or layer != IMPUTED else str(recorded),
         method=method_of(adata),
+        keeps_seen=_keeps_seen(adata) and layer == IMPUTED,
         series=series or method_of(adata) or UNKNOWN_METHOD,
         observed_weight=_observed_weight(adata) if layer == IMPUTED else None,
     )
@@ -177,6 +184,12 @@ def _check_finite(adata: AnnData, rows: estimates.RowFunction, slot: str) -> Non
                 f"{slot} holds NaN or infinite values, the first at "
                 f"{validation.where(adata, block.start + int(row), int(column))}"
             )
+
+
+def _keeps_seen(adata: AnnData) -> bool:
+    """Whether the layer is a merge: seen values as they are, the model's elsewhere."""
+    steps = [step for step in provenance.steps(adata) if step["command"].startswith("impute-")]
+    return bool(steps) and steps[-1]["parameters"].get("keep", "none") != "none"
 
 
 def _observed_weight(adata: AnnData) -> NDArray[np.float64] | None:

@@ -17,6 +17,9 @@ from scinfill.numerics.molecules import Block, MoleculeScores, score_molecules
 from scinfill.schema import IMPUTED_SD
 
 PIT_BINS = 20
+MERGED = (
+    "this layer keeps seen values (--keep), so it is no mean: held-out molecules should be asked of a layer without it"
+)
 
 
 def heldout_molecules(case: Case, estimate: Estimate) -> Findings:
@@ -35,6 +38,8 @@ def heldout_molecules(case: Case, estimate: Estimate) -> Findings:
             "mse_log_cp10k": _over_entries(case, scores.mse_by_cell),
         }
     )
+    if estimate.keeps_seen:
+        findings.notes.append(MERGED)
     findings.by_gene["poisson"] = case.by_gene(scores.poisson_by_gene)
     return findings
 
