@@ -1,31 +1,35 @@
 """The whole chain on simulated data: simulate, preprocess, mask, impute, evaluate, and a verdict."""
 
 import logging
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
+import pandas as pd
 from anndata import AnnData
 
 from scinfill.io import h5ad, scores
+from scinfill.io.streams import write_text
+from scinfill.methods.autoimpute import autoimpute_imputation
 from scinfill.methods.deepmc import deepmc_imputation
 from scinfill.methods.evaluate import evaluate
 from scinfill.methods.imputer import Imputation, ImputeSettings
 from scinfill.methods.mask import mask
 from scinfill.methods.preprocess import preprocess
 from scinfill.methods.simulate import simulate
-from scinfill.report.results import collect
-from scinfill.report.verdict import Sentence, verdict
+from scinfill.report.build import build
+from scinfill.report.verdict import Sentence
 
 log = logging.getLogger(__name__)
 
 Imputer = Callable[[AnnData, ImputeSettings], Imputation]
-IMPUTERS: dict[str, Imputer] = {"deepmc": deepmc_imputation}
+IMPUTERS: dict[str, Imputer] = {"deepmc": deepmc_imputation, "auto": autoimpute_imputation}
 HIDDEN_SHARE = 0.1
 NULL_GENES = 100
+TITLE = "scinfill demo"
 
 
-def run(folder: Path, *, n_cells: int, n_genes: int, seed: int) -> list[Sentence]:
+def run(folder: Path, *, n_cells: int, n_genes: int, seed: int) -> Sequence[Sentence]:
     """Do everything, write every step's file into ``folder``, and return the verdict."""
     counts = simulate(n_cells=n_cells, n_genes=n_genes, n_types=4, seed=seed)
     prepared = preprocess(counts)
@@ -33,25 +37,30 @@ def run(folder: Path, *, n_cells: int, n_genes: int, seed: int) -> list[Sentence
     hidden = mask(prepared, mode="nonzero", fraction=HIDDEN_SHARE, seed=seed)
     for name, table in {"counts": counts, "log": prepared, "thinned": thinned, "hidden": hidden}.items():
         _write(table, folder / f"{name}.h5ad")
-    documents = [
-        _score("thinned", thinned, ImputeSettings(uncertainty=True, seed=seed), folder),
-        _score("hidden", hidden, ImputeSettings(estimate="detected", seed=seed), folder),
-    ]
-    return verdict(collect(documents))
+    costs: list[dict[str, str | float]] = []
+    documents = []
+    for name, table, settings in (
+        ("thinned", thinned, ImputeSettings(uncertainty=True, seed=seed)),
+        ("hidden", hidden, ImputeSettings(estimate="detected", seed=seed)),
+    ):
+        imputed = {method: _impute(method, table, settings, folder / name, costs) for method in IMPUTERS}
+        document = evaluate(imputed, labels="cell_type", seed=seed)
+        scores.write(document, folder / f"{name}.scores.json")
+        documents.append((name, document))
+    report = build(documents, title=TITLE, costs=pd.DataFrame(costs))
+    write_text(report.html, folder / "report.html")
+    return report.sentences
 
 
-def _score(name: str, table: AnnData, settings: ImputeSettings, folder: Path) -> tuple[str, Mapping[str, Any]]:
-    """Impute one masked table by every method and evaluate the results together."""
-    imputed = {}
-    for method, impute in IMPUTERS.items():
-        imputation = impute(table, settings)
-        imputed[method] = imputation.to_anndata()
-        _write(imputed[method], folder / f"{name}.{method}.h5ad")
-    document = evaluate(imputed, labels="cell_type", seed=settings.seed)
-    target = folder / f"{name}.scores.json"
-    scores.write(document, target)
-    log.info("wrote %s", target)
-    return name, document
+def _impute(
+    method: str, table: AnnData, settings: ImputeSettings, stem: Path, costs: list[dict[str, str | float]]
+) -> AnnData:
+    """Impute, write the file, and note what it cost."""
+    started = time.perf_counter()
+    imputed = IMPUTERS[method](table, settings).to_anndata()
+    costs.append({"name": method, "seconds": time.perf_counter() - started, "peak_mib": float("nan")})
+    _write(imputed, stem.with_name(f"{stem.name}.{method}.h5ad"))
+    return imputed
 
 
 def _write(table: AnnData, target: Path) -> None:

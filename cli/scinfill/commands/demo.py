@@ -35,5 +35,6 @@ def command(folder: Path, *, n_cells: int, n_genes: int, seed: int) -> None:
         raise click.BadParameter(f"{folder} cannot be made: {error.strerror}", param_hint="-o") from error
     sentences = run(folder, n_cells=n_cells, n_genes=n_genes, seed=seed)
     for sentence in sentences:
-        click.echo(f"{sentence.question}\n  {sentence.text}")
+        subject = f" ({sentence.subject})" if sentence.subject else ""
+        click.echo(f"{sentence.question}{subject}\n  {sentence.text}")
     click.echo(f"Files of every step are in {folder}/: {', '.join(sorted(path.name for path in folder.iterdir()))}")

@@ -1,7 +1,7 @@
 """AutoImpute: an overcomplete autoencoder whose loss counts observed entries; by default trained blind."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,11 +13,13 @@ from scinfill.methods.observations import observed
 from scinfill.models.autoencoder import AutoencoderRecipe
 from scinfill.models.autoencoder_paper import PaperAutoencoder
 from scinfill.models.devices import Device
-from scinfill.models.learning import Learned, learn_as_is
+from scinfill.models.learning import Effort, Learned, learn_as_is
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss, Recipe
 from scinfill.schema import Keep, Preset
 
+FRUGAL = Effort(most_folds=4, most_splits=2)
+"""A network costs some hundred times a factorisation of small data."""
 ZERO_WEIGHTS_FOR_DETECTED = (0.0, 0.03, 0.3)
 """Of the fits that ``detected`` combines."""
 
@@ -39,6 +41,7 @@ class AutoImpute:
     hidden_units: tuple[int, ...] = AutoencoderRecipe.hidden_units
     zero_weight: float | None = None
     device: Device = "auto"
+    effort: Effort = FRUGAL
     command: str = "impute-auto"
 
     def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
@@ -115,14 +118,15 @@ def autoimpute_imputation(
             raise InputError(
                 "--preset paper has one hidden layer and no zero weight; give one --hidden, no --zero-weight"
             )
-        given = {
+        given: dict[str, Any] = {
             "hidden_units": hidden_units[0] if hidden_units else None,
             "regularisation": regularisation,
             "learning_rate": learning_rate,
             "most_iterations": iterations,
             "threshold": threshold,
         }
-        recipe = PaperAutoencoder(**{name: value for name, value in given.items() if value is not None}, device=device)
+        chosen = {name: value for name, value in given.items() if value is not None}
+        recipe = replace(PaperAutoencoder(device=device), **chosen)
         data = observed(adata, layer=settings.layer)
         learned = learn_as_is(recipe, data, rng=np.random.default_rng(settings.seed))
         return assemble(adata, data, learned, "detected", settings=settings, signer=PaperAutoImpute(recipe))

@@ -18,7 +18,7 @@ from scinfill.models.detected import CellFloor, Detected
 from scinfill.models.devices import Device
 from scinfill.models.estimates import GatedModel, Shrunk
 from scinfill.models.factorization import Factors
-from scinfill.models.learning import Learned, learn_as_is
+from scinfill.models.learning import THOROUGH, Effort, Learned, learn_as_is
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss, Recipe
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
@@ -60,6 +60,7 @@ class DeepMc:
     zero_weight: float | None = None
     ridge: float | None = None
     device: Device = "auto"
+    effort: Effort = THOROUGH
     command: str = "impute-deepmc"
 
     def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:

@@ -14,7 +14,7 @@ from scinfill.methods import provenance
 from scinfill.methods.observations import observed
 from scinfill.models.estimates import Estimate as Values
 from scinfill.models.estimates import Shrunk
-from scinfill.models.learning import Learned, learn_detection, learn_model, learn_shrunk
+from scinfill.models.learning import Effort, Learned, learn_detection, learn_model, learn_shrunk
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss, Recipe
 from scinfill.models.uncertainty import posterior_spread
@@ -94,6 +94,11 @@ class Signer(Protocol):
 class Method(Signer, Protocol):
     """An imputer whose settings are chosen from held-out data."""
 
+    @property
+    def effort(self) -> Effort:
+        """How often its fits can be repeated."""
+        ...
+
     def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
         """Return complete settings for the estimates ``shrunk`` and ``model``, chosen from held-out data."""
         ...
@@ -157,7 +162,7 @@ def _learn(method: Method, data: Observations, decision: Decision, settings: Imp
     recipe = method.recipe(decision.loss, data, rng)
     log.info("estimate %s by %s", decision.estimate, recipe)
     learn = learn_shrunk if decision.estimate == "shrunk" else learn_model
-    return learn(recipe, data, gated=settings.gate, rng=rng)
+    return learn(recipe, data, gated=settings.gate, rng=rng, effort=method.effort)
 
 
 def decide(settings: ImputeSettings, data: Observations) -> Decision:

@@ -54,7 +54,8 @@ class GatedModel:
             rate *= self.gain
             rate += self.base
             return rate
-        rate = np.exp2(self._log_values(rows))
+        rate = self._log_values(rows)
+        np.exp2(np.minimum(rate, LARGEST_LOG_RATE / np.log(2), out=rate), out=rate)
         rate -= 1
         return rate if self.rate_scale is None else rate * self.rate_scale
 

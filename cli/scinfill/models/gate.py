@@ -76,7 +76,8 @@ def gate_from_moments(moments: Moments) -> Gate:
     predicted = np.maximum(moments.predicted, 1e-12)
     slope = moments.cross / predicted
     residual = np.maximum(moments.truth - slope * moments.cross, 1e-12)
-    variance = residual / np.maximum(moments.n_entries - 1, 1) / predicted
+    # A single entry lies on a line through the origin whatever it is, so it says nothing.
+    variance = np.where(moments.n_entries > 1, residual / np.maximum(moments.n_entries - 1, 1) / predicted, np.inf)
     kept = np.where(slope > T_THRESHOLD * np.sqrt(variance), np.clip(slope, 0, 1), 0)
     explained = 2 * kept * moments.cross - kept**2 * moments.predicted
     r_squared = explained / np.maximum(moments.truth, 1e-12)

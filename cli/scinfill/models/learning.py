@@ -21,8 +21,26 @@ Floats = NDArray[np.float32]
 
 LEARNING_CELLS = 5_000
 """Small data are refitted more often: folds × cells stays near this."""
-MOST_FOLDS, FEWEST_FOLDS = 10, 2
-MOST_SPLITS = 3
+FEWEST_FOLDS = 2
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How often small data are refitted at most, according to what a fit costs.
+
+    Attributes
+    ----------
+    most_folds
+        Of the gate; with ten, every entry is held out once.
+    most_splits
+        Of the molecules, to weigh the model against what was seen.
+    """
+
+    most_folds: int = 10
+    most_splits: int = 3
+
+
+THOROUGH = Effort()
 
 
 @dataclass(frozen=True)
@@ -63,19 +81,23 @@ def learn_as_is(recipe: Recipe, data: Observations, *, rng: np.random.Generator)
     return Learned(AsIs(recipe.fit(data, rng=rng)), details={"recipe": str(recipe)})
 
 
-def learn_model(recipe: Recipe, data: Observations, *, gated: bool, rng: np.random.Generator) -> Learned:
+def learn_model(
+    recipe: Recipe, data: Observations, *, gated: bool, rng: np.random.Generator, effort: Effort = THOROUGH
+) -> Learned:
     """Learn the estimate ``model``: the gated prediction alone."""
-    gate = _gate(recipe, _sample(data, rng), rng) if gated else None
+    gate = _gate(recipe, _sample(data, rng), rng, effort) if gated else None
     match_totals = recipe.loss == "poisson"
     model = _fit_gated(recipe, data, gate, rng, match_totals=match_totals)
     return Learned(model, gate, details=_details(recipe, gate))
 
 
-def learn_shrunk(recipe: Recipe, data: Observations, *, gated: bool, rng: np.random.Generator) -> Learned:
+def learn_shrunk(
+    recipe: Recipe, data: Observations, *, gated: bool, rng: np.random.Generator, effort: Effort = THOROUGH
+) -> Learned:
     """Learn the estimate ``shrunk``: one weight a gene between the gated model and what was seen."""
     sample = _sample(data, rng)
-    gate = _gate(recipe, sample, rng) if gated else None
-    weight = _observed_weights(recipe, sample, gate, rng)
+    gate = _gate(recipe, sample, rng, effort) if gated else None
+    weight = _observed_weights(recipe, sample, gate, rng, effort)
     model = _fit_gated(recipe, data, gate, rng, match_totals=True)
     details = _details(recipe, gate) | {"mean_observed_weight": float(weight.mean())}
     return Learned(Shrunk(model, data, weight), gate, weight, details)
@@ -99,8 +121,8 @@ def _sample(data: Observations, rng: np.random.Generator) -> Observations:
     return data if rows is None else data.cells(rows)
 
 
-def _gate(recipe: Recipe, sample: Observations, rng: np.random.Generator) -> Gate:
-    n_folds = int(np.clip(LEARNING_CELLS // sample.shape[0], FEWEST_FOLDS, MOST_FOLDS))
+def _gate(recipe: Recipe, sample: Observations, rng: np.random.Generator, effort: Effort) -> Gate:
+    n_folds = int(np.clip(LEARNING_CELLS // sample.shape[0], FEWEST_FOLDS, effort.most_folds))
     return learn_gate(recipe, sample, n_folds=n_folds, rng=rng)
 
 
@@ -111,9 +133,11 @@ def _fit_gated(
     return gated_model(recipe.fit(data, rng=rng), recipe.loss, data, slope, match_totals=match_totals)
 
 
-def _observed_weights(recipe: Recipe, sample: Observations, gate: Gate | None, rng: np.random.Generator) -> Floats:
+def _observed_weights(
+    recipe: Recipe, sample: Observations, gate: Gate | None, rng: np.random.Generator, effort: Effort
+) -> Floats:
     """Refit on 90 % of the molecules, as often as the data are small, and weigh by the other 10 %."""
-    n_splits = int(np.clip(LEARNING_CELLS // sample.shape[0], 1, MOST_SPLITS))
+    n_splits = int(np.clip(LEARNING_CELLS // sample.shape[0], 1, effort.most_splits))
     n_genes = sample.shape[1]
     loglikelihood, molecules = np.zeros((len(GRID), n_genes)), np.zeros(n_genes)
     for _ in track(range(n_splits), "weigh model against counts"):

@@ -103,4 +103,6 @@ def pattern_of(rows: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[i
 
 def values_at(matrix: csr_array, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float32]:
     """Return single entries, zeros included."""
+    if len(rows) == 0:  # SciPy would return a sparse array here
+        return np.zeros(0, np.float32)
     return np.asarray(matrix[rows, columns]).ravel()
