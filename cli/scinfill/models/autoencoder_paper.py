@@ -1,0 +1,154 @@
+"""AutoImpute as published: one overcomplete hidden layer, blind to zeros, full batch, TensorFlow 1's RMSProp.
+
+    X̂ = σ(R·E + b)·D + c
+    loss = Σ over non-zeros of (R − X̂)² + λ/2·(‖E‖² + ‖D‖²)
+
+Plain sums, biases unregularised, all of E, D, b, c ~ N(0, 1). What the texts leave out follows the authors'
+released program.
+"""
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from scinfill.models.devices import Device, computing_on
+from scinfill.models.observations import Observations
+from scinfill.progress import track
+
+Floats = NDArray[np.float32]
+
+DECAY = 0.9
+EPSILON = 1e-10
+"""Inside the root, where TensorFlow 1 had it; Keras has 1e-7 there, PyTorch 1e-8 outside."""
+FIRST_MEAN_SQUARE = 1.0
+"""TensorFlow 1 started the accumulator at one: weights with small gradients move much less than from zero."""
+
+
+@dataclass(frozen=True)
+class PaperWeights:
+    """E (n_genes, hidden), b (hidden,), D (hidden, n_genes), c (n_genes,)."""
+
+    encoder: Floats
+    encoder_bias: Floats
+    decoder: Floats
+    decoder_bias: Floats
+
+    def __iter__(self) -> Any:  # noqa: ANN401 - an iterator of the four
+        return iter((self.encoder, self.encoder_bias, self.decoder, self.decoder_bias))
+
+
+@dataclass(frozen=True)
+class PaperReconstruction:
+    """The trained network's output at every position, not clipped.
+
+    Attributes
+    ----------
+    weights
+        As trained.
+    log_values
+        (n_cells, n_genes) input.
+    history
+        Data term and penalty before each step.
+    """
+
+    weights: PaperWeights
+    log_values: csr_array
+    history: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_cells, n_genes)."""
+        n_cells, n_genes = self.log_values.shape
+        return int(n_cells), int(n_genes)
+
+    def block(self, rows: slice) -> Floats:
+        """Return (n_rows, n_genes) log2 values."""
+        from scipy.special import expit
+
+        encoder, encoder_bias, decoder, decoder_bias = self.weights
+        output: Floats = expit(self.log_values[rows] @ encoder + encoder_bias) @ decoder + decoder_bias
+        return output
+
+
+@dataclass(frozen=True)
+class PaperAutoencoder:
+    """Settings with the released program's defaults.
+
+    Attributes
+    ----------
+    hidden_units
+        Of the one hidden layer; two to seven times the genes in the authors' scripts.
+    regularisation
+        λ. It weighs against sums over all entries, so it must grow with the data.
+    threshold
+        Training stops when the data term divided by the cells changes by no more from one iteration to the next.
+    """
+
+    hidden_units: int = 2000
+    regularisation: float = 1.0
+    learning_rate: float = 1e-4
+    most_iterations: int = 7000
+    threshold: float = 1e-4
+    device: Device = "auto"
+    loss: Literal["squared"] = "squared"
+
+    def fit(
+        self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None
+    ) -> PaperReconstruction:
+        """Train on the non-zeros of ``data``; whatever is hidden must be zero there."""
+        del hidden  # a zero is not seen, so it takes no part
+        start = random_weights(data.shape[1], self.hidden_units, rng)
+        with computing_on(self.device) as tf:
+            weights = [tf.Variable(value) for value in start]
+            mean_squares = [tf.Variable(tf.fill(value.shape, FIRST_MEAN_SQUARE)) for value in start]
+            values = tf.constant(data.log_values.toarray())
+            pace = tf.constant(self.regularisation, tf.float32), tf.constant(self.learning_rate, tf.float32)
+            history: list[tuple[float, float]] = []
+            previous = 0.0
+            for _ in track(range(self.most_iterations), "AutoImpute"):
+                data_term, penalty = (float(part) for part in compiled_step()(weights, mean_squares, values, *pace))
+                history.append((data_term, penalty))
+                monitored = data_term / data.shape[0]
+                if abs(previous - monitored) <= self.threshold:
+                    break
+                previous = monitored
+            trained = PaperWeights(*(weight.numpy() for weight in weights))
+        return PaperReconstruction(trained, data.log_values, history)
+
+
+def random_weights(n_genes: int, hidden_units: int, rng: np.random.Generator) -> PaperWeights:
+    """Draw all weights and biases from N(0, 1)."""
+    shapes = ((n_genes, hidden_units), (hidden_units,), (hidden_units, n_genes), (n_genes,))
+    return PaperWeights(*(rng.standard_normal(shape, dtype=np.float32) for shape in shapes))
+
+
+def loss_terms(weights: Any, values: Any, regularisation: Any) -> tuple[Any, Any]:  # noqa: ANN401 - tensors
+    """Return the data term Σ M·(R − X̂)² and the penalty λ/2·(‖E‖² + ‖D‖²)."""
+    import tensorflow as tf
+
+    encoder, encoder_bias, decoder, decoder_bias = weights
+    output = tf.sigmoid(values @ encoder + encoder_bias) @ decoder + decoder_bias
+    seen = tf.cast(values != 0, values.dtype)
+    data_term = tf.reduce_sum(seen * tf.square(values - output))
+    return data_term, regularisation / 2 * (tf.reduce_sum(encoder**2) + tf.reduce_sum(decoder**2))
+
+
+@cache
+def compiled_step() -> Any:  # noqa: ANN401 - a TensorFlow function
+    """Return the function that takes one RMSProp step and returns the loss before it."""
+    import tensorflow as tf
+
+    def step(weights: Any, mean_squares: Any, values: Any, regularisation: Any, learning_rate: Any) -> Any:  # noqa: ANN401
+        with tf.GradientTape() as tape:
+            data_term, penalty = loss_terms(weights, values, regularisation)
+            total = data_term + penalty
+        for weight, mean_square, gradient in zip(weights, mean_squares, tape.gradient(total, weights), strict=True):
+            mean_square.assign(DECAY * mean_square + (1 - DECAY) * tf.square(gradient))
+            weight.assign_sub(learning_rate * gradient / tf.sqrt(mean_square + EPSILON))
+        return data_term, penalty
+
+    return tf.function(step, reduce_retracing=True)

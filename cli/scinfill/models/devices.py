@@ -1,0 +1,68 @@
+"""TensorFlow: loaded when first needed and without its notices, on the device that was asked for."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from types import ModuleType
+from typing import Literal
+
+from scinfill.errors import ResourceError
+
+Device = Literal["auto", "cpu", "gpu"]
+
+STDERR = 2
+"""The file descriptor: TensorFlow's C++ parts write to it before any setting can reach them."""
+
+
+@contextmanager
+def computing_on(device: Device) -> Iterator[ModuleType]:
+    """Yield TensorFlow with its operations placed on ``device``; ``auto`` takes a GPU if there is one.
+
+    The CPU hides every GPU from TensorFlow where it is the first device that the process asks for.
+
+    Raises
+    ------
+    ResourceError
+        A GPU was asked for and TensorFlow sees none.
+    """
+    with _silence():
+        tf = _tensorflow()
+        if device == "cpu":
+            with suppress(RuntimeError):  # TensorFlow runs already, with its GPUs; the placement below is enough
+                tf.config.set_visible_devices([], "GPU")
+        has_gpu = bool(tf.config.list_logical_devices("GPU"))
+    if device == "gpu" and not has_gpu:
+        raise ResourceError("--device gpu: TensorFlow sees no GPU here; use --device auto or --device cpu")
+    with tf.device("/GPU:0" if has_gpu and device != "cpu" else "/CPU:0"):
+        yield tf
+
+
+@cache
+def _tensorflow() -> ModuleType:
+    """Import TensorFlow. Threads follow TF_NUM_INTRAOP_THREADS; all cores where it is not set."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)  # noqa: FBT003 - TensorFlow's signature
+    if gpus:
+        # Same seed, same bytes; and products in float32, not with the 10 bits of TensorFloat-32.
+        tf.config.experimental.enable_op_determinism()
+        tf.config.experimental.enable_tensor_float_32_execution(False)  # noqa: FBT003 - TensorFlow's signature
+    return tf
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Send what is written to the standard error descriptor nowhere, for a while."""
+    saved = os.dup(STDERR)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, STDERR)
+        yield
+    finally:
+        os.dup2(saved, STDERR)
+        os.close(nowhere)
+        os.close(saved)
