@@ -10,14 +10,12 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from scinfill import __version__
-from scinfill.report import style
+from scinfill.report import style, tables
 from scinfill.report.figures import Plot
-from scinfill.report.results import Setting, metrics_of, names_in_order, percent, pooled, signed
-from scinfill.report.verdict import Sentence, across
+from scinfill.report.results import Setting, metrics_of, percent
+from scinfill.report.verdict import Sentence
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """What the page may load: its own styles and the drawings inside it."""
@@ -50,12 +48,12 @@ def render(title: str, sentences: Sequence[Sentence], sections: Sequence[Section
     metrics = metrics_of(settings)
     parts = [
         _header(title, sentences, sections, settings),
-        _overview(settings, metrics) if len(settings) > 1 else "",
-        _costs(costs),
+        tables.overview(settings, metrics) if len(settings) > 1 else "",
+        tables.time_and_memory(costs),
         *(_section(number, section, metrics) for number, section in enumerate(sections)),
-        _meanings(metrics, settings),
-        _missing(settings),
-        _making(settings),
+        tables.meanings(metrics, settings),
+        tables.missing(settings),
+        tables.making(settings),
     ]
     css = files("scinfill.report").joinpath("page.css").read_text(encoding="utf-8")
     return (
@@ -110,48 +108,6 @@ def _marked(sentence: Sentence) -> str:
     return f'<span class="answer">{words[0]}</span>{escape(sentence.text[words.end() :])}'
 
 
-def _overview(settings: Sequence[Setting], metrics: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the mean of every metric over all evaluations, one column a series."""
-    tables = {metric: across(settings, metric) for metric in metrics}
-    names = list(dict.fromkeys(name for table in tables.values() for name in table))
-    rows = []
-    for metric, table in tables.items():
-        if table.empty:
-            continue
-        means = table.dropna().mean() if len(table.dropna()) else table.mean()
-        best = _best(means, metrics[metric]["better"])
-        cells = [
-            f"<td{_class(name == best)}>{_number(means[name])}</td>" if name in means else "<td>–</td>"
-            for name in names
-        ]
-        counted = len(table.dropna()) or len(table)
-        rows.append(f"<tr>{_metric_head(metrics[metric])}{''.join(cells)}<td>{counted}</td></tr>")
-    heads = "".join(f"<th>{escape(name)}</th>" for name in names)
-    return (
-        '<h2 id="overview">All evaluations</h2>\n<div class="scroll"><table>'
-        "<caption>Means over the evaluations that have the number for every column. Recovery is asked of the estimate "
-        "'detected' where there is one, everything else of the others.</caption>"
-        f"<thead><tr><th>score</th>{heads}<th>evaluations</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
-
-
-def _costs(costs: pd.DataFrame | None) -> str:
-    if costs is None or costs.empty:
-        return ""
-    groups = costs.groupby("name", sort=False).agg(
-        seconds=("seconds", "mean"), spread=("seconds", "std"), peak_mib=("peak_mib", "max"), runs=("seconds", "size")
-    )
-    rows = "".join(
-        f"<tr><th>{escape(str(name))}</th><td>{row.seconds:.1f}{_plus_minus(row.spread, 1)}</td>"
-        f"<td>{_number(row.peak_mib, 0)}</td><td>{row.runs:.0f}</td></tr>"
-        for name, row in groups.iterrows()
-    )
-    return (
-        '<h2 id="costs">Time and memory</h2>\n<div class="scroll"><table><thead><tr><th>method</th><th>seconds</th>'
-        f"<th>peak memory (MiB)</th><th>runs</th></tr></thead><tbody>{rows}</tbody></table></div>"
-    )
-
-
 def _section(number: int, section: Section, metrics: Mapping[str, Mapping[str, Any]]) -> str:
     parts = [f'<section>\n<h2 id="data-{number}">{escape(section.dataset)}</h2>']
     if section.shared:
@@ -160,7 +116,8 @@ def _section(number: int, section: Section, metrics: Mapping[str, Mapping[str, A
         parts += [
             f"<h3>{escape(setting.label[0].upper() + setting.label[1:])}</h3>",
             _described(setting),
-            _scores(setting, metrics),
+            tables.scores(setting, metrics),
+            tables.differences(setting, metrics),
             _notes(setting),
             _figures(plots, f"d{number}s{position}"),
         ]
@@ -179,65 +136,6 @@ def _described(setting: Setting) -> str:
     return f'<p class="soft">{escape(words)}; {n} replicate{"s" * (n > 1)}.</p>'
 
 
-def _scores(setting: Setting, metrics: Mapping[str, Mapping[str, Any]]) -> str:
-    table = pooled(setting.scores)
-    names = names_in_order(setting.scores)
-    rows = []
-    for metric, known in metrics.items():
-        if metric not in table.index.get_level_values("metric"):
-            continue
-        scores = table.loc[metric]
-        best = _best(scores["value"], known["better"])
-        cells = "".join(
-            _score(scores.loc[name], best=name == best) if name in scores.index else "<td>–</td>" for name in names
-        )
-        fewest, most = int(scores["n"].min()), int(scores["n"].max())
-        counted = (
-            f"{fewest:,} {scores['of'].iloc[0]}" if fewest == most else f"{fewest:,} to {most:,} {scores['of'].iloc[0]}"
-        )
-        rows.append(f'<tr>{_metric_head(known)}{cells}<td class="n">{escape(counted)}</td></tr>')
-    heads = "".join(f"<th>{escape(name)}</th>" for name in names)
-    spread = (
-        f"± standard deviation over {len(setting.replicates)} replicates"
-        if len(setting.replicates) > 1
-        else "± standard deviation over k-means starts; brackets: 95 % interval by resampling"
-    )
-    return (
-        f'<div class="scroll"><table><caption>{spread}. Bold: best.</caption><thead><tr><th>score</th>{heads}'
-        f"<th>n</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
-
-
-def _score(row: pd.Series, *, best: bool) -> str:
-    small = _plus_minus(row["sd"], 3)
-    if not small and np.isfinite(row["low"]):
-        small = f"<small>[{_number(row['low'])}, {_number(row['high'])}]</small>"
-    return f"<td{_class(best)}>{_number(row['value'])}{small}</td>"
-
-
-def _plus_minus(sd: float, digits: int) -> str:
-    return f"<small>± {sd:.{digits}f}</small>" if pd.notna(sd) else ""
-
-
-def _number(value: float, digits: int = 3) -> str:
-    return signed(value, digits) if pd.notna(value) else "–"
-
-
-def _class(best: bool) -> str:  # noqa: FBT001 - a cell is the best or not
-    return ' class="best"' if best else ""
-
-
-def _best(values: pd.Series, better: str | None) -> str | None:
-    if better is None or values.dropna().empty:
-        return None
-    return str(values.idxmin() if better == "lower" else values.idxmax())
-
-
-def _metric_head(known: Mapping[str, Any]) -> str:
-    arrow = {"lower": " ↓", "higher": " ↑"}.get(str(known["better"]), "")
-    return f'<th title="{escape(str(known["meaning"]))}">{escape(str(known["title"]))}{arrow}</th>'
-
-
 def _notes(setting: Setting) -> str:
     """Return what must be said beside the scores, once each."""
     notes = dict.fromkeys(
@@ -254,61 +152,3 @@ def _figures(plots: Sequence[Plot], prefix: str) -> str:
         for plot in plots
     )
     return f'<div class="figures">\n{drawn}\n</div>' if drawn else ""
-
-
-def _meanings(metrics: Mapping[str, Mapping[str, Any]], settings: Sequence[Setting]) -> str:
-    present = {metric for setting in settings for metric in setting.scores["metric"]}
-    rows = "".join(
-        f'<tr><th>{escape(str(known["title"]))}</th><td class="text">{escape(str(known["meaning"]))}</td>'
-        f"<td>{escape(str(known['better'] or 'neither'))}</td></tr>"
-        for metric, known in metrics.items()
-        if metric in present
-    )
-    return (
-        '<h2 id="meanings">What the numbers mean</h2>\n<div class="scroll"><table><thead><tr><th>score</th>'
-        f"<th>meaning</th><th>better</th></tr></thead><tbody>{rows}</tbody></table></div>"
-    )
-
-
-def _missing(settings: Sequence[Setting]) -> str:
-    """Return what could not be scored, with the reason."""
-    reasons: dict[tuple[str, str, str], list[str]] = {}
-    for setting in settings:
-        for replicate in setting.replicates:
-            titles = replicate.document["metrics"]
-            for name, record in replicate.records():
-                for metric, reason in record["skipped"].items():
-                    title = str(titles.get(metric, {"title": metric})["title"])
-                    reasons.setdefault((setting.dataset, title, reason), []).append(name)
-    grouped: dict[tuple[str, str], dict[str, None]] = {}
-    for (dataset, title, reason), _ in reasons.items():
-        grouped.setdefault((dataset, reason), {})[title] = None
-    if not grouped:
-        return ""
-    rows = "".join(
-        f'<tr><th>{escape(dataset)}</th><td class="text">{escape(", ".join(titles))}</td>'
-        f'<td class="text">{escape(reason)}</td></tr>'
-        for (dataset, reason), titles in grouped.items()
-    )
-    return (
-        '<h2 id="missing">What was left out, and why</h2>\n<div class="scroll"><table><thead><tr><th>data</th>'
-        f"<th>scores</th><th>reason</th></tr></thead><tbody>{rows}</tbody></table></div>"
-    )
-
-
-def _making(settings: Sequence[Setting]) -> str:
-    sources: dict[str, tuple[str, str]] = {}
-    for setting in settings:
-        for replicate in setting.replicates:
-            chosen = replicate.document["settings"]
-            text = ", ".join(f"{name} {value}" for name, value in chosen.items() if value is not None)
-            sources[replicate.source] = (str(replicate.document.get("scinfill")), text)
-    rows = "".join(
-        f'<tr><th>{escape(source)}</th><td>{escape(version)}</td><td class="text">{escape(text)}</td></tr>'
-        for source, (version, text) in sources.items()
-    )
-    return (
-        f'<h2 id="making">How this page was made</h2>\n<p class="soft">scinfill {escape(__version__)} report.</p>\n'
-        '<div class="scroll"><table><thead><tr><th>results file</th><th>scinfill</th><th>settings</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-    )

@@ -224,6 +224,25 @@ def pooled(scores: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="own_sd")
 
 
+def pooled_differences(differences: pd.DataFrame) -> pd.DataFrame:
+    """Pool replicates of differences as :func:`pooled` does; a single one keeps its interval.
+
+    Returns
+    -------
+    One row per (metric, name, reference) with ``value``, ``sd``, ``low`` and ``high``.
+    """
+    table = differences.groupby(["metric", "name", "reference"], sort=False).agg(
+        value=("value", "mean"),
+        sd=("value", "std"),
+        low=("low", "first"),
+        high=("high", "first"),
+        size=("value", "size"),
+    )
+    single = table["size"] == 1
+    table[["low", "high"]] = table[["low", "high"]].astype(float).where(single, float("nan"))
+    return table.drop(columns="size")
+
+
 def metrics_of(settings: Sequence[Setting]) -> dict[str, Mapping[str, Any]]:
     """Return what is known of each metric (title, better, meaning), in the order of the results files."""
     known: dict[str, Mapping[str, Any]] = {}

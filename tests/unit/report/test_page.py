@@ -102,6 +102,14 @@ def test_every_score_stands_with_its_n(report, results):
         assert re.search(rf"\b{score['n']:,} (to [\d,]+ )?{score['of']}", text)
 
 
+def test_paired_differences_stand_with_their_interval(report, results):
+    text = re.sub(r"\s+", " ", " ".join(parsed(report.html).text))
+    found = results[0][1]["differences"]["made-up"]["raw"]["rmse"]
+    numbers = [f"{number:.3f}".replace("-", "−") for number in (found["value"], *found["interval"])]
+    assert "made-up (detected) − raw" in text
+    assert f"{numbers[0]} [{numbers[1]}, {numbers[2]}]" in text
+
+
 def test_reasons_and_notes_are_on_the_page(report):
     text = " ".join(parsed(report.html).text)
     assert "What was left out, and why" in text
