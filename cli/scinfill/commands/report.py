@@ -20,8 +20,13 @@ log = logging.getLogger(__name__)
     metavar="FILE",
     help="Table of time and memory: columns name, seconds and, where known, peak_mib; one row a run.",
 )
+@click.option(
+    "--missing", metavar="TEXT", multiple=True, help="A result that did not come: the page says so. Repeatable."
+)
 @runtime_options
-def command(sources: tuple[str, ...], target: str, *, title: str, folder: str | None, cost: str | None) -> None:
+def command(
+    sources: tuple[str, ...], target: str, *, title: str, folder: str | None, cost: str | None, missing: tuple[str, ...]
+) -> None:
     """Turn results of `scinfill evaluate` into one HTML page.
 
     The page opens with a verdict in plain words, then tables and figures; it needs no network and runs no script.
@@ -39,6 +44,7 @@ def command(sources: tuple[str, ...], target: str, *, title: str, folder: str | 
         [(source, scores.read(source)) for source in sources or (STDIO,)],
         title=title,
         costs=None if cost is None else scores.read_costs(cost),
+        absent=missing,
         with_files=folder is not None,
     )
     if folder is not None:

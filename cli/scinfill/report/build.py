@@ -41,6 +41,7 @@ def build(
     *,
     title: str = "Did imputation help?",
     costs: pd.DataFrame | None = None,
+    absent: Sequence[str] = (),
     with_files: bool = False,
 ) -> Report:
     """Make a report.
@@ -53,6 +54,8 @@ def build(
         Heading of the page.
     costs
         Time and memory: columns ``name``, ``seconds`` and, where known, ``peak_mib``; one row a run.
+    absent
+        One line for each result that was to come and did not.
     with_files
         Also render every figure as files.
 
@@ -72,7 +75,7 @@ def build(
     sections = _sections(settings)
     sentences = verdict(settings, costs)
     with style.house_style():
-        html = page.render(title, sentences, sections, costs)
+        html = page.render(title, sentences, sections, costs, absent)
         drawn = _files(sections) if with_files else {}
     return Report(html, drawn, sentences)
 

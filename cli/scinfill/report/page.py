@@ -30,7 +30,13 @@ class Section:
     settings: Sequence[tuple[Setting, Sequence[Plot]]]
 
 
-def render(title: str, sentences: Sequence[Sentence], sections: Sequence[Section], costs: pd.DataFrame | None) -> str:
+def render(
+    title: str,
+    sentences: Sequence[Sentence],
+    sections: Sequence[Section],
+    costs: pd.DataFrame | None,
+    absent: Sequence[str] = (),
+) -> str:
     """Return the page.
 
     Parameters
@@ -43,11 +49,14 @@ def render(title: str, sentences: Sequence[Sentence], sections: Sequence[Section
         Datasets in order.
     costs
         Columns ``name``, ``seconds``, ``peak_mib``, where known.
+    absent
+        One line for each result that was to come and did not.
     """
     settings = [setting for section in sections for setting, _ in section.settings]
     metrics = metrics_of(settings)
     parts = [
         _header(title, sentences, sections, settings),
+        _absent(absent),
         tables.overview(settings, metrics) if len(settings) > 1 else "",
         tables.time_and_memory(costs),
         *(_section(number, section, metrics) for number, section in enumerate(sections)),
@@ -83,6 +92,14 @@ def _header(title: str, sentences: Sequence[Sentence], sections: Sequence[Sectio
         f'<nav aria-label="Contents"><ul>{links}\n<li><a href="#meanings">What the numbers mean</a></li></ul></nav>\n'
         "</header>"
     )
+
+
+def _absent(lines: Sequence[str]) -> str:
+    """Return what the verdict could not count, said before anything else is shown."""
+    if not lines:
+        return ""
+    items = "\n".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f'<section>\n<h2 id="absent">Not in this report</h2>\n<ul>\n{items}\n</ul>\n</section>'
 
 
 def _card(question: str, sentences: Sequence[Sentence]) -> str:

@@ -114,11 +114,11 @@ def _names(tables: Sequence[tuple[str | None, AnnData]]) -> list[str]:
 
 def method_of(adata: AnnData) -> str | None:
     """Return what made the imputed layer, as a user calls it: ``deepmc``, ``auto``, ``magic``."""
-    steps = [step for step in provenance.steps(adata) if step["command"].startswith("impute-")]
+    steps = [step for step in provenance.steps(adata) if step["command"].startswith(("impute-", "adopt"))]
     if not steps:
         return None
     method = steps[-1]["command"].removeprefix("impute-")
-    return str(steps[-1]["parameters"].get("method", method)) if method == "baseline" else method
+    return str(steps[-1]["parameters"].get("method", method)) if method in ("baseline", "adopt") else method
 
 
 def _aligned(tables: list[AnnData], names: list[str]) -> list[AnnData]:
