@@ -15,6 +15,7 @@ _PUBLIC = {
     "impute_deepmc": "scinfill.methods.deepmc",
     "impute_auto": "scinfill.methods.autoimpute",
     "impute_baseline": "scinfill.methods.baselines",
+    "reconstruct": "scinfill.methods.reconstruct",
     "evaluate": "scinfill.methods.evaluate",
     "simulate": "scinfill.methods.simulate",
 }

@@ -55,6 +55,9 @@ MODEL_SCALE: Final = "model_scale"
 """Factor on the rate 2^value − 1 of a squared-loss model whose totals were matched."""
 
 # uns
+MODEL: Final = "model"
+"""In ``uns["scinfill"]``: what the factors are factors of, one of MODELS."""
+ModelKind = Literal["poisson", "squared", "detected", "as-is"]
 CURVE: Final = "detected_curve"
 """(n_nodes, 2): the monotone curve of ``detected``, from prediction to value."""
 UNS: Final = "scinfill"

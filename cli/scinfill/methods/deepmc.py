@@ -13,12 +13,12 @@ from scinfill.methods.imputer import Imputation, ImputeSettings, assemble, imput
 from scinfill.methods.observations import observed
 from scinfill.models.choices import best_by_entries, best_by_molecules, feasible_ranks
 from scinfill.models.deepmc import PoissonFactorization, SquaredFactorization
-from scinfill.models.deepmc_paper import PaperFactorization
+from scinfill.models.deepmc_paper import Chain, PaperFactorization
 from scinfill.models.detected import CellFloor, Detected
 from scinfill.models.devices import Device
 from scinfill.models.estimates import GatedModel, Shrunk
 from scinfill.models.factorization import Factors
-from scinfill.models.learning import THOROUGH, Effort, Learned, learn_as_is
+from scinfill.models.learning import THOROUGH, AsIs, Effort, Learned, learn_as_is
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss, Recipe
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
@@ -26,11 +26,14 @@ from scinfill.schema import (
     CELL_FACTORS,
     CURVE,
     GENE_FACTORS,
+    MODEL,
     MODEL_BASE,
     MODEL_GAIN,
     MODEL_OFFSET,
     MODEL_SCALE,
+    UNS,
     Keep,
+    ModelKind,
     Preset,
 )
 
@@ -98,20 +101,17 @@ class DeepMc:
         """Keep the factors and what turns them into values."""
         estimate = learned.estimate
         if isinstance(estimate, Detected):
-            factors = joined(estimate)
+            store_factors(result, joined(estimate), "detected")
             result.uns[CURVE] = np.column_stack([estimate.curve_from, estimate.curve_to])
-        else:
-            model = estimate.model if isinstance(estimate, Shrunk) else estimate
-            if not (isinstance(model, GatedModel) and isinstance(model.prediction, Factors)):
-                raise TypeError("a deepMc estimate is made of factors")
-            factors = model.prediction
-            result.var[MODEL_BASE] = model.base
-            result.var[MODEL_GAIN] = model.gain
-            if model.rate_scale is not None:
-                result.var[MODEL_SCALE] = model.rate_scale
-        result.obsm[CELL_FACTORS] = factors.cells
-        result.varm[GENE_FACTORS] = factors.genes
-        result.var[MODEL_OFFSET] = factors.offset
+            return
+        model = estimate.model if isinstance(estimate, Shrunk) else estimate
+        if not (isinstance(model, GatedModel) and isinstance(model.prediction, Factors)):
+            raise TypeError("a deepMc estimate is made of factors")
+        store_factors(result, model.prediction, model.loss)
+        result.var[MODEL_BASE] = model.base
+        result.var[MODEL_GAIN] = model.gain
+        if model.rate_scale is not None:
+            result.var[MODEL_SCALE] = model.rate_scale
 
     def _ranks(self, data: Observations) -> list[int]:
         if self.rank is None:
@@ -142,9 +142,18 @@ class PaperDeepMc:
 
     def store(self, result: AnnData, learned: Learned) -> None:
         """Keep Z, and D_L ⋯ D_1 as one matrix."""
-        chain = learned.estimate.prediction  # type: ignore[attr-defined] # learn_as_is wraps the chain
-        result.obsm[CELL_FACTORS] = chain.factors[0].astype(np.float32)
-        result.varm[GENE_FACTORS] = chain.gene_factors().astype(np.float32)
+        if not (isinstance(learned.estimate, AsIs) and isinstance(learned.estimate.prediction, Chain)):
+            raise TypeError("the paper preset's estimate is a chain of factors")
+        cells, genes = learned.estimate.prediction.two_factors()
+        store_factors(result, Factors(np.zeros(len(genes), np.float32), cells, genes), "as-is")
+
+
+def store_factors(result: AnnData, factors: Factors, kind: ModelKind) -> None:
+    """Put μ, Z and D where :func:`scinfill.reconstruct` looks for them."""
+    result.obsm[CELL_FACTORS] = factors.cells
+    result.varm[GENE_FACTORS] = factors.genes
+    result.var[MODEL_OFFSET] = factors.offset
+    result.uns[UNS] = dict(result.uns.get(UNS, {})) | {MODEL: kind}
 
 
 def joined(estimate: Detected) -> Factors:

@@ -21,11 +21,18 @@ from scinfill.models.uncertainty import posterior_spread
 from scinfill.numerics.blocks import RowBlocks
 from scinfill.numerics.parallel import blocks_in_parallel
 from scinfill.schema import (
+    CELL_FACTORS,
     COUNTS,
+    CURVE,
     GATE,
+    GENE_FACTORS,
     HELDOUT_R2,
     IMPUTED,
     IMPUTED_SD,
+    MODEL_BASE,
+    MODEL_GAIN,
+    MODEL_OFFSET,
+    MODEL_SCALE,
     OBSERVED_WEIGHT,
     SCALE,
     UMI_MEDIAN_NONZERO,
@@ -241,7 +248,7 @@ def assemble(
 
 
 STALE_LAYERS = (IMPUTED, IMPUTED_SD)
-STALE_COLUMNS = (GATE, HELDOUT_R2, OBSERVED_WEIGHT)
+STALE_COLUMNS = (GATE, HELDOUT_R2, OBSERVED_WEIGHT, MODEL_OFFSET, MODEL_BASE, MODEL_GAIN, MODEL_SCALE)
 """What an earlier imputation left; beside a new one it would be taken for its own."""
 
 
@@ -251,9 +258,9 @@ def copied(adata: AnnData) -> AnnData:
         X=adata.X,
         obs=adata.obs.copy(),
         var=adata.var.drop(columns=[column for column in STALE_COLUMNS if column in adata.var]),
-        uns=deepcopy(dict(adata.uns)),
-        obsm=dict(adata.obsm),
-        varm=dict(adata.varm),
+        uns=deepcopy({name: value for name, value in adata.uns.items() if name != CURVE}),
+        obsm={name: value for name, value in adata.obsm.items() if name != CELL_FACTORS},
+        varm={name: value for name, value in adata.varm.items() if name != GENE_FACTORS},
         layers={name: layer for name, layer in adata.layers.items() if name not in STALE_LAYERS},
         obsp=dict(adata.obsp),
         varp=dict(adata.varp),

@@ -52,9 +52,9 @@ class Chain:
             values[entries] = block[row, pattern.indices[entries]]
         return values
 
-    def gene_factors(self) -> Doubles:
-        """Return (D_L ⋯ D_1)ᵀ, (n_genes, r_L)."""
-        return _product(self.factors[1:]).T
+    def two_factors(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return Z, (n_cells, r_L), and (D_L ⋯ D_1)ᵀ, (n_genes, r_L)."""
+        return self.factors[0].astype(np.float32), _product(self.factors[1:]).T.astype(np.float32)
 
     def replaced(self, position: int, factor: Doubles) -> "Chain":
         """Return the chain with one factor exchanged."""
