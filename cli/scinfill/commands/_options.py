@@ -16,7 +16,9 @@ Decorator = Callable[[Function], Function]
 
 def input_argument(function: Function) -> Function:
     """Add the argument ``source``: a file, or ``-`` (the default) for standard input."""
-    return click.argument("source", metavar="[INPUT]", default=STDIO, type=click.Path(allow_dash=True))(function)
+    return click.argument("source", metavar="[INPUT]", default=STDIO, type=click.Path(allow_dash=True, readable=False))(
+        function
+    )
 
 
 def output_option(*, binary: bool = True, help: str = "H5AD file to write; - is standard output.") -> Decorator:
@@ -34,7 +36,7 @@ def output_option(*, binary: bool = True, help: str = "H5AD file to write; - is 
         metavar="FILE",
         default=STDIO,
         show_default=True,
-        type=click.Path(allow_dash=True),
+        type=click.Path(allow_dash=True, readable=False),
         callback=check,
         help=help,
     )

@@ -1,7 +1,7 @@
 """H5AD files and streams, whole or not at all; wrong content is named by its slot."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scinfill.errors import DataError
-from scinfill.io.hdf5 import one_line, open_hdf5
+from scinfill.io.hdf5 import new_hdf5, one_line, open_hdf5
 from scinfill.io.streams import complete, display
 from scinfill.numerics.blocks import RowBlocks
 
@@ -88,14 +88,15 @@ def write(adata: AnnData, target: str | Path, *, row_blocks: Mapping[str, RowBlo
     ResourceError
         The disk is full.
     """
-    with complete(target) as handle, h5py.File(handle, "w") as file:
+    with complete(target) as handle, new_hdf5(handle) as (file, check):
         file.attrs["encoding-type"], file.attrs["encoding-version"] = "anndata", "0.1.0"
         for slot in (*SLOTS, "raw"):
             element = getattr(adata, slot)
             if element is not None:
                 _write_slot(file, slot, dict(element) if isinstance(element, Mapping) else element, target)
+                check()
         for name, blocks in (row_blocks or {}).items():
-            _write_blocks(file["layers"], name, blocks)
+            _write_blocks(file["layers"], name, blocks, check)
 
 
 def _write_slot(file: h5py.File, slot: str, element: Any, target: str | Path) -> None:  # noqa: ANN401
@@ -103,7 +104,7 @@ def _write_slot(file: h5py.File, slot: str, element: Any, target: str | Path) ->
         write_elem(file, slot, element)
 
 
-def _write_blocks(layers: h5py.Group, name: str, blocks: RowBlocks) -> None:
+def _write_blocks(layers: h5py.Group, name: str, blocks: RowBlocks, check: Callable[[], None]) -> None:
     """Write one dense layer in the encoding that anndata reads as an array."""
     if name in layers:
         del layers[name]
@@ -112,6 +113,7 @@ def _write_blocks(layers: h5py.Group, name: str, blocks: RowBlocks) -> None:
     dataset.attrs["encoding-version"] = "0.2.0"
     for rows, block in blocks:
         dataset[rows] = block
+        check()
 
 
 def _check_root(file: h5py.File, source: str | Path) -> None:
@@ -141,6 +143,8 @@ def _element(file: h5py.File, slot: str, source: str | Path) -> Any:  # noqa: AN
 def _compressed(group: h5py.Group) -> sparse.csr_matrix | sparse.csc_matrix:
     """Read a sparse matrix of any number type, also those that SciPy does not know, and check all of it."""
     data, indices, indptr = (_native(group[part][:]) for part in ("data", "indices", "indptr"))
+    if data.dtype.kind not in "biufc" or indices.dtype.kind not in "iu" or indptr.dtype.kind not in "iu":
+        raise ValueError(f"values are {data.dtype}, positions {indices.dtype} and {indptr.dtype}")
     shape = tuple(int(extent) for extent in group.attrs["shape"])
     matrix = COMPRESSED[group.attrs["encoding-type"]]((data, indices, indptr), shape=shape)
     matrix.check_format(full_check=True)

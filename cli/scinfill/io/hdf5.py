@@ -1,23 +1,30 @@
 """Opening HDF5 files from anyone: what is broken is named, and nothing hostile is followed or allocated."""
 
+import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import h5py
 
 from scinfill import memory
-from scinfill.errors import DataError
+from scinfill.errors import DataError, ResourceError
+from scinfill.io.heaps import check_heaps, check_texts, data_extent
 from scinfill.io.streams import display, opened
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 DEFLATE_RATIO = 1032
 """A byte of deflated data never stands for more than this many."""
+HARMLESS = 2**26
+"""A claim below this size is not looked into: a dataset that was never written to holds nothing and claims a little."""
 SUSPICIOUS_CHUNK = 2**20
 """Stored chunks above this size are inflated a piece at a time first: they could fill the memory at once."""
+
+
+OBJECT_TYPES = (h5py.h5t.TypeVlenID, h5py.h5t.TypeOpaqueID, h5py.h5t.TypeCompoundID, h5py.h5t.TypeArrayID)
 
 
 @contextmanager
@@ -48,12 +55,86 @@ def checked_hdf5(handle: BinaryIO, source: str | Path) -> Iterator[h5py.File]:
         raise DataError(f"{display(source)} {_reason(error)}") from error
     with file:
         try:
-            _check_contents(file)
+            _check_contents(file, handle)
         except DataError as error:
             raise DataError(f"{display(source)}: {error}") from error
-        except (OSError, RuntimeError, KeyError, ValueError) as error:
+        except (ResourceError, MemoryError):
+            raise
+        except Exception as error:  # whatever a damaged file makes the library raise
             raise DataError(f"{display(source)} is damaged: {one_line(error)}") from error
         yield file
+
+
+class _Sink:
+    """A file for HDF5 to write to, which keeps the first error to itself.
+
+    The HDF5 library writes at moments of its own, even while it gives up after a failure, and an exception
+    raised there ends as a traceback that nobody can catch. So later writes go nowhere, and whoever uses the
+    sink asks for the error where it can be raised.
+    """
+
+    def __init__(self, handle: BinaryIO) -> None:
+        self._handle = handle
+        self._error: OSError | None = None
+
+    def check(self) -> None:
+        """Raise the first error, if there was one."""
+        if self._error is not None:
+            raise self._error
+
+    def _attempt(self, action: Callable[..., Any], *args: Any) -> int:  # noqa: ANN401 - of the file
+        if self._error is None:
+            try:
+                return int(action(*args) or 0)
+            except OSError as error:
+                self._error = error
+        return 0
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move, as files do."""
+        return self._attempt(self._handle.seek, offset, whence)
+
+    def tell(self) -> int:
+        """Say where, as files do."""
+        return self._attempt(self._handle.tell)
+
+    def read(self, size: int = -1) -> bytes:
+        """Read, as files do; h5py knows files by this method but does not call it."""
+        return self._handle.read(size)
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Read into a buffer, as files do."""
+        return self._attempt(self._handle.readinto, buffer)  # type: ignore[attr-defined]
+
+    def write(self, data: memoryview) -> int:
+        """Write, or pretend to."""
+        self._attempt(self._handle.write, data)
+        return len(data)
+
+    def truncate(self, size: int) -> int:
+        """Cut, as files do."""
+        return self._attempt(self._handle.truncate, size)
+
+    def flush(self) -> None:
+        """Write what is still in memory, as files do."""
+        self._attempt(self._handle.flush)
+
+
+@contextmanager
+def new_hdf5(handle: BinaryIO) -> Iterator[tuple[h5py.File, Callable[[], None]]]:
+    """Write an HDF5 file to an open file; also yield a function that raises what has gone wrong so far.
+
+    Raises
+    ------
+    OSError
+        The disk is full, or fails.
+    """
+    sink = _Sink(handle)
+    try:
+        with h5py.File(sink, "w") as file:
+            yield file, sink.check
+    finally:
+        sink.check()
 
 
 def first_bytes(handle: BinaryIO) -> bytes:
@@ -74,48 +155,68 @@ def _reason(error: OSError) -> str:
     truncated = re.search(r"truncated file: eof = (\d+), .*stored_eof = (\d+)", text)
     if truncated:
         return f"is truncated: {truncated[1]} of {truncated[2]} bytes are there; copy it again"
-    if "already open for write" in text or "lock" in text:
-        return "is being written by another program"
     return f"is a damaged HDF5 file: {text}"
 
 
-def _check_contents(file: h5py.File) -> None:
+def _check_contents(file: h5py.File, handle: BinaryIO) -> None:
     """Walk over all groups without following a link out of the file or in a circle."""
     total = 0
+    extents = []
     groups: list[h5py.Group] = [file["/"]]
     seen = set(groups)
     while groups:
         group = groups.pop()
+        _check_attributes(group)
         for name in group:
             slot = f"{group.name.rstrip('/')}/{name}".lstrip("/")
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise DataError(f"{slot} is a link to another place or file; links are not followed")
             item = group[name]
             if isinstance(item, h5py.Dataset):
-                _check_dataset(item, slot)
+                _check_attributes(item)
+                _check_dataset(item, slot, handle)
                 total += item.nbytes
+                extents.append(data_extent(item))
             elif isinstance(item, h5py.Group):
                 if item in seen:
                     raise DataError(f"{slot} contains itself or stands in two places")
                 seen.add(item)
                 groups.append(item)
+    check_heaps(handle, filter(None, extents))
     memory.require(total, "reading it")
 
 
-def _check_dataset(dataset: h5py.Dataset, slot: str) -> None:
+def _check_attributes(item: h5py.Group | h5py.Dataset) -> None:
+    """Refuse attributes that are neither numbers nor text: reading a damaged one can crash the library."""
+    for name in item.attrs:
+        if isinstance(item.attrs.get_id(name).get_type(), OBJECT_TYPES):
+            raise DataError(f"{item.name}: the attribute {name!r} holds objects, not numbers or text")
+
+
+def _check_dataset(dataset: h5py.Dataset, slot: str, handle: BinaryIO) -> None:
     if dataset.is_virtual or dataset.external:
         raise DataError(f"{slot} takes its values from other files; they are not followed")
     kind = dataset.dtype.kind
     if (kind == "O" and h5py.check_string_dtype(dataset.dtype) is None) or (kind == "V" and not dataset.dtype.names):
         raise DataError(f"{slot} holds objects, not numbers or text; they are not read")
-    stored = dataset.id.get_storage_size()
-    if dataset.nbytes > max(memory.available(), DEFLATE_RATIO * stored):
+    _check_size(dataset, slot, handle)
+    if kind == "O":
+        check_texts(handle, dataset, slot)
+    if dataset.compression == "gzip":
+        _check_chunks(dataset, slot)
+
+
+def _check_size(dataset: h5py.Dataset, slot: str, handle: BinaryIO) -> None:
+    """Refuse a dataset that claims more values than the file can hold."""
+    stored = min(dataset.id.get_storage_size(), os.fstat(handle.fileno()).st_size)
+    largest = stored if dataset.chunks is None else DEFLATE_RATIO * stored
+    if dataset.compression not in (None, "gzip"):
+        largest = memory.available()
+    if dataset.nbytes > max(largest, HARMLESS):
         raise DataError(
             f"{slot} claims a shape of {dataset.shape}, {memory.readable(dataset.nbytes)}, "
             f"but the file holds {memory.readable(stored)} of it"
         )
-    if dataset.chunks is not None and stored > SUSPICIOUS_CHUNK:
-        _check_chunks(dataset, slot)
 
 
 def _check_chunks(dataset: h5py.Dataset, slot: str) -> None:
@@ -123,8 +224,6 @@ def _check_chunks(dataset: h5py.Dataset, slot: str) -> None:
 
     The HDF5 library inflates a chunk to its end, whatever size was declared.
     """
-    if dataset.compression != "gzip":
-        return
     size = dataset.dtype.itemsize
     for extent in dataset.chunks:
         size *= extent

@@ -82,11 +82,12 @@ def _header(text: TextIO, source: str | Path) -> tuple[str, list[str]]:
     if LONGEST_ROW in (len(names), len(first)):
         raise DataError(f"{display(source)} is not a table: its first rows have more than {LONGEST_ROW} characters")
     text.seek(start)
-    if not first.strip():
-        raise DataError(f"{display(source)} holds a header and no rows")
     separator = "\t" if "\t" in names else ","
     if separator not in names + first:
-        raise DataError(f"{display(source)} is neither HDF5 nor a table: no tab and no comma in its first row")
+        what = "neither HDF5 nor a table: no tab and no comma in its first row" if names else "empty"
+        raise DataError(f"{display(source)} is {what}")
+    if not first.strip():
+        raise DataError(f"{display(source)} holds a header and no rows")
     header, fields = (next(csv.reader([line.rstrip("\r\n")], delimiter=separator), []) for line in (names, first))
     if fields and len(fields) not in (len(header), len(header) + 1):
         raise DataError(f"{display(source)}: the header has {len(header)} fields, the first row has {len(fields)}")
