@@ -90,6 +90,7 @@ def mask(
     seen = observed(adata, layer=layer)
     masking, drawing, masking_null = np.random.default_rng(seed).spawn(3)
     layers = _hide(seen, mode, fraction, masking, layer)
+    _check_hidden(layers, seen, fraction)
     result = with_genes(adata, np.arange(adata.n_vars), without=frozenset(filter(None, layers)))
     if layer is not None:
         result.X = adata.X.copy()
@@ -134,8 +135,6 @@ def _hide(seen: Observed, mode: MaskMode, fraction: float, rng: np.random.Genera
         return _thin(seen, fraction, rng, layer)
     values = seen.log_values
     hidden = hide_nonzeros(values, fraction, rng) if mode == "nonzero" else hide_entries(seen.shape, fraction, rng)
-    if hidden.nnz == 0:
-        raise DataError(f"a share of {fraction} of {values.nnz} non-zeros hides nothing; use a larger fraction")
     kept, truth = split(values, hidden)
     layers: Layers = {layer: kept, HELDOUT: truth}
     if seen.counts is not None:
@@ -143,13 +142,19 @@ def _hide(seen: Observed, mode: MaskMode, fraction: float, rng: np.random.Genera
     return layers
 
 
+def _check_hidden(layers: Layers, seen: Observed, fraction: float) -> None:
+    hidden = layers[HELDOUT if HELDOUT in layers else HELDOUT_COUNTS]
+    if hidden.nnz == 0:
+        raise DataError(
+            f"a share of {fraction} hides nothing of {seen.log_values.nnz} non-zeros; use a larger fraction"
+        )
+    if HELDOUT_COUNTS in layers and seen.counts is not None and np.median(seen.counts.data) >= UMI_MEDIAN_NONZERO:
+        log.warning("these look like reads, not molecules: copies of one molecule on both sides make the test too easy")
+
+
 def _thin(seen: Observed, fraction: float, rng: np.random.Generator, layer: str | None) -> Layers:
     counts, size_factor = _molecules(seen, "thinning needs")
-    if np.median(counts.data) >= UMI_MEDIAN_NONZERO:
-        log.warning("these look like reads, not molecules: copies of one molecule on both sides make the test too easy")
     kept, taken = thin(counts, fraction, rng)
-    if taken.nnz == 0:
-        raise DataError(f"a share of {fraction} of {counts.sum():.0f} molecules takes nothing; use a larger fraction")
     return {layer: log2_counts(kept, size_factor), COUNTS: kept, HELDOUT_COUNTS: taken}
 
 

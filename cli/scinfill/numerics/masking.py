@@ -22,6 +22,8 @@ def sample_positions(total: int, size: int, rng: np.random.Generator) -> NDArray
     Positions are first drawn independently, slightly too many, by their geometric gaps; then chance takes
     the surplus away. Time and memory grow with ``size``, not with ``total``.
     """
+    if size == 0:
+        return np.empty(0, dtype=np.int64)
     share = size / total
     chance = min(1.0, share + SAFETY * np.sqrt(share * (1 - share) / total) + SAFETY / total)
     positions = _independent_positions(total, chance, rng)

@@ -165,7 +165,7 @@ def test_the_step_is_signed(table):
         ({"fraction": 1}, InputError, "fraction must lie between 0 and 1"),
         ({"null_genes": -1}, InputError, "null_genes must be 0 or more"),
         ({"fraction": 1e-9}, DataError, "hides nothing"),
-        ({"fraction": 1e-9, "mode": "thin"}, DataError, "takes nothing"),
+        ({"fraction": 1e-9, "mode": "thin"}, DataError, "hides nothing"),
         ({"layer": "log3"}, InputError, "no layer 'log3'"),
     ],
 )
