@@ -1,5 +1,4 @@
 from _results import document
-
 from scinfill.report.build import build
 
 RESULTS = [("scores.json", document({"raw": {"ari": 0.5}, "deepmc": {"ari": 0.6}}))]
