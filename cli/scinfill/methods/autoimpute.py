@@ -12,6 +12,7 @@ from scinfill.methods.imputer import Imputation, ImputeSettings, assemble, imput
 from scinfill.methods.observations import observed
 from scinfill.models.autoencoder import AutoencoderRecipe
 from scinfill.models.autoencoder_paper import PaperAutoencoder
+from scinfill.models.deepmc import SquaredFactorization
 from scinfill.models.devices import Device
 from scinfill.models.learning import Effort, Learned, learn_as_is
 from scinfill.models.observations import Observations
@@ -21,7 +22,9 @@ from scinfill.schema import Keep, Preset
 FRUGAL = Effort(most_folds=4, most_splits=2)
 """A network costs some hundred times a factorisation of small data."""
 ZERO_WEIGHTS_FOR_DETECTED = (0.0, 0.03, 0.3)
-"""Of the fits that ``detected`` combines."""
+"""Of the networks that ``detected`` combines."""
+COMPANION_RANKS = (3, 10, 20)
+"""Of the linear fits beside them."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,14 @@ class AutoImpute:
         return self._recipe(loss, weight)
 
     def recipes_for_detected(self, data: Observations) -> Sequence[Recipe]:
-        """Return fits of several zero weights, or of the one the user fixed."""
-        del data
+        """Return networks of several zero weights, or of the one the user fixed, and linear fits beside them.
+
+        A network of few cells gains from a linear companion: their errors differ, and the weights decide.
+        """
         weights = ZERO_WEIGHTS_FOR_DETECTED if self.zero_weight is None else (self.zero_weight,)
-        return [self._recipe("squared", weight) for weight in weights]
+        ranks = dict.fromkeys(min(rank, *data.shape) for rank in COMPANION_RANKS)
+        linear = [SquaredFactorization(rank, weights[0], device=self.device) for rank in ranks]
+        return [*(self._recipe("squared", weight) for weight in weights), *linear]
 
     def parameters(self) -> dict[str, Any]:
         """Return the settings as given."""
