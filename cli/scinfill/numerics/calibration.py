@@ -15,6 +15,8 @@ from scipy.stats import nbinom, poisson
 
 LEVELS = (0.5, 0.9, 0.99)
 LEAST_RATE = 1e-12
+LEAST_WEIGHT = 1e-9
+"""A smaller weight makes the gamma so narrow that the mixture is a Poisson to any precision."""
 
 Floats = NDArray[np.floating]
 
@@ -90,8 +92,8 @@ def predictive(
     """
     odds = fraction / (1 - fraction)
     expected = rate * size_factors[:, None]
-    with np.errstate(divide="ignore"):
-        prior_shape = np.where(weights > 0, mean_rate * (1 - weights) / weights, np.inf).astype(np.float64)
+    mixed = weights > LEAST_WEIGHT
+    prior_shape = np.where(mixed, mean_rate * (1 - weights) / np.where(mixed, weights, 1), np.inf).astype(np.float64)
     shape = prior_shape + counts.astype(np.float64)
     finite_prior = np.where(np.isfinite(prior_shape), prior_shape, 0)
     posterior_rate = (finite_prior + expected) / expected
