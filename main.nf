@@ -18,9 +18,11 @@ def refuse(problems, trace) {
     error("${problems[0]}${more}")
 }
 
-def conclude(report, failed, missing) {
+def conclude(run, report, failed, missing) {
     (failed + missing).each { line -> log.warn(line) }
-    log.info(report.exists() ? "The report: ${report}" : 'There is no report.')
+    if (!run.errorMessage && report.exists()) {
+        log.info("The report: ${report}")
+    }
 }
 
 workflow {
@@ -62,6 +64,6 @@ workflow {
         SCINFILL.out.versions
             .mix(channel.of("Nextflow: ${run.nextflow.version}".toString(), "pipeline: ${run.manifest.version}".toString()))
             .collectFile(name: 'software_versions.yml', storeDir: trace.parent, newLine: true, sort: true)
-        run.onComplete { conclude(file("${outdir}/report.html"), failures(trace), missing) }
+        run.onComplete { conclude(run, file("${outdir}/report.html"), failures(trace), missing) }
     }
 }

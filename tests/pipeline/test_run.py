@@ -1,0 +1,117 @@
+"""The pipeline for real, on this machine."""
+
+import anndata
+import pytest
+
+import scinfill
+from _pipeline.nextflow import trace
+from scinfill.methods import provenance
+
+
+@pytest.fixture(scope="module")
+def finished(nextflow, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    outcome = nextflow.pipeline("-profile", "test", "--outdir", "results", cwd=folder)
+    assert outcome.exit_code == 0, outcome.output
+    return folder
+
+
+@pytest.mark.slow
+def test_one_command_goes_from_simulated_samples_to_a_report(finished):
+    results = finished / "results"
+    assert {task["status"] for task in trace(results)} == {"COMPLETED"}
+    page = (results / "report.html").read_text()
+    assert "Not in this report" not in page
+    for text in ("simulated_1", "simulated_2", "deepmc", "auto", "molecules held out", "non-zeros hidden"):
+        assert text in page
+    assert list((results / "figures").glob("*.svg"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["deepmc", "auto"])
+def test_imputed_files_say_what_made_them(finished, method):
+    table = anndata.read_h5ad(finished / "results" / "imputed" / f"simulated_2.{method}.h5ad")
+    assert table.layers["imputed"].shape == table.shape == (200, 150)
+    assert [step["command"] for step in provenance.steps(table)][-2:] == ["preprocess", f"impute-{method}"]
+
+
+@pytest.mark.slow
+def test_resume_runs_nothing_again(nextflow, finished):
+    outcome = nextflow.pipeline("-profile", "test", "--outdir", "results", "-resume", cwd=finished)
+    assert outcome.exit_code == 0, outcome.output
+    assert {task["status"] for task in trace(finished / "results")} == {"CACHED"}
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    """A folder with a usable H5AD, the same as a table with genes in rows, and half of a file."""
+    folder = tmp_path_factory.mktemp("samples")
+    world = scinfill.simulate(n_cells=100, n_genes=80, seed=1)
+    world.write_h5ad(folder / "good.h5ad")
+    whole = (folder / "good.h5ad").read_bytes()
+    (folder / "broken.h5ad").write_bytes(whole[: len(whole) // 2])
+    world.to_df().astype(int).T.to_csv(folder / "table.csv")
+    return folder
+
+
+ALONE = ("--methods", "als", "--replicates", "0", "-profile", "test", "--simulate", "0")
+
+
+def test_a_failing_sample_stops_its_own_branch_only(nextflow, samples):
+    (samples / "samples.csv").write_text(
+        "sample,counts,labels,genes_in_rows\n"
+        "good,good.h5ad,cell_type,\n"
+        "broken,broken.h5ad,cell_type,\n"
+        "table,table.csv,,true\n"
+    )
+    outcome = nextflow.pipeline("--input", "samples.csv", *ALONE, cwd=samples)
+    assert outcome.exit_code != 0
+    assert any("PREPROCESS (broken)" in line and "truncated" in line for line in outcome.messages), outcome.output
+    assert "WARN: broken: als did not finish (1 of 1 results are missing)" in outcome.messages
+    results = samples / "results"
+    assert {path.name for path in (results / "imputed").iterdir()} == {"good.als.h5ad", "table.als.h5ad"}
+    assert "broken: als did not finish (1 of 1 results are missing)" in (results / "report.html").read_text()
+    assert f"The report: {results / 'report.html'}" in outcome.messages
+
+
+def test_an_unknown_label_column_stops_everything_before_work(nextflow, samples):
+    (samples / "labels.csv").write_text("sample,counts,labels\ngood,good.h5ad,cluster\n")
+    outcome = nextflow.pipeline("--input", "labels.csv", "--outdir", "refused", *ALONE, cwd=samples)
+    assert outcome.exit_code != 0
+    (line,) = outcome.messages
+    assert line.startswith("labels.csv, line 2: sample 'good' has no obs column 'cluster'; it has ")
+    assert "cell_type" in line
+    assert [task["process"] for task in trace(samples / "refused")] == ["SCINFILL:INSPECT"]
+    assert [path.name for path in (samples / "refused").iterdir()] == ["pipeline_info"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--input", "nowhere.csv"), "--input: there is no file {folder}/nowhere.csv"),
+        (("--input", "twice.csv"), "twice.csv, line 3: sample 'a' is already on line 2"),
+        (("--simulate", "1", "--methods", ""), "--methods needs a value"),
+    ],
+)
+def test_wrong_input_starts_nothing_and_publishes_nothing(nextflow, tmp_path, arguments, message):
+    (tmp_path / "a.h5ad").touch()
+    (tmp_path / "twice.csv").write_text("sample,counts\na,a.h5ad\na,a.h5ad\n")
+    outcome = nextflow.pipeline(*arguments, cwd=tmp_path)
+    assert outcome.exit_code != 0
+    assert outcome.messages == [message.format(folder=tmp_path)]
+    assert not (tmp_path / "results").exists()
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_help_lists_every_parameter_and_runs_nothing(nextflow, tmp_path):
+    outcome = nextflow.pipeline("--help", cwd=tmp_path)
+    assert outcome.exit_code == 0
+    for name in ("--input", "--methods", "--hidden_fractions", "--scimpute_image", "--aws_queue"):
+        assert f"  {name} " in outcome.output
+    assert "trace_suffix" not in outcome.output
+    assert not (tmp_path / "results").exists()
+
+
+def test_booleans_from_the_command_line_mean_what_they_say(nextflow, tmp_path):
+    outcome = nextflow.pipeline("--help", "false", cwd=tmp_path)
+    assert outcome.messages == ["--input is missing: give a samplesheet, or --simulate N for N simulated samples"]
