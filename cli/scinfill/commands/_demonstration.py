@@ -44,7 +44,7 @@ def run(folder: Path, *, n_cells: int, n_genes: int, seed: int) -> Sequence[Sent
         ("hidden", hidden, ImputeSettings(estimate="detected", seed=seed)),
     ):
         imputed = {method: _impute(method, table, settings, folder / name, costs) for method in IMPUTERS}
-        document = evaluate(imputed, labels="cell_type", seed=seed)
+        document = evaluate(imputed, labels="cell_type", seed=seed, title="simulated cells")
         scores.write(document, folder / f"{name}.scores.json")
         documents.append((name, document))
     report = build(documents, title=TITLE, costs=pd.DataFrame(costs))

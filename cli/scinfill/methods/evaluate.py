@@ -51,6 +51,7 @@ def evaluate(
     zero_threshold: float = ZERO_THRESHOLD,
     cv_label: str | None = None,
     openproblems: bool = False,
+    title: str | None = None,
 ) -> dict[str, Any]:
     """Score imputed tables beside raw, gene mean and SVD.
 
@@ -81,6 +82,8 @@ def evaluate(
         Label whose variation is shown; the largest unless named.
     openproblems
         Also the numbers of the Open Problems denoising task, as coded there.
+    title
+        Name of the data; results of one title and mask are replicates of each other in a report.
 
     Returns
     -------
@@ -112,7 +115,7 @@ def evaluate(
         openproblems=openproblems,
     )
     named = {None: tables} if isinstance(tables, AnnData) else dict(tables)
-    return run(list(named.items()), settings, layer=layer, bulk=bulk, de_truths=de_truths).document
+    return run(list(named.items()), settings, layer=layer, bulk=bulk, de_truths=de_truths, title=title).document
 
 
 def run(
