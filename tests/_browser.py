@@ -45,6 +45,7 @@ def _on_path() -> str | None:
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
+@cache
 def _installed() -> str | None:
     """Install Chromium where continuous integration may: as root on Debian or Ubuntu, with a network."""
     if not os.environ.get("CI") or os.geteuid() != 0 or shutil.which("apt-get") is None:
