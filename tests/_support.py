@@ -26,6 +26,10 @@ SHARED_TABLES = (
     "tung_partial.h5ad",
     "zeisel_subset.h5ad",
 )
+LOG_READERS = ("mask", "impute-deepmc", "impute-baseline", "impute-auto")
+"""Verbs that read log2 values."""
+READERS = ("preprocess", *LOG_READERS, "evaluate")
+"""Verbs that read a table and need no other option."""
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 

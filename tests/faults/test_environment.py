@@ -46,6 +46,15 @@ def test_a_full_disk_leaves_no_part(large_file, small_disk, earlier):
     assert {path.name: path.read_bytes() for path in small_disk.iterdir()} == ({"out.h5ad": earlier} if earlier else {})
 
 
+def test_a_disk_that_fills_while_a_layer_is_written_block_by_block(large_file, small_disk, tmp_path):
+    """The dense layer alone is larger than the disk."""
+    table = tmp_path / "table.h5ad"
+    assert run("preprocess", "-q", "--n-genes", 150, large_file, "-o", table).returncode == 0
+    done = run("impute-baseline", "-q", table, "-o", small_disk / "out.h5ad")
+    assert_refused(done, 4, "no space left for", "out.h5ad")
+    assert list(small_disk.iterdir()) == []
+
+
 def test_a_disk_that_is_full_already(large_file, small_disk):
     (small_disk / "rest").write_bytes(bytes(SMALL_DISK - 4096))
     with pytest.raises(OSError, match="No space"):

@@ -9,10 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
-from _support import assert_adata_equal, assert_refused, command, invoke, make_counts, run
+from _support import READERS, assert_adata_equal, assert_refused, command, invoke, make_counts, run
 from scinfill.io import h5ad
-
-VERBS = ("preprocess", "mask")
 
 
 @pytest.fixture
@@ -30,7 +28,7 @@ def refused(verb, path, out, code, *words):
     assert out.read_bytes() == b"earlier"
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", READERS)
 def test_missing(verb, tmp_path, out):
     refused(verb, tmp_path / "absent.h5ad", out, 2, "absent.h5ad", "No such file")
 
@@ -39,7 +37,7 @@ def test_a_folder(tmp_path, out):
     refused("mask", tmp_path, out, 2, "Is a directory")
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", READERS)
 @pytest.mark.parametrize(
     ("content", "word"),
     [
@@ -57,7 +55,7 @@ def test_not_hdf5(verb, tmp_path, out, content, word):
     refused(verb, path, out, 3, "in.h5ad", word)
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", READERS)
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 def test_truncated(verb, counts_file, out, share):
     content = counts_file.read_bytes()
@@ -70,7 +68,7 @@ def test_a_truncated_stream(counts_file):
     assert_refused(invoke("preprocess", stdin=content[: len(content) // 2]), 3, "standard input", "truncated")
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", READERS)
 def test_another_kind_of_hdf5(verb, tmp_path, out):
     path = tmp_path / "weather.h5"
     with h5py.File(path, "w") as file:

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from _support import assert_refused, invoke, make_counts
+from _support import READERS, assert_refused, invoke, make_counts
 from scinfill.io import hdf5
 
 HUGE = 10**15
@@ -127,7 +127,7 @@ def huge_compressed_parts(file):
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-@pytest.mark.parametrize("verb", ["preprocess", "mask"])
+@pytest.mark.parametrize("verb", READERS)
 def test_harm_is_refused_and_named(spoiled, tmp_path, verb, change, words):
     out = tmp_path / "out.h5ad"
     assert_refused(invoke(verb, spoiled(change), "-o", out), 3, "hostile.h5ad", *words)

@@ -6,7 +6,7 @@ import pytest
 from anndata import AnnData
 from scipy import sparse
 
-from _support import assert_refused, from_bytes, invoke, make_counts, to_bytes
+from _support import LOG_READERS, READERS, assert_refused, from_bytes, invoke, make_counts, to_bytes
 
 
 def preprocess(adata, *options):
@@ -21,7 +21,7 @@ def table_of(shape):
     )
 
 
-@pytest.mark.parametrize("verb", ["preprocess", "mask"])
+@pytest.mark.parametrize("verb", READERS)
 @pytest.mark.parametrize(
     ("shape", "word"),
     [((0, 5), "0 cells x 5 genes"), ((5, 0), "5 cells x 0 genes"), ((0, 0), "0 cells"), ((1, 5), "one cell only")],
@@ -30,7 +30,7 @@ def test_nothing_to_work_with(verb, shape, word):
     assert_refused(invoke(verb, stdin=to_bytes(table_of(shape))), 3, word)
 
 
-@pytest.mark.parametrize("verb", ["preprocess", "mask"])
+@pytest.mark.parametrize("verb", READERS)
 def test_nothing_but_zeros(verb):
     assert_refused(invoke(verb, stdin=to_bytes(table_of((5, 5)))), 3, "X holds nothing but zeros")
 
@@ -67,13 +67,14 @@ def test_values_that_are_no_counts_are_placed(counts, value, word):
     assert_refused(preprocess(spoil(counts, value)), 3, word, "cell 'cell0', gene 'gene")
 
 
+@pytest.mark.parametrize("verb", LOG_READERS)
 @pytest.mark.parametrize(("value", "word"), [(np.nan, "2 NaN"), (-np.inf, "2 infinite"), (-1, "2 negative")])
-def test_values_that_are_no_logarithms_are_placed(table, value, word):
-    assert_refused(invoke("mask", stdin=to_bytes(spoil(table, value))), 3, word, "cell 'cell0', gene 'gene")
+def test_values_that_are_no_logarithms_are_placed(table, verb, value, word):
+    assert_refused(invoke(verb, stdin=to_bytes(spoil(table, value))), 3, word, "cell 'cell0', gene 'gene")
 
 
 @pytest.mark.parametrize(("axis", "what"), [("obs_names", "cell"), ("var_names", "gene")])
-@pytest.mark.parametrize("verb", ["preprocess", "mask"])
+@pytest.mark.parametrize("verb", READERS)
 def test_repeated_names(table, counts, verb, axis, what):
     adata = counts if verb == "preprocess" else table
     names = getattr(adata, axis).tolist()

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, TextIO, cast
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from scipy import sparse
 
 from scinfill import memory
 from scinfill.errors import DataError
-from scinfill.io.hdf5 import one_line
+from scinfill.io.hdf5 import SIGNATURE, first_bytes, one_line
 from scinfill.io.streams import display
 
 GZIP_SIGNATURE = b"\x1f\x8b"
@@ -59,7 +59,9 @@ def read(handle: BinaryIO, source: str | Path) -> AnnData:
 def _as_text(handle: BinaryIO, source: str | Path) -> Iterator[TextIO]:
     compressed = handle.read(2) == GZIP_SIGNATURE
     handle.seek(0)
-    stream = gzip.GzipFile(fileobj=handle) if compressed else handle
+    stream = cast("BinaryIO", gzip.GzipFile(fileobj=handle)) if compressed else handle
+    if compressed and _is_hdf5(stream):
+        raise DataError(f"{display(source)} is a compressed HDF5 file; unpack it first (gunzip)")
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
     try:
         yield text
@@ -69,6 +71,14 @@ def _as_text(handle: BinaryIO, source: str | Path) -> Iterator[TextIO]:
         raise DataError(f"{display(source)} cannot be unpacked: {one_line(error)}") from error
     finally:
         text.detach()
+
+
+def _is_hdf5(stream: BinaryIO) -> bool:
+    """Look at the first bytes; what cannot be unpacked shows itself when it is read as text."""
+    try:
+        return first_bytes(stream) == SIGNATURE
+    except (OSError, EOFError, zlib.error):
+        return False
 
 
 def _header(text: TextIO, source: str | Path) -> tuple[str, list[str]]:

@@ -79,8 +79,9 @@ def test_a_broken_table_is_refused_with_its_place(tmp_path, text, message):
         (bytes(range(128, 256)), "neither HDF5 nor text"),
         (gzip.compress(b"c,g1\nc1,1\n")[:-6], "cannot be unpacked"),
         (b"\x1f\x8b nonsense", "cannot be unpacked"),
+        (gzip.compress(b"\x89HDF\r\n\x1a\n"), "compressed HDF5 file; unpack it first"),
     ],
-    ids=["binary", "truncated gzip", "not gzip"],
+    ids=["binary", "truncated gzip", "not gzip", "compressed h5ad"],
 )
 def test_what_is_no_text_is_refused(tmp_path, content, message):
     path = tmp_path / "table.csv"
