@@ -63,12 +63,14 @@ def _limited_threads(threads: int | None) -> Iterator[None]:
     from threadpoolctl import threadpool_limits
 
     before = {name: os.environ.pop(name, None) for name in THREAD_VARIABLES}
-    with _environment(dict.fromkeys(THREAD_VARIABLES, str(threads))):
-        import numpy as np  # noqa: F401 - its threads can be limited only once they are there
+    try:
+        with _environment(dict.fromkeys(THREAD_VARIABLES, str(threads))):
+            import numpy as np  # noqa: F401 - its threads can be limited only once they are there
 
-        with threadpool_limits(limits=threads):
-            yield
-    os.environ.update({name: value for name, value in before.items() if value is not None})
+            with threadpool_limits(limits=threads):
+                yield
+    finally:
+        os.environ.update({name: value for name, value in before.items() if value is not None})
 
 
 class _Json(logging.Formatter):
