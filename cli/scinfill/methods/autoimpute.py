@@ -2,13 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from anndata import AnnData
 
 from scinfill.errors import InputError
-from scinfill.methods.imputer import Imputation, ImputeSettings, assemble, impute, refuse_with_paper
+from scinfill.methods.imputer import (
+    Imputation,
+    ImputeSettings,
+    assemble,
+    check_choice,
+    check_range,
+    impute,
+    refuse_with_paper,
+    refuse_zero_weight,
+)
 from scinfill.methods.observations import observed
 from scinfill.models.autoencoder import AutoencoderRecipe
 from scinfill.models.autoencoder_paper import PaperAutoencoder
@@ -50,6 +59,7 @@ class AutoImpute:
     def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
         """Return the recipe; its epochs are chosen by each fit from entries it holds out."""
         del data, rng
+        refuse_zero_weight(loss, self.zero_weight)
         weight = 1.0 if self.zero_weight is None else self.zero_weight
         return self._recipe(loss, weight)
 
@@ -111,6 +121,14 @@ def autoimpute_imputation(
 ) -> Imputation:
     """Impute by an autoencoder with the dense layers still to be computed; see :func:`impute_auto`."""
     settings = settings or ImputeSettings()
+    check_choice("--preset", preset, get_args(Preset))
+    for width in hidden_units:
+        check_range("--hidden", width, lowest=1)
+    check_range("--zero-weight", zero_weight, lowest=0, highest=1)
+    check_range("--lambda", regularisation, lowest=0)
+    check_range("--learning-rate", learning_rate, lowest=0)
+    check_range("--iterations", iterations, lowest=1)
+    check_range("--threshold", threshold, lowest=0)
     if not settings.dense:
         raise InputError("--output factors: an autoencoder has no factors; leave it out, or use impute-deepmc")
     only_paper = {
@@ -197,7 +215,7 @@ def impute_auto(
         A GPU was asked for and there is none.
     """
     settings = ImputeSettings(
-        estimate=estimate,  # type: ignore[arg-type] # checked by decide()
+        estimate=estimate,  # type: ignore[arg-type] # checked by ImputeSettings
         loss=loss,  # type: ignore[arg-type]
         counts_kind=counts_kind,  # type: ignore[arg-type]
         keep=keep,

@@ -3,13 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from anndata import AnnData
 
 from scinfill.errors import InputError
-from scinfill.methods.imputer import Imputation, ImputeSettings, assemble, impute, refuse_with_paper
+from scinfill.methods.imputer import (
+    Imputation,
+    ImputeSettings,
+    assemble,
+    check_choice,
+    check_range,
+    impute,
+    refuse_with_paper,
+    refuse_zero_weight,
+)
 from scinfill.methods.observations import observed
 from scinfill.models.choices import best_by_entries, best_by_molecules, feasible_ranks
 from scinfill.models.deepmc import PoissonFactorization, SquaredFactorization
@@ -68,6 +77,7 @@ class DeepMc:
 
     def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
         """Choose the rank on a sample of cells."""
+        refuse_zero_weight(loss, self.zero_weight)
         rows = sample_cells(data, SAMPLE_CELLS, rng)
         sample = data if rows is None else data.cells(rows)
         ranks = self._ranks(data)
@@ -81,6 +91,8 @@ class DeepMc:
 
     def recipes_for_detected(self, data: Observations) -> Sequence[Recipe]:
         """Return fits of several ranks and zero weights, or the ones the user fixed."""
+        if self.rank is not None:
+            check_rank(self.rank, data.shape)
         wanted = [
             (self.rank or rank, weight if self.zero_weight is None else self.zero_weight)
             for rank, weight in DETECTED_FITS
@@ -192,6 +204,12 @@ def deepmc_imputation(
 ) -> Imputation:
     """Impute by matrix factorisation with the dense layers still to be computed; see :func:`impute_deepmc`."""
     settings = settings or ImputeSettings()
+    check_choice("--preset", preset, get_args(Preset))
+    check_range("--depth", depth, lowest=1, highest=max(PAPER_RANKS))
+    check_range("--zero-weight", zero_weight, lowest=0, highest=1)
+    check_range("--ridge", ridge, lowest=0)
+    check_range("--alpha", alpha, lowest=1)
+    check_range("--iterations", n_iterations, lowest=1)
     if preset == "paper":
         if zero_weight is not None or ridge is not None:
             raise InputError("--preset paper has neither zero weight nor ridge; leave out --zero-weight and --ridge")
@@ -217,10 +235,12 @@ def _paper(
 ) -> Imputation:
     refuse_with_paper(settings)
     depth = depth or len(ranks) or 1
+    if depth not in PAPER_RANKS:
+        raise InputError(f"--rank {','.join(map(str, ranks))} names {depth} layers; at most {max(PAPER_RANKS)}")
     data = observed(adata, layer=settings.layer)
     chosen = tuple(ranks) or tuple(min(rank, *data.shape) for rank in PAPER_RANKS[depth])
     if len(chosen) != depth:
-        raise InputError(f"--depth {depth} needs {depth} ranks; --rank names {len(chosen)}")
+        raise InputError(f"--depth {depth} needs as many ranks; --rank names {len(chosen)}")
     for rank in chosen:
         check_rank(rank, data.shape)
     if any(after > before for before, after in pairwise(chosen)):
@@ -306,8 +326,9 @@ def impute_deepmc(
     >>> scinfill.impute_deepmc(scinfill.preprocess(counts)).layers["imputed"].shape
     (20, 50)
     """
+    check_choice("--output", output, ("dense", "factors"))
     settings = ImputeSettings(
-        estimate=estimate,  # type: ignore[arg-type] # checked by decide()
+        estimate=estimate,  # type: ignore[arg-type] # checked by ImputeSettings
         loss=loss,  # type: ignore[arg-type]
         counts_kind=counts_kind,  # type: ignore[arg-type]
         keep=keep,

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from anndata import AnnData
@@ -24,6 +24,7 @@ from scinfill.schema import (
     CELL_FACTORS,
     COUNTS,
     CURVE,
+    ESTIMATES,
     GATE,
     GENE_FACTORS,
     HELDOUT_R2,
@@ -79,6 +80,36 @@ class ImputeSettings:
     dense: bool = True
     layer: str | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what no data could make right.
+
+        Raises
+        ------
+        InputError
+            An unknown name, a negative seed, or an option about the dense layer without it.
+        """
+        check_choice("--estimate", self.estimate, ("auto", *ESTIMATES))
+        check_choice("--loss", self.loss, ("auto", *get_args(Loss)))
+        check_choice("--counts", self.counts_kind, ("auto", *get_args(CountsKind)))
+        check_choice("--keep", self.keep, get_args(Keep))
+        check_range("--seed", self.seed, lowest=0)
+        if not self.dense and (self.uncertainty or self.keep != "none"):
+            option = "--uncertainty" if self.uncertainty else "--keep"
+            raise InputError(f"{option} is about the dense layer; leave out --output factors")
+
+
+def check_choice(option: str, value: str, known: Sequence[str]) -> None:
+    """Refuse a name that is not known; the command line has done so, the Python API has not."""
+    if value not in known:
+        raise InputError(f"{option} {value} is not known; it is one of {', '.join(known)}")
+
+
+def check_range(option: str, value: float | None, *, lowest: float, highest: float = float("inf")) -> None:
+    """Refuse a number out of range; None is what was not given."""
+    if value is not None and not lowest <= value <= highest:
+        rule = f"{lowest:g} or more" if highest == float("inf") else f"from {lowest:g} to {highest:g}"
+        raise InputError(f"{option} must be {rule}; it is {value}")
 
 
 class Signer(Protocol):
@@ -185,9 +216,6 @@ def decide(settings: ImputeSettings, data: Observations) -> Decision:
         raise InputError("--estimate detected is a squared-loss fit; leave out --loss poisson")
     if settings.uncertainty and estimate != "shrunk":
         raise InputError(f"--uncertainty is defined for --estimate shrunk, not for {estimate}")
-    if not settings.dense and (settings.uncertainty or settings.keep != "none"):
-        option = "--uncertainty" if settings.uncertainty else "--keep"
-        raise InputError(f"{option} is about the dense layer; leave out --output factors")
     return Decision(estimate, loss)
 
 
@@ -204,6 +232,12 @@ def _is_umi(settings: ImputeSettings, data: Observations) -> bool:
         median,
     )
     return umi
+
+
+def refuse_zero_weight(loss: Loss, zero_weight: float | None) -> None:
+    """Refuse an option that would have no effect: to the Poisson loss every zero is data."""
+    if loss == "poisson" and zero_weight is not None:
+        raise InputError("--zero-weight belongs to the squared loss; add --loss squared or --estimate detected")
 
 
 def refuse_with_paper(settings: ImputeSettings) -> None:
