@@ -86,7 +86,9 @@ def test_a_limit_on_the_size_of_files(large_file, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "word"), [(signal.SIGTERM, 143, ""), (signal.SIGINT, 130, "interrupted")], ids=["TERM", "INT"]
+    ("number", "code", "word"),
+    [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")],
+    ids=["TERM", "INT"],
 )
 def test_a_signal_ends_it_with_its_code_and_no_part(tmp_path, number, code, word):
     """Sent while the verb waits for its input: opening the pipe to write returns once the verb reads it."""

@@ -35,6 +35,10 @@ def translated(ctx: click.Context) -> Iterator[None]:
             yield
     except (click.exceptions.Exit, click.Abort):
         raise
+    except SystemExit as end:
+        if end.code != SIGNAL_EXIT + signal.SIGTERM:
+            raise
+        _fail(ctx, "terminated", SIGNAL_EXIT + signal.SIGTERM)
     except BrokenPipeError:
         _forget_stdout()
         ctx.exit(SIGNAL_EXIT + signal.SIGPIPE)

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import stat
 import sys
 import time
 import warnings
@@ -29,13 +30,15 @@ def running(verb: str, *, threads: int | None, verbosity: str | None, debug: boo
     """Run a verb with its runtime options; everything is put back as it was afterwards."""
     level = LEVELS[verbosity or "normal"]
     with ExitStack() as stack:
-        stack.enter_context(_environment({} if debug else QUIET_TENSORFLOW))
+        if not debug:
+            unset = {name: value for name, value in QUIET_TENSORFLOW.items() if name not in os.environ}
+            stack.enter_context(_environment(unset))
         stack.enter_context(_limited_threads(threads))
         stack.enter_context(warnings.catch_warnings())
         if not debug:
             warnings.simplefilter("ignore")  # a library's advice to programmers
         bar = None
-        if level <= logging.INFO and not log_json and sys.stderr.isatty():
+        if level <= logging.INFO and not log_json and sys.stderr.isatty() and not _feeds_another():
             bar = stack.enter_context(_bar())
         stack.enter_context(_messages(verb, level, log_json=log_json, bar=bar))
         stack.enter_context(listening(_Lines() if bar is None else _Bars(bar)))
@@ -44,14 +47,17 @@ def running(verb: str, *, threads: int | None, verbosity: str | None, debug: boo
 
 @contextmanager
 def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Set variables that are not set, for a while."""
-    added = {name: value for name, value in values.items() if name not in os.environ}
-    os.environ.update(added)
+    """Set variables for a while."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:
-        for name in added:
-            os.environ.pop(name, None)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @contextmanager
@@ -60,17 +66,11 @@ def _limited_threads(threads: int | None) -> Iterator[None]:
     if threads is None:
         yield
         return
+    import numpy as np  # noqa: F401 - its threads can be limited only once they are there
     from threadpoolctl import threadpool_limits
 
-    before = {name: os.environ.pop(name, None) for name in THREAD_VARIABLES}
-    try:
-        with _environment(dict.fromkeys(THREAD_VARIABLES, str(threads))):
-            import numpy as np  # noqa: F401 - its threads can be limited only once they are there
-
-            with threadpool_limits(limits=threads):
-                yield
-    finally:
-        os.environ.update({name: value for name, value in before.items() if value is not None})
+    with _environment(dict.fromkeys(THREAD_VARIABLES, str(threads))), threadpool_limits(limits=threads):
+        yield
 
 
 class _Json(logging.Formatter):
@@ -124,6 +124,14 @@ def _messages(verb: str, level: int, *, log_json: bool, bar: "Progress | None") 
     finally:
         log.removeHandler(handler)
         log.level, log.propagate = before
+
+
+def _feeds_another() -> bool:
+    """Whether stdout is a pipe: of several verbs on one terminal only the last may draw."""
+    try:
+        return stat.S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode)
+    except (AttributeError, OSError, ValueError):  # closed, or a stream without a file
+        return False
 
 
 @contextmanager

@@ -52,7 +52,8 @@ def test_messages_as_json_lines(capsys):
     assert records[0] == {"level": "info", "command": "verb", "message": "usual"}
 
 
-def test_everything_is_put_back():
+def test_everything_is_put_back(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
     log = logging.getLogger("scinfill")
     before = dict(os.environ), list(log.handlers), log.level, log.propagate, warnings.filters[:]
     with pytest.raises(RuntimeError), run(threads=1, verbosity="verbose"):
