@@ -29,14 +29,16 @@ def show(document: dict[str, Any]) -> None:
     """Print the main scores, one row a metric, one column an estimate."""
     estimates = document["estimates"]
     table = Table(caption="lower or higher is better as the arrows say; n, spread and reasons are in the JSON")
-    table.add_column("score", no_wrap=True)
+    table.add_column("score", overflow="fold")
     for name, record in estimates.items():
         kind = f"\n({record['estimate']})" if record["estimate"] else ""
-        table.add_column(f"{name}{kind}", justify="right")
+        table.add_column(f"{name}{kind}", justify="right", overflow="fold")
     for metric in SHOWN:
         if any(metric in record["scores"] for record in estimates.values()):
             table.add_row(_title(document, metric), *(_cell(record, metric) for record in estimates.values()))
     console = Console(stderr=True)
+    if not console.is_terminal:
+        console.width = 200
     console.print(table, markup=False)
     for note in dict.fromkeys(note for record in estimates.values() for note in record["notes"]):
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
@@ -52,6 +54,6 @@ def _cell(record: dict[str, Any], metric: str) -> str:
     score = record["scores"].get(metric)
     if score is None:
         return "–"
-    spread = f" ±{score['sd']:.3f}" if score.get("sd") is not None else ""
+    spread = f" ±{score['sd']:.2f}" if score.get("sd") is not None else ""
     estimate = f" [{record['estimate']}]" if metric in RECOVERY and record["estimate"] else ""
     return f"{score['value']:.3f}{spread}{estimate}"

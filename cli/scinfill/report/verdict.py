@@ -82,9 +82,19 @@ def across(settings: Sequence[Setting], metric: str) -> pd.DataFrame:
 
 
 def _fair(settings: Sequence[Setting], metric: str) -> Sequence[Setting]:
-    """Return the settings that show data as they are: hiding values is for recovery, and spoils anything else."""
-    unspoilt = [setting for setting in settings if setting.mode in (None, "thin")]
-    return settings if metric in RECOVERY or not unspoilt else unspoilt
+    """Return the settings that show data as they are: hiding values is for recovery, and spoils anything else.
+
+    Settings without any input have nothing to compare; data that some input was not made from is not unspoilt for it.
+    """
+    compared = [setting for setting in settings if _inputs(setting)] or settings
+    unspoilt = [setting for setting in compared if setting.mode in (None, "thin")]
+    everyone = {name for setting in compared for name in _inputs(setting)}
+    complete = everyone == {name for setting in unspoilt for name in _inputs(setting)}
+    return unspoilt if metric not in RECOVERY and unspoilt and complete else compared
+
+
+def _inputs(setting: Setting) -> set[str]:
+    return set(setting.scores.loc[setting.scores["kind"] == INPUT, "series"])
 
 
 def _asked(settings: Sequence[Setting], metric: str) -> set[str]:
@@ -238,15 +248,23 @@ def _recommendation(settings: Sequence[Setting], series: Sequence[str]) -> Sente
         means = by_setting[honest].dropna(axis=1).mean().sort_values(ascending=better == "lower")
         if means.empty:
             continue
-        best = means.index[0]
-        runner_up = f" against {signed(means.iloc[1])} of {means.index[1]}" if len(means) > 1 else ""
+        best = _preferred(means, series, tolerance=LARGEST_ARI_LOSS if metric == "ari" else 0)
+        others = means.drop(best)
+        runner_up = f" against {signed(others.iloc[0])} of {others.index[0]}" if len(others) else ""
         left_out = [name for name in by_setting if name not in honest]
         excluded = f" Left out for invented signal: {', '.join(left_out)}." if left_out else ""
-        text = f"{best} {deed} ({signed(means.iloc[0])}{runner_up}; {better} is better)"
+        text = f"{best} {deed} ({signed(means[best])}{runner_up}; {better} is better)"
         if best in series:
-            return Sentence(question, None, "yes", f"{text} among the methods that invent no signal.{excluded}")
+            tested = "" if across(settings, "null_de").empty else " among the methods that invent no signal"
+            return Sentence(question, None, "yes", f"{text}{tested}.{excluded}")
         return Sentence(question, None, "no", f"None of {', '.join(series)}: {text}.{excluded}")
     return Sentence(question, None, "unknown", "Nothing was scored that would tell.")
+
+
+def _preferred(means: pd.Series, series: Sequence[str], *, tolerance: float) -> str:
+    """Return the best of sorted means; an input within the tolerance of it goes before a baseline."""
+    close = means[(means - means.iloc[0]).abs() <= tolerance]
+    return str(next((name for name in close.index if name in series), means.index[0]))
 
 
 def _is_honest(settings: Sequence[Setting], name: str) -> bool:

@@ -104,6 +104,20 @@ def test_method_is_chosen_among_the_honest():
     assert "Left out for invented signal: wild" in sentence.text
 
 
+def test_an_input_as_good_as_a_baseline_goes_first():
+    scores = {"raw": {"ari": 1.0}, "mine": {"ari": 0.99}}
+    assert said(METHOD, document(scores)).text.startswith("mine finds the labels best")
+    assert said(METHOD, document({"raw": {"ari": 1.0}, "mine": {"ari": 0.9}})).answer == "no"
+
+
+def test_untouched_data_without_any_input_is_not_what_is_judged():
+    alone = document({"raw": {"ari": 0.99}}, mode=None)
+    masked = document({"raw": {"ari": 0.5}, "mine": {"ari": 0.8}}, mode="nonzero", estimate="model")
+    sentence = said(CLUSTERING, alone, masked)
+    assert sentence.answer == "yes"
+    assert "in the raw data 0.50" in sentence.text
+
+
 def test_each_estimate_is_asked_its_own_question():
     settings = collect(
         [
