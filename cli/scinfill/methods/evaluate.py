@@ -132,6 +132,7 @@ def run(
 
     A name may come more than once (replicates) or be None: then the method that made the layer names it.
     """
+    settings.check()
     trials = inputs.trials(tables, settings, layer=layer, bulk=bulk, de_truths=de_truths)
     _check_gates(gates, trials)
     experiments = (*EXPERIMENTS, OPEN_PROBLEMS) if settings.openproblems else EXPERIMENTS

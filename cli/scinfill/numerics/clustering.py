@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ Floats = NDArray[np.floating]
 Codes = NDArray[np.integer]
 """Label of every cell as an integer from 0, (n_cells,)."""
 Correlation = Literal["pearson", "spearman"]
+CORRELATIONS: tuple[Correlation, ...] = get_args(Correlation)
 
 
 def principal_components(values: Floats, n_components: int, *, seed: int = 0) -> Floats:

@@ -10,7 +10,14 @@ from scinfill.errors import DataError, InputError
 from scinfill.methods.evaluate import run
 from scinfill.methods.evaluation.case import Settings
 from scinfill.methods.evaluation.comparison import Gate
-from scinfill.numerics import metrics
+from scinfill.numerics import intervals, metrics
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch):
+    """Intervals of few resamples: their width is tested elsewhere, their presence here."""
+    monkeypatch.setattr(intervals, "RESAMPLES", 40)
+
 
 QUICK = {"labels": LABELS, "n_starts": 2}
 
@@ -19,7 +26,7 @@ def scores(document, name):
     return {metric: score["value"] for metric, score in document["estimates"][name]["scores"].items()}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def everything():
     """Hidden zeros and non-zeros, null genes, bulk and truth from the simulation: all but molecules."""
     table = masked("entries", null_genes=15)
@@ -478,3 +485,37 @@ def test_merged_layer_is_told_from_a_mean():
     table.uns["scinfill"]["steps"][-1] = json.dumps(step)
     notes = scinfill.evaluate(table)["estimates"]["made-up"]["notes"]
     assert any("it is no mean" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_starts": 0}, "n_starts must be 1 or more; received 0"),
+        ({"max_cells": 1}, "max_cells"),
+        ({"correlation": "kendall"}, "pearson or spearman; received 'kendall'"),
+        ({"zero_threshold": -1.0}, "zero_threshold"),
+    ],
+)
+def test_impossible_settings_are_refused(settings, message):
+    with pytest.raises(InputError, match=message):
+        scinfill.evaluate(masked(), **settings)
+
+
+def test_spearman_is_another_separability():
+    pearson, spearman = (
+        scores(scinfill.evaluate(masked(), correlation=kind, **QUICK), "raw")["cts"] for kind in ("pearson", "spearman")
+    )
+    assert pearson != spearman
+
+
+def test_variation_is_shown_for_the_label_asked_for():
+    record = scinfill.evaluate(masked(), cv_label="type3", **QUICK)["estimates"]["raw"]
+    assert record["details"]["log2_cv"]["label"] == "type3"
+    record = scinfill.evaluate(masked(), cv_label="type9", **QUICK)["estimates"]["raw"]
+    assert "labels: type1, type2, type3" in record["skipped"]["log2_cv"]
+
+
+def test_truth_of_thinned_molecules_is_what_was_kept():
+    table = masked("thin")
+    kept = np.log2(1 + 0.8 * (np.exp2(table.layers["truth"]) - 1))
+    assert scores(scinfill.evaluate(imputed(table, kept)), "made-up")["truth_rmse"] == pytest.approx(0, abs=1e-5)

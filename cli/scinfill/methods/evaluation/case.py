@@ -10,12 +10,12 @@ from anndata import AnnData
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from scinfill.errors import DataError
+from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance, validation
 from scinfill.methods.evaluation.estimates import Estimate, Values
 from scinfill.methods.observations import observed
 from scinfill.models.observations import Observations
-from scinfill.numerics.clustering import Correlation
+from scinfill.numerics.clustering import CORRELATIONS, Correlation
 from scinfill.schema import BULK, DE_TRUTH_PREFIX, HELDOUT, HELDOUT_COUNTS, NULL_GENE, SIZE_FACTOR, TRUTH
 
 ZERO_THRESHOLD = float(np.log2(1.5))
@@ -55,6 +55,25 @@ class Settings:
     zero_threshold: float = ZERO_THRESHOLD
     cv_label: str | None = None
     openproblems: bool = False
+
+    def check(self) -> None:
+        """Refuse what cannot be.
+
+        Raises
+        ------
+        InputError
+            With the setting, its rule and what was received.
+        """
+        rules = (
+            ("seed", self.seed >= 0, "zero or more"),
+            ("n_starts", self.n_starts >= 1, "1 or more"),
+            ("max_cells", self.max_cells >= 2, "2 or more"),
+            ("correlation", self.correlation in CORRELATIONS, " or ".join(CORRELATIONS)),
+            ("zero_threshold", 0 <= self.zero_threshold < np.inf, "zero or more"),
+        )
+        for name, holds, rule in rules:
+            if not holds:
+                raise InputError(f"{name} must be {rule}; received {getattr(self, name)!r}")
 
     @property
     def seeds(self) -> range:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scinfill.errors import DataError
 from scinfill.methods.evaluation.case import Case, Hidden
 from scinfill.methods.evaluation.estimates import Estimate, Values
+from scinfill.methods.evaluation.molecules import held_out_fraction
 from scinfill.methods.evaluation.scores import Findings, Score, over_cells
 from scinfill.numerics import metrics
 from scinfill.numerics.intervals import ratio_of_sums, root_ratio_of_sums
@@ -139,6 +140,8 @@ def _by_gene(
 def distance_to_truth(case: Case, estimate: Estimate) -> Findings:
     """Score all values against the simulated true means.
 
+    Thinning kept a share of the molecules, so the truth it left is that share of the mean.
+
     Raises
     ------
     DataError
@@ -146,10 +149,11 @@ def distance_to_truth(case: Case, estimate: Estimate) -> Findings:
     """
     if case.truth is None:
         raise DataError("needs the simulated truth; the file has none (scinfill simulate)")
-    squared = [
-        ((values[:, case.real_genes] - case.truth[rows][:, case.real_genes].astype(np.float64)) ** 2).sum(axis=1)
-        for rows, values in estimate.blocks()
-    ]
+    kept = 1 - held_out_fraction(case) if case.heldout_counts is not None else 1.0
+    squared = []
+    for rows, values in estimate.blocks():
+        mean = np.exp2(case.truth[rows][:, case.real_genes].astype(np.float64)) - 1
+        squared.append(((values[:, case.real_genes] - np.log2(1 + kept * mean)) ** 2).sum(axis=1))
     per_cell = np.full(case.n_cells, case.real_genes.size)
     score = over_cells(
         [np.concatenate(squared), per_cell],
