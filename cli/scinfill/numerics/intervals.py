@@ -1,10 +1,11 @@
 """Intervals by resampling: how far a number moves when other cells, genes or starts had been drawn."""
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import bootstrap
+from scipy.stats import DegenerateDataWarning, bootstrap
 
 LEVEL = 0.95
 RESAMPLES = 400
@@ -19,19 +20,24 @@ Statistic = Callable[[Units], float]
 def bootstrap_interval(
     units: Units, statistic: Statistic, rng: np.random.Generator, *, level: float = LEVEL
 ) -> tuple[float, float] | None:
-    """Return the percentile interval of a statistic over resampled units; None for fewer than three units."""
+    """Return the percentile interval of a statistic over resampled units.
+
+    None for fewer than three units, and where some resample has no number (a rare kind of unit was not drawn).
+    """
     n_units = units.shape[0]
     if n_units < 3:
         return None
-    resampled = bootstrap(
-        (np.arange(n_units),),
-        lambda chosen: statistic(units[chosen]),
-        vectorized=False,
-        n_resamples=RESAMPLES,
-        confidence_level=level,
-        method="percentile",
-        random_state=rng,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateDataWarning)  # some resample without a number: said by None below
+        resampled = bootstrap(
+            (np.arange(n_units),),
+            lambda chosen: statistic(units[chosen]),
+            vectorized=False,
+            n_resamples=RESAMPLES,
+            confidence_level=level,
+            method="percentile",
+            random_state=rng,
+        )
     low, high = resampled.confidence_interval
     return (float(low), float(high)) if np.isfinite(low) and np.isfinite(high) else None
 
