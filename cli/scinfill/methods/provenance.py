@@ -18,7 +18,7 @@ from scinfill.schema import UNS
 STEPS = "steps"
 SCALE = "scale"
 ESTIMATE = "estimate"
-LIBRARIES = ("anndata", "numpy", "scipy", "scikit-learn", "tensorflow")
+LIBRARIES = ("anndata", "numpy", "scipy", "scikit-learn")
 
 
 def sign(
@@ -88,10 +88,9 @@ def steps(adata: AnnData) -> list[dict[str, Any]]:
 
 def library_versions() -> dict[str, str]:
     """Return the versions of what the numbers depend on; TensorFlow only where it is loaded."""
-    versions = {"python": platform.python_version()}
-    for name in LIBRARIES:
-        if name != "tensorflow" or name in sys.modules:
-            versions[name] = metadata.version(name)
+    versions = {"python": platform.python_version()} | {name: metadata.version(name) for name in LIBRARIES}
+    if "tensorflow" in sys.modules:  # asked itself, for it comes as the package tensorflow-cpu as well
+        versions["tensorflow"] = sys.modules["tensorflow"].__version__
     return versions
 
 
