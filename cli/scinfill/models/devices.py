@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from threading import Lock
 from types import ModuleType
 from typing import Literal
 
@@ -20,38 +21,44 @@ def computing_on(device: Device) -> Iterator[ModuleType]:
     """Yield TensorFlow with its operations placed on ``device``; ``auto`` takes a GPU if there is one.
 
     The CPU hides every GPU from TensorFlow where it is the first device that the process asks for.
+    Threads follow TF_NUM_INTRAOP_THREADS; all cores where it is not set.
 
     Raises
     ------
     ResourceError
         A GPU was asked for and TensorFlow sees none.
     """
-    with _silence():
-        tf = _tensorflow()
-        if device == "cpu":
-            with suppress(RuntimeError):  # TensorFlow runs already, with its GPUs; the placement below is enough
-                tf.config.set_visible_devices([], "GPU")
-        has_gpu = bool(tf.config.list_logical_devices("GPU"))
+    with _starting:
+        tf, has_gpu = _started(hide_gpus=device == "cpu")
     if device == "gpu" and not has_gpu:
         raise ResourceError("--device gpu: TensorFlow sees no GPU here; use --device auto or --device cpu")
     with tf.device("/GPU:0" if has_gpu and device != "cpu" else "/CPU:0"):
         yield tf
 
 
-@cache
-def _tensorflow() -> ModuleType:
-    """Import TensorFlow. Threads follow TF_NUM_INTRAOP_THREADS; all cores where it is not set."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import tensorflow as tf
+_starting = Lock()
+"""One thread at a time: while TensorFlow starts, the standard error descriptor is turned away."""
 
-    gpus = tf.config.list_physical_devices("GPU")
-    for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)  # noqa: FBT003 - TensorFlow's signature
-    if gpus:
+
+@cache
+def _started(*, hide_gpus: bool) -> tuple[ModuleType, bool]:
+    """Import TensorFlow, start its runtime, and say whether it has a GPU."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _silence():
+        import tensorflow as tf
+
+        tf.get_logger().setLevel("ERROR")  # its advice on compiling functions is for us
+        gpus = [] if hide_gpus else tf.config.list_physical_devices("GPU")
+        with suppress(RuntimeError):  # it runs already, with other devices; placing operations is enough then
+            tf.config.set_visible_devices(gpus, "GPU")
+            for gpu in gpus:
+                tf.config.experimental.set_memory_growth(gpu, True)  # noqa: FBT003 - TensorFlow's signature
+        has_gpu = bool(tf.config.list_logical_devices("GPU"))
+    if has_gpu:
         # Same seed, same bytes; and products in float32, not with the 10 bits of TensorFloat-32.
         tf.config.experimental.enable_op_determinism()
         tf.config.experimental.enable_tensor_float_32_execution(False)  # noqa: FBT003 - TensorFlow's signature
-    return tf
+    return tf, has_gpu
 
 
 @contextmanager
