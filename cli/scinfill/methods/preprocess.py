@@ -110,11 +110,10 @@ def preprocess(
     total_counts = library_sizes(counts, kept)
     size_factor = size_factors(total_counts)
     genes = np.flatnonzero(kept)
-    filtered = counts[:, genes]
-    moments = gene_moments(filtered, size_factor)
+    moments = gene_moments(counts, size_factor).of(genes)
     scores = dispersion_scores(moments)
     chosen = np.sort(top_genes(scores, _how_many(n_genes, len(genes))))
-    selected = whole_numbers(filtered[:, chosen])
+    selected = whole_numbers(counts[:, genes[chosen]])
 
     result = with_genes(adata, genes[chosen], without=frozenset({COUNTS}))
     result.X = stored(log2_counts(selected, size_factor))

@@ -85,11 +85,8 @@ def nonnegative(adata: AnnData, layer: str | None, dtype: DTypeLike | None = Non
         raise DataError(f"{slot} is {matrix.shape}, but there are {adata.n_obs} cells x {adata.n_vars} genes")
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, and is refused as such below
         values = canonical(matrix, dtype)
-    for kind, wrong in (
-        ("NaN", np.isnan(values.data)),
-        ("infinite", np.isinf(values.data)),
-        ("negative", values.data < 0),
-    ):
+    for kind, is_wrong in (("NaN", np.isnan), ("infinite", np.isinf), ("negative", np.signbit)):
+        wrong = is_wrong(values.data)
         if wrong.any():
             first = where(adata, *position(values, int(wrong.argmax())))
             remedy = "; scaled data cannot be used" if kind == "negative" else ""
@@ -108,7 +105,7 @@ def counts(adata: AnnData, layer: str | None, dtype: DTypeLike | None = None) ->
         Also for values that are not whole numbers: logged, normalised or estimated.
     """
     values, slot = nonnegative(adata, layer, dtype), slot_name(layer)
-    broken = values.data != np.floor(values.data)
+    broken = values.data % 1 != 0 if values.dtype.kind == "f" else np.zeros(1, dtype=np.bool_)
     if broken.any():
         first = int(broken.argmax())
         looks = "look already logged" if values.data.max() < LARGEST_LOG2 else "look normalised or estimated"

@@ -34,6 +34,10 @@ class GeneMoments:
     mean: NDArray[np.float64]
     dispersion: NDArray[np.float64]
 
+    def of(self, genes: NDArray[np.intp]) -> "GeneMoments":
+        """Return the moments of some genes."""
+        return GeneMoments(self.mean[genes], self.dispersion[genes])
+
 
 def gene_moments(counts: csr_array, size_factor: NDArray[np.float64]) -> GeneMoments:
     """Return mean and dispersion of counts / size_factor, (n_cells, n_genes), without forming it.

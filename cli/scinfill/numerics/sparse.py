@@ -24,8 +24,7 @@ def canonical(matrix: Any, dtype: DTypeLike | None = None) -> csr_array:  # noqa
     dtype = _computable(matrix.dtype) if dtype is None else np.dtype(dtype)
     if not sparse.issparse(matrix):
         return _from_dense(np.asarray(matrix), dtype)
-    # SciPy's compiled routines know no float16, no bool sums and no foreign byte order: convert first.
-    rows = csr_array(matrix.astype(dtype, copy=False))
+    rows = with_data(matrix.tocsr(), dtype)
     if not rows.has_canonical_format:
         rows = rows.copy()
         rows.sum_duplicates()
@@ -47,10 +46,15 @@ def _from_dense(matrix: NDArray[Any], dtype: np.dtype) -> csr_array:
     return csr_array(sparse.vstack(blocks, format="csr")) if blocks else csr_array(matrix.shape, dtype=dtype)
 
 
+def with_data(matrix: csr_array, dtype: DTypeLike) -> csr_array:
+    """Return ``matrix`` with values of another type, sharing positions, which SciPy's ``astype`` would copy."""
+    return csr_array((matrix.data.astype(dtype, copy=False), matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
 def whole_numbers(counts: csr_array) -> csr_array:
     """Return counts as int32, or int64 where one is too large, whatever type the file had."""
     fits = counts.nnz == 0 or counts.data.max() <= np.iinfo(np.int32).max
-    return counts.astype(np.int32 if fits else np.int64, copy=False)
+    return with_data(counts, np.int32 if fits else np.int64)
 
 
 def row_of_entry(indptr: NDArray[np.integer]) -> NDArray[np.intp]:
