@@ -13,7 +13,7 @@ from scinfill.commands._options import (
     runtime_options,
     seed_option,
 )
-from scinfill.schema import ESTIMATES, CountsKind, Keep
+from scinfill.schema import ESTIMATES, CountsKind, Keep, Preset
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -91,6 +91,22 @@ def imputer_options(function: Function) -> Function:
     ):
         decorated = option(decorated)
     return decorated
+
+
+def preset_option(help: str) -> Callable[[Function], Function]:
+    """Add ``--preset``; ``help`` says what the paper's does."""
+    presets = click.Choice(get_args(Preset))
+    return click.option("--preset", type=presets, default="recommended", show_default=True, help=help)
+
+
+def zero_weight_option(function: Function) -> Function:
+    """Add ``--zero-weight``."""
+    return click.option(
+        "--zero-weight",
+        type=click.FloatRange(0, 1),
+        help="Weight of zeros in the squared loss: 0 as the papers, 1 zeros are data.  "
+        "[default: 1; chosen for detected]",
+    )(function)
 
 
 def settings_from(options: dict[str, Any]) -> Any:  # noqa: ANN401 - imported late: `--help` must stay light

@@ -1,22 +1,15 @@
 """``scinfill impute-auto``."""
 
-from typing import Any, get_args
+from typing import Any
 
 import click
 
-from scinfill.commands._imputation import Numbers, imputer_options, settings_from
-from scinfill.schema import Preset
+from scinfill.commands._imputation import Numbers, imputer_options, preset_option, settings_from, zero_weight_option
 
 
 @click.command(name="impute-auto")
 @imputer_options
-@click.option(
-    "--preset",
-    type=click.Choice(get_args(Preset)),
-    default="recommended",
-    show_default=True,
-    help="paper: AutoImpute as published, every zero missing, no gate.",
-)
+@preset_option("paper: AutoImpute as published, every zero missing, no gate.")
 @click.option(
     "--hidden",
     "hidden_units",
@@ -24,11 +17,7 @@ from scinfill.schema import Preset
     default=(),
     help="Width of the hidden layer; several stack layers with a mirrored decoder.  [default: 512; paper 2000]",
 )
-@click.option(
-    "--zero-weight",
-    type=click.FloatRange(0, 1),
-    help="Weight of zeros in the squared loss: 0 as the papers, 1 zeros are data.  [default: 1; chosen for detected]",
-)
+@zero_weight_option
 @click.option(
     "--lambda", "regularisation", type=click.FloatRange(min=0), help="Penalty of --preset paper.  [default: 1]"
 )

@@ -1,22 +1,15 @@
 """``scinfill impute-deepmc``."""
 
-from typing import Any, get_args
+from typing import Any
 
 import click
 
-from scinfill.commands._imputation import Numbers, imputer_options, settings_from
-from scinfill.schema import Preset
+from scinfill.commands._imputation import Numbers, imputer_options, preset_option, settings_from, zero_weight_option
 
 
 @click.command(name="impute-deepmc")
 @imputer_options
-@click.option(
-    "--preset",
-    type=click.Choice(get_args(Preset)),
-    default="recommended",
-    show_default=True,
-    help="paper: deepMc as published, every zero missing, no gate.",
-)
+@preset_option("paper: deepMc as published, every zero missing, no gate.")
 @click.option(
     "--rank",
     "ranks",
@@ -30,11 +23,7 @@ from scinfill.schema import Preset
     help="Layers of --preset paper (the papers' 1L, 2L, 3L). The product is linear and has the smallest rank, so depth "
     "changes the path of the optimisation, not what the model can express.",
 )
-@click.option(
-    "--zero-weight",
-    type=click.FloatRange(0, 1),
-    help="Weight of zeros in the squared loss: 0 as the papers, 1 zeros are data.  [default: 1; chosen for detected]",
-)
+@zero_weight_option
 @click.option("--ridge", type=click.FloatRange(min=0), help="Penalty on factors.  [default: 5 Poisson, 20 squared]")
 @click.option("--alpha", type=click.FloatRange(min=1), help="Landweber step of --preset paper.  [default: 1.1]")
 @click.option(
