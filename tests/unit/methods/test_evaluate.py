@@ -519,3 +519,13 @@ def test_truth_of_thinned_molecules_is_what_was_kept():
     table = masked("thin")
     kept = np.log2(1 + 0.8 * (np.exp2(table.layers["truth"]) - 1))
     assert scores(scinfill.evaluate(imputed(table, kept)), "made-up")["truth_rmse"] == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("estimate", ["shrunk", "detected"])
+def test_factors_score_as_the_layer_they_make(estimate):
+    dense, factors = (
+        scinfill.impute_deepmc(masked(), rank=3, estimate=estimate, output=output) for output in ("dense", "factors")
+    )
+    assert "imputed" not in factors.layers
+    of_dense, of_factors = (scores(scinfill.evaluate(table, **QUICK), "deepmc") for table in (dense, factors))
+    assert of_factors == pytest.approx(of_dense, rel=1e-4, abs=1e-4)

@@ -75,6 +75,22 @@ class Estimate:
         return values
 
 
+def from_blocks(shape: tuple[int, int], block: Callable[[slice], Values]) -> RowFunction:
+    """Return a function of any rows, in ascending order, from one that computes neighbouring rows only."""
+
+    def rows(chosen: Rows) -> Values:
+        if isinstance(chosen, slice):
+            return block(chosen)
+        values = np.empty((chosen.size, shape[1]), dtype=np.float32)
+        for block_rows in row_slices(*shape):
+            first, last = np.searchsorted(chosen, [block_rows.start, block_rows.stop])
+            if first < last:
+                values[first:last] = block(block_rows)[chosen[first:last] - block_rows.start]
+        return values
+
+    return rows
+
+
 def raw(log_values: csr_array) -> Estimate:
     """Return ``X`` as it is: what imputation has to beat."""
     return Estimate(RAW, log_values.shape, lambda rows: log_values[rows].toarray(), kind="baseline")

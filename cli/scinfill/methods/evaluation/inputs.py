@@ -16,8 +16,9 @@ from scinfill.methods.evaluation import case as cases
 from scinfill.methods.evaluation import estimates
 from scinfill.methods.evaluation.case import Case, Settings
 from scinfill.methods.evaluation.estimates import Estimate, Values
+from scinfill.methods.reconstruct import estimate_of
 from scinfill.numerics.blocks import row_slices
-from scinfill.schema import HELDOUT, HELDOUT_COUNTS, IMPUTED, IMPUTED_SD, OBSERVED_WEIGHT, UNS
+from scinfill.schema import HELDOUT, HELDOUT_COUNTS, IMPUTED, IMPUTED_SD, MODEL, OBSERVED_WEIGHT, UNS
 
 UNKNOWN_METHOD = "imputed"
 
@@ -67,7 +68,7 @@ def trials(
     if layer is not None and not any(layer in adata.layers for adata in aligned):
         validation.matrix_of(aligned[0], layer)
     for name, adata in zip(names, aligned, strict=True):
-        if (layer or IMPUTED) not in adata.layers:
+        if not _holds(adata, layer or IMPUTED):
             log.warning("%s has no layers[%r]: it is scored as raw only", name, layer or IMPUTED)
     groups: dict[tuple[str, ...], list[int]] = {}
     for number, adata in enumerate(aligned):
@@ -78,7 +79,7 @@ def trials(
         own = [
             _estimate(aligned[number], names[number], series=tables[number][0], layer=layer or IMPUTED)
             for number in members
-            if (layer or IMPUTED) in aligned[number].layers
+            if _holds(aligned[number], layer or IMPUTED)
         ]
         suffix = "" if not found else f" of {names[members[0]]}"
         found.append(_trial(case, own, suffix))
@@ -151,16 +152,7 @@ def _content(adata: AnnData) -> tuple[str, ...]:
 
 
 def _estimate(adata: AnnData, name: str, *, series: str | None, layer: str) -> Estimate:
-    matrix = validation.matrix_of(adata, layer)
-    if matrix.shape != adata.shape:
-        raise DataError(f"{name}: layers[{layer!r}] is {matrix.shape}, the table {adata.shape}")
-    if not isinstance(matrix, np.ndarray):
-        matrix = matrix.tocsr()
-
-    def rows(chosen: estimates.Rows) -> Values:
-        block = matrix[chosen]
-        return np.asarray(block if isinstance(block, np.ndarray) else block.toarray(), dtype=np.float32)
-
+    rows = _row_function(adata, name, layer)
     _check_finite(adata, rows, f"{name}: layers[{layer!r}]")
     recorded = adata.uns.get(UNS, {}).get("estimate")
     return Estimate(
@@ -173,6 +165,27 @@ def _estimate(adata: AnnData, name: str, *, series: str | None, layer: str) -> E
         series=series or method_of(adata) or UNKNOWN_METHOD,
         observed_weight=_observed_weight(adata) if layer == IMPUTED else None,
     )
+
+
+def _holds(adata: AnnData, layer: str) -> bool:
+    """Whether a table holds the layer, or the factors that it is made of (``--output factors``)."""
+    return layer in adata.layers or (layer == IMPUTED and MODEL in adata.uns.get(UNS, {}))
+
+
+def _row_function(adata: AnnData, name: str, layer: str) -> estimates.RowFunction:
+    if layer not in adata.layers:
+        return estimates.from_blocks(adata.shape, estimate_of(adata, str(adata.uns[UNS][MODEL])).block)
+    matrix = validation.matrix_of(adata, layer)
+    if matrix.shape != adata.shape:
+        raise DataError(f"{name}: layers[{layer!r}] is {matrix.shape}, the table {adata.shape}")
+    if not isinstance(matrix, np.ndarray):
+        matrix = matrix.tocsr()
+
+    def rows(chosen: estimates.Rows) -> Values:
+        block = matrix[chosen]
+        return np.asarray(block if isinstance(block, np.ndarray) else block.toarray(), dtype=np.float32)
+
+    return rows
 
 
 def _check_finite(adata: AnnData, rows: estimates.RowFunction, slot: str) -> None:
