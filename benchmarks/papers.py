@@ -38,12 +38,12 @@ Imputer = Callable[..., AnnData]
 
 @dataclass(frozen=True)
 class Method:
-    """How one method answers the papers' two kinds of question."""
+    """How one method answers the papers' two kinds of question, and on what where it is slow."""
 
     recovery: Imputer
     analysis: Imputer
     largest: int | None = None
-    only_fraction: float | None = None
+    one_mask: bool = False
 
 
 def deepmc_as_published(depth: int, ranks: tuple[int, ...]) -> Method:
@@ -76,7 +76,7 @@ METHODS = {
     "deepmc-paper-1L": deepmc_as_published(1, (10,)),
     "deepmc-paper-2L": deepmc_as_published(2, (11, 5)),
     "deepmc-paper-3L": deepmc_as_published(3, (13, 11, 5)),
-    "auto-paper": Method(autoimpute_as_published, autoimpute_as_published, largest=SMALL, only_fraction=0.1),
+    "auto-paper": Method(autoimpute_as_published, autoimpute_as_published, largest=SMALL, one_mask=True),
     "mcimpute": baseline("nuclear-norm"),
     "magic": baseline("magic"),
 }
@@ -106,8 +106,8 @@ class Bench:
         tables = []
         for name, method in self.methods.items():
             too_large = method.largest is not None and table.n_obs > method.largest
-            other_fraction = fraction is not None and method.only_fraction not in (None, fraction)
-            if too_large or other_fraction:
+            another_mask = method.one_mask and fraction is not None and (fraction, seed) != (FRACTIONS[0], 1)
+            if too_large or another_mask:
                 continue
             started = time.perf_counter()
             tables.append((name, (method.recovery if recovery else method.analysis)(table, seed=seed)))
@@ -319,7 +319,7 @@ def written(settings: Sequence[Setting], arguments: str) -> str:
         "algorithms (deepMc with ranks of the authors' size, AutoImpute with λ 1000, step 1e-3 and 3,000 iterations:",
         "with its released defaults it loses to filling zeros). mcImpute is `impute-baseline --method nuclear-norm`.",
         "Peers below are raw, gene mean, SVD, mcImpute and MAGIC.",
-        f"AutoImpute as published ran on data of at most {SMALL} cells, with 10 % hidden.",
+        f"AutoImpute as published ran on data of at most {SMALL} cells, recovery on one mask with 10 % hidden.",
         "",
         "## What the papers claim, and what these data say",
         "",
