@@ -90,8 +90,8 @@ def percent(share: float, digits: int = 0) -> str:
 
 
 def signed(value: float, digits: int = 3) -> str:
-    """Return a number with a real minus sign."""
-    return f"{value:.{digits}f}".replace("-", "−")
+    """Return a number with a real minus sign, and none on a zero."""
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def collect(documents: Sequence[tuple[str, Document]]) -> list[Setting]:

@@ -2,7 +2,7 @@ import pytest
 
 from _results import document
 from scinfill.errors import DataError
-from scinfill.report.results import collect, described_mask, names_in_order, pooled
+from scinfill.report.results import collect, described_mask, names_in_order, pooled, signed
 
 
 def named(*documents):
@@ -83,3 +83,8 @@ def test_foreign_and_damaged_files_are_named(damage, message):
     damage(content)
     with pytest.raises(DataError, match=message):
         collect([("odd.json", content)])
+
+
+@pytest.mark.parametrize(("value", "text"), [(-0.5, "−0.500"), (-1e-9, "0.000"), (0.0, "0.000"), (2.0, "2.000")])
+def test_numbers_have_a_real_minus_and_zero_has_none(value, text):
+    assert signed(value) == text

@@ -18,7 +18,7 @@ def roc(setting: Setting) -> Plot | None:
     contrasts = list(dict.fromkeys(curve["contrast"] for found in curves.values() for curve in found))[:MOST_CONTRASTS]
     n_columns = min(3, len(contrasts))
     n_rows = -(-len(contrasts) // n_columns)
-    figure, axes = style.new_figure(3.1 * n_columns, 3.2 * n_rows, n_rows, n_columns)
+    figure, axes = style.new_figure(3.1 * n_columns, 3.6 * n_rows, n_rows, n_columns)
     colours = colours_of(setting)
     counts = []
     for panel, contrast in zip(axes, contrasts, strict=False):
@@ -32,7 +32,7 @@ def roc(setting: Setting) -> Plot | None:
                     title = f"{style.short(curve['first'])}\nagainst {style.short(curve['second'])}"
                     size = f"{contrast}: {curve['n_differential']} genes that differ, {curve['n_other']} that do not"
         counts.append(size)
-        panel.set_title(title)
+        panel.set_title(title, fontsize=8)
         panel.set_xlabel("false positive rate")
         panel.set_ylabel("true positive rate")
         panel.set_aspect("equal")
