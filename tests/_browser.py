@@ -140,7 +140,11 @@ def browsing():
     command = executable()
     to_browser, writing = os.pipe()
     reading, from_browser = os.pipe()
-    with tempfile.TemporaryDirectory() as profile, os.fdopen(writing, "wb") as out, os.fdopen(reading, "rb", 0) as into:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
+        os.fdopen(writing, "wb") as out,
+        os.fdopen(reading, "rb", 0) as into,
+    ):
         take_pipes = (sys.executable, "-c", TAKE_PIPES, str(to_browser), str(from_browser))
         process = subprocess.Popen(
             [*take_pipes, command, *ARGUMENTS, f"--user-data-dir={profile}"],
