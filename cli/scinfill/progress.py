@@ -26,11 +26,13 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 def track(steps: Sequence[Item], name: str) -> Iterable[Item]:
-    """Yield the steps, telling the listener after each."""
+    """Yield the steps, telling the listener after each, and the end also where the work stops early."""
     listener = _listener.get()
-    for done, step in enumerate(steps):
+    try:
+        for done, step in enumerate(steps):
+            if listener is not None:
+                listener(name, done, len(steps))
+            yield step
+    finally:
         if listener is not None:
-            listener(name, done, len(steps))
-        yield step
-    if listener is not None:
-        listener(name, len(steps), len(steps))
+            listener(name, len(steps), len(steps))

@@ -21,6 +21,8 @@ Weights = tuple[Floats, ...]
 
 QUIET_START = 0.3
 """Hidden units start in the linear part of the sigmoid, so that they learn features instead of keeping random ones."""
+SIGMOID_GAIN = 4.0
+"""1 / slope of the sigmoid at zero: keeps the spread from one hidden layer to the next."""
 BIAS_PACE = 10.0
 """Biases learn faster than matrices: with structure, the mean of a log rate lies far below the log of the mean."""
 ADAM_MEMORY = (0.9, 0.999)
@@ -44,7 +46,9 @@ def mirrored(hidden_units: Sequence[int]) -> tuple[int, ...]:
 def initial_weights(
     n_genes: int, hidden_units: Sequence[int], output_bias: NDArray[np.floating], rng: np.random.Generator
 ) -> Weights:
-    """Draw every matrix from N(0, QUIET_START²/fan-in), but for the last: it is zero, so training starts at the means.
+    """Draw matrices from N(0, gain²/fan-in), but for the last: it is zero, so that training starts at the means.
+
+    The gain is QUIET_START for the first matrix and SIGMOID_GAIN for those between hidden layers.
 
     Parameters
     ----------
@@ -54,9 +58,10 @@ def initial_weights(
         (n_genes,) what the network says before it has learned anything.
     """
     widths = [n_genes, *hidden_units]
+    gains = [QUIET_START, *[SIGMOID_GAIN] * (len(hidden_units) - 1)]
     weights: list[Floats] = []
-    for fan_in, fan_out in pairwise(widths):
-        spread = np.float32(QUIET_START / np.sqrt(fan_in))
+    for gain, (fan_in, fan_out) in zip(gains, pairwise(widths), strict=True):
+        spread = np.float32(gain / np.sqrt(fan_in))
         weights += [spread * rng.standard_normal((fan_in, fan_out), dtype=np.float32), np.zeros(fan_out, np.float32)]
     return (*weights, np.zeros((widths[-1], n_genes), np.float32), output_bias.astype(np.float32))
 

@@ -68,6 +68,8 @@ def train(tf: ModuleType, start: Weights, data: FitData, settings: TrainSettings
     Training goes back to the best weights and slows down SLOWDOWNS times before it stops.
     """
     heldout = draw_heldout(data, rng)
+    if heldout.nnz == 0:  # a handful of values: nothing could tell learning from copying, so the gene means stay
+        return Trained(start, [])
     fitted = data.hiding(heldout)
     check = Check(fitted, heldout, settings)
     adam = Adam(tf, start, settings, data.shape[0])
@@ -136,7 +138,8 @@ class Check:
     def loss(self, weights: Sequence[Tensor]) -> float:
         """Return the mean loss of an entry, up to what no weight can change."""
         output = compiled_forward()(weights, self.inputs).numpy()[self.row, self.column]
-        return float(np.mean(entry_loss(output, self.truth, self.exposure, self.settings), dtype=np.float64))
+        losses = entry_loss(output, self.truth, self.exposure, self.settings)
+        return float(np.sum(losses, dtype=np.float64) / max(len(losses), 1))
 
 
 def entry_loss(output: Floats, target: Floats, exposure: Floats, settings: TrainSettings) -> Floats:
@@ -149,10 +152,16 @@ def entry_loss(output: Floats, target: Floats, exposure: Floats, settings: Train
 
 
 def draw_heldout(data: FitData, rng: np.random.Generator) -> csr_array:
-    """Return a pattern of VALIDATION_SHARE of the entries of VALIDATION_CELLS cells at most, none hidden already."""
+    """Return a pattern of VALIDATION_SHARE of the entries of VALIDATION_CELLS cells at most, none hidden already.
+
+    Where chance takes none of a tiny table, one is taken.
+    """
     n_cells, n_genes = data.shape
     rows = np.sort(rng.permutation(n_cells)[:VALIDATION_CELLS])
     chosen = rng.random((len(rows), n_genes), dtype=np.float32) < VALIDATION_SHARE
-    chosen &= data.seen(rows) > 0
+    seen = np.broadcast_to(data.seen(rows) > 0, chosen.shape)
+    chosen &= seen
+    if seen.any() and not chosen.any():
+        chosen.flat[rng.choice(np.flatnonzero(seen))] = True
     row, column = np.nonzero(chosen)
     return pattern_of(rows[row], column, data.shape)
