@@ -35,9 +35,9 @@ def test_a_gpu_that_is_not_there_is_refused_in_one_line():
     with computing_on("auto") as tf:
         if tf.config.list_physical_devices("GPU"):
             pytest.skip("this machine has a GPU")
-    with pytest.raises(ResourceError, match=r"^--device gpu: TensorFlow sees no GPU here; use --device auto"):
-        with computing_on("gpu"):
-            pass
+    refused = pytest.raises(ResourceError, match=r"^--device gpu: TensorFlow sees no GPU here; use --device auto")
+    with refused, computing_on("gpu"):
+        pass
 
 
 @pytest.mark.gpu
