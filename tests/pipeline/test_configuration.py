@@ -119,5 +119,9 @@ def test_the_test_profile_fits_two_cores(resolved):
     assert resolved("test")["params"]["simulate"] == 2
 
 
+def test_a_profile_can_set_what_a_module_is_given(resolved):
+    assert resolved("test")["process"]["withName:PREPROCESS"]["ext"]["args"] == "--n-genes 150"
+
+
 def test_the_full_test_has_every_fraction_of_the_papers(resolved):
     assert resolved("test_full")["params"]["hidden_fractions"] == "0.1,0.2,0.3,0.4,0.5"
