@@ -153,7 +153,7 @@ class Imputation:
     Attributes
     ----------
     adata
-        Everything but the dense layers.
+        Everything but the dense layers. Its matrices are those of the input: to be written, not to be changed.
     layers
         Layers by name, computed a block of cells at a time.
     """
@@ -162,10 +162,11 @@ class Imputation:
     layers: Mapping[str, RowBlocks] = field(default_factory=dict)
 
     def to_anndata(self) -> AnnData:
-        """Return the table with its layers in memory."""
+        """Return the table with its layers in memory; unlike ``adata`` it shares nothing with the input."""
+        result = self.adata.copy()
         for name, blocks in self.layers.items():
-            self.adata.layers[name] = blocks.dense()
-        return self.adata
+            result.layers[name] = blocks.dense()
+        return result
 
 
 @dataclass(frozen=True)

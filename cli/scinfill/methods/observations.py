@@ -65,7 +65,7 @@ def observed(adata: AnnData, *, layer: str | None = None) -> Observed:
     slot = validation.slot_name(layer)
     if COUNTS not in adata.layers:
         _check_scale_alone(values, slot, adata.uns)
-        return Observed(log_values=values)
+        return Observed(log_values=values.astype(np.float32, copy=False))
     counts = validation.counts(adata, COUNTS, np.float32)
     size_factor = _stored_size_factors(adata, counts)
     solved = size_factor is None
@@ -80,7 +80,7 @@ def observed(adata: AnnData, *, layer: str | None = None) -> Observed:
         raise DataError(
             f"cell {str(adata.obs_names[cell])!r}: {slot} is not log2(1 + counts / size_factor) with {source}; {remedy}"
         )
-    return Observed(log_values=values, counts=counts, size_factor=size_factor)
+    return Observed(values.astype(np.float32, copy=False), counts, size_factor)
 
 
 def _stored_size_factors(adata: AnnData, counts: csr_array) -> NDArray[np.float64] | None:

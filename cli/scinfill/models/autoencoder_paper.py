@@ -151,4 +151,4 @@ def compiled_step() -> Any:  # noqa: ANN401 - a TensorFlow function
             weight.assign_sub(learning_rate * gradient / tf.sqrt(mean_square + EPSILON))
         return data_term, penalty
 
-    return tf.function(step, reduce_retracing=True)
+    return tf.function(step)
