@@ -12,7 +12,6 @@ from scinfill.models.detected import Detected
 from scinfill.models.estimates import Estimate, GatedModel, Shrunk
 from scinfill.models.factorization import Factors
 from scinfill.models.learning import AsIs
-from scinfill.models.recipe import Loss
 from scinfill.schema import (
     CELL_FACTORS,
     CURVE,
@@ -76,8 +75,8 @@ def estimate_of(adata: AnnData, kind: str) -> Estimate:
     if kind not in ("poisson", "squared"):
         raise DataError(f"uns[{UNS!r}][{MODEL!r}] is {kind!r}, which no version of impute-deepmc writes")
     scale = column(MODEL_SCALE) if MODEL_SCALE in adata.var else None
-    loss: Loss = "poisson" if kind == "poisson" else "squared"
-    model = GatedModel(factors, loss, column(MODEL_BASE), column(MODEL_GAIN), scale)
+    base, gain = column(MODEL_BASE), column(MODEL_GAIN)
+    model = GatedModel(factors, "poisson" if kind == "poisson" else "squared", base, gain, scale)
     if OBSERVED_WEIGHT not in adata.var:
         return model
     return Shrunk(model, observed(adata), column(OBSERVED_WEIGHT))

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from _support import make_counts
 
 import scinfill
+from _support import make_counts
 from scinfill.errors import DataError, InputError
 
 WAYS = {
