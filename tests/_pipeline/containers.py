@@ -100,7 +100,17 @@ def _need_base_image() -> None:
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
         root = Path(scratch) / "root"
         run("debootstrap", "--variant=minbase", "--include=ca-certificates", DEBIAN, root, *_mirror())
-        run("tar", "--create", "--file", Path(scratch) / "base.tar", "--directory", root, "--exclude=./dev/*", "--exclude=./var/cache/apt/*", ".")
+        run(
+            "tar",
+            "--create",
+            "--file",
+            Path(scratch) / "base.tar",
+            "--directory",
+            root,
+            "--exclude=./dev/*",
+            "--exclude=./var/cache/apt/*",
+            ".",
+        )
         podman("import", "--quiet", Path(scratch) / "base.tar", name)
 
 
