@@ -80,14 +80,7 @@ def _install(root: Path) -> None:
     )
 
 
-def build(archive: Path, target: Path) -> None:
-    """Turn a Docker archive into a SIF file; barely compressed, for it is used once."""
-    compression = ("--mksquashfs-args", "-comp gzip -Xcompression-level 1")
-    run(
-        "apptainer",
-        "build",
-        *compression,
-        target,
-        f"docker-archive:{archive}",
-        env=os.environ | {"TMPDIR": str(target.parent)},
-    )
+def build(layout: Path, target: Path) -> None:
+    """Turn an OCI folder into Apptainer's own form of an image, a folder: packing it as a SIF file adds a minute."""
+    scratch = {"APPTAINER_TMPDIR": str(target.parent)}
+    run("apptainer", "build", "--disable-cache", "--sandbox", target, f"oci:{layout}", env=os.environ | scratch)

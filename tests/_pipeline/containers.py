@@ -143,5 +143,5 @@ def docker_service(folder: Path) -> Iterator[Mapping[str, str]]:
 
 
 def save(image: str, target: Path) -> None:
-    """Write an image as the archive that other engines read."""
-    podman("save", "--quiet", "--format", "docker-archive", "--output", target, image)
+    """Write an image as an OCI folder, uncompressed: it is read once, here."""
+    podman("save", "--quiet", "--format", "oci-dir", "--uncompressed", "--output", target, image)

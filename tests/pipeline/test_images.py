@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import anndata
 import pytest
@@ -78,9 +79,9 @@ def test_docker(nextflow, image, tmp_path):
 
 def test_apptainer(nextflow, image, tmp_path):
     apptainer.need()
-    archive, sif = tmp_path / "image.tar", tmp_path / "scinfill.sif"
-    containers.save(image, archive)
-    apptainer.build(archive, sif)
-    archive.unlink()
-    check_run(nextflow, "apptainer", sif, tmp_path)
-    sif.unlink()
+    layout, unpacked = tmp_path / "layout", tmp_path / "scinfill-cpu"
+    containers.save(image, layout)
+    apptainer.build(layout, unpacked)
+    shutil.rmtree(layout)
+    check_run(nextflow, "apptainer", unpacked, tmp_path)
+    shutil.rmtree(unpacked)
