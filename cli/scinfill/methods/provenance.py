@@ -3,7 +3,7 @@
 import hashlib
 import json
 import platform
-import sys
+from contextlib import suppress
 from importlib import metadata
 from typing import Any
 
@@ -19,6 +19,8 @@ STEPS = "steps"
 SCALE = "scale"
 ESTIMATE = "estimate"
 LIBRARIES = ("anndata", "numpy", "scipy", "scikit-learn")
+TENSORFLOW_PACKAGES = ("tensorflow-cpu", "tensorflow")
+"""TensorFlow goes by either name; the second wins where both are there."""
 
 
 def sign(
@@ -87,10 +89,11 @@ def steps(adata: AnnData) -> list[dict[str, Any]]:
 
 
 def library_versions() -> dict[str, str]:
-    """Return the versions of what the numbers depend on; TensorFlow only where it is loaded."""
+    """Return the installed versions of what numbers may depend on: the same whatever a process has loaded so far."""
     versions = {"python": platform.python_version()} | {name: metadata.version(name) for name in LIBRARIES}
-    if "tensorflow" in sys.modules:  # asked itself, for it comes as the package tensorflow-cpu as well
-        versions["tensorflow"] = sys.modules["tensorflow"].__version__
+    for package in TENSORFLOW_PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            versions["tensorflow"] = metadata.version(package)
     return versions
 
 
