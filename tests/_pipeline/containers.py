@@ -61,6 +61,7 @@ def cpu_image() -> str:
     found = podman("image", "inspect", "--format", '{{index .Labels "test.content"}}', IMAGE, check=False)
     if found.stdout.strip() != content:
         _need_base_image()
+        podman("image", "prune", "--force", "--filter", "until=24h")  # steps kept from builds of another day
         # Nothing to cache in continuous integration, and keeping each step costs as much as the step.
         options = ("--isolation", "chroot", "--network", "host", f"--layers={str(not IN_CI).lower()}")
         # A machine's own certificate authorities count inside as well.
