@@ -18,9 +18,14 @@ def refuse(problems, trace) {
     error("${problems[0]}${more}")
 }
 
+// A run that was ended names its one reason; what it did not come to is no news.
 def conclude(run, report, failed, missing) {
-    (failed + missing).each { line -> log.warn(line) }
-    if (!run.errorMessage && report.exists()) {
+    failed.each { line -> log.warn(line) }
+    if (run.errorMessage) {
+        return
+    }
+    missing.each { line -> log.warn(line) }
+    if (report.exists()) {
         log.info("The report: ${report}")
     }
 }

@@ -78,6 +78,7 @@ def test_an_unknown_label_column_stops_everything_before_work(nextflow, samples)
     (samples / "labels.csv").write_text("sample,counts,labels\ngood,good.h5ad,cluster\n")
     outcome = nextflow.pipeline("--input", "labels.csv", "--outdir", "refused", *ALONE, cwd=samples)
     assert outcome.exit_code != 0
+    assert len(outcome.messages) == 1, outcome.output
     (line,) = outcome.messages
     assert line.startswith("labels.csv, line 2: sample 'good' has no obs column 'cluster'; it has ")
     assert "cell_type" in line

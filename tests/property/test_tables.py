@@ -12,6 +12,7 @@ from scipy import sparse
 
 import scinfill
 from _support import assert_adata_equal
+from scinfill.errors import DataError
 from scinfill.io import h5ad
 from scinfill.methods.observations import observed
 from scinfill.schema import MASK_MODES
@@ -101,7 +102,11 @@ def test_preprocess_and_mask_keep_every_cell_and_their_promises(counts, n_genes,
     seen = observed(table)
 
     assume(fraction * table.X.nnz >= 1)
-    masked = scinfill.mask(table, mode=mode, fraction=fraction, null_genes=null_genes, seed=3)
+    try:
+        masked = scinfill.mask(table, mode=mode, fraction=fraction, null_genes=null_genes, seed=3)
+    except DataError as error:  # a share of a few values may be none or all of them
+        assume("hides" not in str(error))
+        raise
     real = masked[:, : table.n_vars]
     assert masked.n_vars == table.n_vars + null_genes
     assert real.var_names.equals(table.var_names)

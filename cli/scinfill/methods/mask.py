@@ -90,7 +90,7 @@ def mask(
     seen = observed(adata, layer=layer)
     masking, drawing, masking_null = np.random.default_rng(seed).spawn(3)
     layers = _hide(seen, mode, fraction, masking, layer)
-    _check_hidden(layers, seen, fraction)
+    _check_hidden(layers, seen, fraction, layer)
     result = with_genes(adata, np.arange(adata.n_vars), without=frozenset(filter(None, layers)))
     if layer is not None:
         result.X = adata.X.copy()
@@ -142,12 +142,13 @@ def _hide(seen: Observed, mode: MaskMode, fraction: float, rng: np.random.Genera
     return layers
 
 
-def _check_hidden(layers: Layers, seen: Observed, fraction: float) -> None:
-    hidden = layers[HELDOUT if HELDOUT in layers else HELDOUT_COUNTS]
-    if hidden.nnz == 0:
-        raise DataError(
-            f"a share of {fraction} hides nothing of {seen.log_values.nnz} non-zeros; use a larger fraction"
-        )
+def _check_hidden(layers: Layers, seen: Observed, fraction: float, layer: str | None) -> None:
+    hidden, kept = layers[HELDOUT if HELDOUT in layers else HELDOUT_COUNTS], layers[layer]
+    for part, fault, remedy in ((hidden, "none", "larger"), (kept, "all", "smaller")):
+        if part.nnz == 0:
+            raise DataError(
+                f"a share of {fraction} hides {fault} of {seen.log_values.nnz} non-zeros; use a {remedy} fraction"
+            )
     if HELDOUT_COUNTS in layers and seen.counts is not None and np.median(seen.counts.data) >= UMI_MEDIAN_NONZERO:
         log.warning("these look like reads, not molecules: copies of one molecule on both sides make the test too easy")
 

@@ -164,8 +164,9 @@ def test_the_step_is_signed(table):
         ({"fraction": 0}, InputError, "fraction must lie between 0 and 1"),
         ({"fraction": 1}, InputError, "fraction must lie between 0 and 1"),
         ({"null_genes": -1}, InputError, "null_genes must be 0 or more"),
-        ({"fraction": 1e-9}, DataError, "hides nothing"),
-        ({"fraction": 1e-9, "mode": "thin"}, DataError, "hides nothing"),
+        ({"fraction": 1e-9}, DataError, "hides none of"),
+        ({"fraction": 1e-9, "mode": "thin"}, DataError, "hides none of"),
+        ({"fraction": 1 - 1e-9, "mode": "thin"}, DataError, "hides all of"),
         ({"layer": "log3"}, InputError, "no layer 'log3'"),
     ],
 )
