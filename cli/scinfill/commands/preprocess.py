@@ -59,7 +59,7 @@ class GeneNumber(click.ParamType):
 @click.option("--keep-spike-ins", is_flag=True, help="Treat ERCC- molecules as genes.")
 @click.option("--unique-names", is_flag=True, help="Tell repeated names apart by -1, -2, ... instead of refusing them.")
 @runtime_options
-def command(source: str, target: str, *, transpose: bool, **settings: Any) -> None:  # noqa: ANN401 - the options above
+def command(source: str, target: str, **settings: Any) -> None:  # noqa: ANN401 - the options above
     """Turn counts into log2 values of the genes that vary most.
 
     Filters genes, divides by library size, chooses by dispersion, takes log2(x + 1).
@@ -75,4 +75,4 @@ def command(source: str, target: str, *, transpose: bool, **settings: Any) -> No
     from scinfill.io.sources import read_counts
     from scinfill.methods.preprocess import preprocess
 
-    h5ad.write(preprocess(read_counts(source, transpose=transpose), **settings), target)
+    h5ad.write(preprocess(read_counts(source), **settings), target)

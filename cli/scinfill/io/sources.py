@@ -15,20 +15,17 @@ from scinfill.io.streams import STDIO, opened
 Content = TypeVar("Content")
 
 
-def read_counts(source: str | Path, *, transpose: bool = False) -> AnnData:
+def read_counts(source: str | Path) -> AnnData:
     """Read cells × genes from H5AD, 10x ``.h5``, a 10x folder, or a comma or tab separated table.
 
     Parameters
     ----------
     source
         File, folder or ``-`` for standard input.
-    transpose
-        The file has genes in rows.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # names that repeat, which the methods check
-        adata = _read(source, h5ad.assemble)
-        return adata.T.copy() if transpose else adata
+        return _read(source, h5ad.assemble)
 
 
 def inventory(source: str | Path) -> dict[str, Any]:

@@ -36,6 +36,7 @@ def preprocess(
     adata: AnnData,
     *,
     layer: str | None = None,
+    transpose: bool = False,
     min_counts: int = 3,
     min_cells: int = 4,
     n_genes: int | None = 1000,
@@ -51,6 +52,8 @@ def preprocess(
         Raw counts, cells × genes; never changed.
     layer
         Layer that holds the counts instead of ``X``.
+    transpose
+        The table has genes in rows.
     min_counts, min_cells
         Keep a gene with at least ``min_counts`` counts in at least ``min_cells`` cells. The papers write
         3 cells; their published data needs 4.
@@ -95,6 +98,8 @@ def preprocess(
     """
     if n_genes is not None and n_genes < 1:
         raise InputError(f"n_genes must be 1 or more, or None for all; it is {n_genes}")
+    if transpose:
+        adata = adata.T
     if unique_names:
         adata = with_unique_names(adata)
     validation.check_table(adata)
@@ -130,6 +135,7 @@ def preprocess(
         command="preprocess",
         parameters={
             "layer": layer,
+            "transpose": transpose,
             "min_counts": min_counts,
             "min_cells": min_cells,
             "n_genes": n_genes,

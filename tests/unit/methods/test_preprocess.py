@@ -15,11 +15,11 @@ from scinfill.methods import provenance
 
 def test_the_published_genes_of_blakeley_in_their_original_order():
     """float32 in the file; the numerics are compared to 1e-10 beside their own functions."""
-    counts = read_counts(shared("golden/blakeley_raw_counts.csv"), transpose=True)
+    counts = read_counts(shared("golden/blakeley_raw_counts.csv"))
     published = pd.read_csv(shared("golden/blakeley_processed_log2.csv"))
-    table = scinfill.preprocess(counts, preset="paper")
+    table = scinfill.preprocess(counts, transpose=True, preset="paper")
     assert set(table.var_names) == set(published.columns)
-    assert table.var_names.tolist() == [name for name in counts.var_names if name in set(published.columns)]
+    assert table.var_names.tolist() == [name for name in counts.obs_names if name in set(published.columns)]
     np.testing.assert_allclose(table[:, published.columns].X.toarray(), published.to_numpy(), rtol=1e-6)
 
 
@@ -174,6 +174,14 @@ def test_repeated_names_on_request(counts):
     assert table.obs_names[:3].tolist() == ["a", "a-1", "a-2"]
     assert table.var_names.is_unique
     assert counts.obs_names[1] == "a"
+
+
+def test_genes_in_rows(counts):
+    expected, table = scinfill.preprocess(counts), scinfill.preprocess(counts.T, transpose=True)
+    assert_adata_equal(expected, table, without=("uns/scinfill",))
+    first, second = (provenance.steps(adata)[-1] for adata in (expected, table))
+    assert second["parameters"]["transpose"] is True
+    assert first["input_sha256"] == second["input_sha256"]
 
 
 def test_the_step_is_signed(counts):
