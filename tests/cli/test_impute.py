@@ -48,6 +48,7 @@ PAPER = {"preset": "paper"}
         (["--keep", "max"], {"keep": "max"}),
         (["--no-gate"], {"gate": False}),
         (["--uncertainty"], {"uncertainty": True}),
+        (["--openproblems"], {"openproblems": True}),
         (["--output", "factors"], {"output": "factors"}),
         (["--rank", 4], {"rank": 4}),
         (["--loss", "squared", "--zero-weight", 0.3], {"loss": "squared", "zero_weight": 0.3}),
@@ -76,6 +77,7 @@ def test_every_option_of_deepmc_reaches_the_method(table, out, options, settings
         (["--method", "als", "--rank", 3], {"method": "als", "rank": 3}),
         (["--method", "nuclear-norm"], {"method": "nuclear-norm"}),
         (["--method", "svd", "--seed", 3], {"method": "svd", "seed": 3}),
+        (["--method", "svd", "--openproblems"], {"method": "svd", "openproblems": True}),
         (["--keep", "max"], {"keep": "max"}),
         (["--layer", "log2"], {"layer": "log2"}),
     ],
@@ -95,6 +97,7 @@ def test_every_option_of_the_baselines_reaches_the_method(table, out, options, s
         (["--learning-rate", 0.01], {"learning_rate": 0.01}),
         (["--threshold", 0.5], {"threshold": 0.5}),
         (["--keep", "observed", "--seed", 4], {"keep": "observed", "seed": 4}),
+        (["--openproblems"], {"openproblems": True}),
     ],
     ids=named,
 )

@@ -113,6 +113,8 @@ def prepared() -> AnnData:
     table.raw = counts
     table.layers["imputed"] = np.full(table.shape, 99.0)
     table.layers["imputed_sd"] = np.full(table.shape, 99.0)
+    table.layers["denoised"] = np.full(table.shape, 99.0)
+    table.uns["method_id"] = "another"
     for column in ("imputation_gate", "heldout_r2", "observed_weight", "model_offset", "model_base"):
         table.var[column] = 99.0
     table.obsm["X_deepmc"] = np.full((table.n_obs, 2), 99.0)
@@ -186,7 +188,7 @@ def test_the_answer_has_the_range_of_the_question(imputer):
 
 def test_every_foreign_slot_passes_through(imputer):
     changed = ["uns/scinfill", "uns/detected_curve", "obsm/X_deepmc", "varm/deepmc"]
-    changed += ["layers/imputed", "layers/imputed_sd"]
+    changed += ["layers/imputed", "layers/imputed_sd", "layers/denoised", "uns/method_id"]
     source, result = prepared(), result_of(imputer)
     own = [
         name
@@ -208,6 +210,7 @@ def test_nothing_of_an_earlier_imputation_stays(imputer):
     slots |= {f"uns/{name}": value for name, value in result.uns.items()}
     stale = [slot for slot, value in slots.items() if isinstance(value, np.ndarray) and np.any(value == 99.0)]
     assert stale == []
+    assert "method_id" not in result.uns
 
 
 def test_the_result_can_be_written_and_read(imputer):
@@ -428,6 +431,48 @@ def test_uncertainty_changes_nothing_but_adds_a_layer(name):
     assert spread.dtype == np.float32
     assert np.isfinite(spread).all()
     assert spread.min() >= 0
+
+
+@pytest.mark.parametrize("keep", ["none", "observed"])
+def test_open_problems_reads_expected_counts_and_names(imputer, keep):
+    source = prepared()
+    source.uns["dataset_id"] = "a/dataset"
+    result = imputer(source, openproblems=True, keep=keep)
+    estimate = np.exp2(imputed_values(result_of(imputer))) - 1
+    expected = np.maximum(estimate * source.obs["size_factor"].to_numpy()[:, None], 0)
+    assert result.layers["denoised"].dtype == np.float32
+    np.testing.assert_allclose(result.layers["denoised"], expected, rtol=1e-5, atol=1e-5)
+    assert result.uns["dataset_id"] == "a/dataset"
+    form = imputer.options.get("method", imputer.options.get("preset", "recommended")).replace("-", "_")
+    assert result.uns["method_id"] == f"scinfill_{imputer.verb}_{form}"
+    assert provenance.steps(result)[-1]["parameters"]["openproblems"] is True
+
+
+@pytest.mark.parametrize("name", ["deepmc shrunk", "deepmc shrunk squared", "auto shrunk"])
+def test_expected_counts_are_as_many_as_were_seen(name):
+    """The task brings predictions to the depth of its test split by the train split's total."""
+    source = prepared()
+    expected = IMPUTERS[name](source, openproblems=True).layers["denoised"].sum()
+    assert expected == pytest.approx(source.layers["counts"].sum(), rel=0.1)
+
+
+def test_an_unnamed_dataset_is_named_by_its_content(imputer):
+    source = prepared()
+    assert imputer(source, openproblems=True).uns["dataset_id"] == provenance.sha256(source.X)
+
+
+def test_without_being_asked_nothing_is_written_for_open_problems(imputer):
+    result = result_of(imputer)
+    assert "denoised" not in result.layers
+    assert "dataset_id" not in result.uns
+    assert provenance.steps(result)[-1]["parameters"]["openproblems"] is False
+
+
+def test_open_problems_needs_counts(imputer):
+    source = prepared()
+    del source.layers["counts"]
+    with pytest.raises(ScinfillError, match=r"--openproblems writes counts, and there is no layers\['counts'\]"):
+        imputer(source, openproblems=True)
 
 
 # --- poor data ------------------------------------------------------------------------------------------------------

@@ -33,6 +33,16 @@ class Numbers(click.ParamType):
         return tuple(int(part) for part in parts)
 
 
+def openproblems_option(function: Function) -> Function:
+    """Add ``--openproblems``."""
+    return click.option(
+        "--openproblems",
+        is_flag=True,
+        help="Also write what the Open Problems denoising task reads: layers['denoised'] (expected counts), "
+        "uns['dataset_id'], uns['method_id'].",
+    )(function)
+
+
 def imputer_options(function: Function) -> Function:
     """Add input, output, ``--estimate``, ``--keep`` and what else every imputer understands."""
     decorated: Any = runtime_options(device_option(function))
@@ -78,6 +88,7 @@ def imputer_options(function: Function) -> Function:
                 help="Keep a gene at its mean unless held-out entries support its prediction.",
             ),
             click.option("--uncertainty", is_flag=True, help="Also write layers['imputed_sd'] (estimate shrunk)."),
+            openproblems_option,
             click.option(
                 "--output",
                 "form",
@@ -113,5 +124,5 @@ def settings_from(options: dict[str, Any]) -> Any:  # noqa: ANN401 - imported la
     """Take the shared options out of ``options`` and return them as ImputeSettings."""
     from scinfill.methods.imputer import ImputeSettings
 
-    shared = ("estimate", "loss", "counts_kind", "keep", "gate", "uncertainty", "layer", "seed")
+    shared = ("estimate", "loss", "counts_kind", "keep", "gate", "uncertainty", "openproblems", "layer", "seed")
     return ImputeSettings(dense=options.pop("form") == "dense", **{name: options.pop(name) for name in shared})

@@ -4,6 +4,7 @@ from typing import get_args
 
 import click
 
+from scinfill.commands._imputation import openproblems_option
 from scinfill.commands._options import input_argument, layer_option, output_option, runtime_options, seed_option
 from scinfill.schema import Baseline, Keep
 
@@ -26,11 +27,20 @@ from scinfill.schema import Baseline, Keep
     show_default=True,
     help="observed: leave seen values exactly as they are; max: let none of them fall.",
 )
+@openproblems_option
 @layer_option("Layer that holds the log2 values instead of X.")
 @seed_option
 @runtime_options
 def command(
-    source: str, target: str, *, method: Baseline, rank: int | None, keep: Keep, layer: str | None, seed: int
+    source: str,
+    target: str,
+    *,
+    method: Baseline,
+    rank: int | None,
+    keep: Keep,
+    openproblems: bool,
+    layer: str | None,
+    seed: int,
 ) -> None:
     """Impute with a simple method, to see what a clever one adds.
 
@@ -41,6 +51,6 @@ def command(
     from scinfill.methods.baselines import baseline_imputation
     from scinfill.methods.imputer import ImputeSettings
 
-    settings = ImputeSettings(keep=keep, layer=layer, seed=seed, gate=False)
+    settings = ImputeSettings(keep=keep, openproblems=openproblems, layer=layer, seed=seed, gate=False)
     imputation = baseline_imputation(h5ad.read(source), settings, method=method, rank=rank)
     h5ad.write(imputation.adata, target, row_blocks=imputation.layers)

@@ -15,10 +15,10 @@ from scinfill.methods.imputer import (
     check_choice,
     check_range,
     impute,
+    observations,
     refuse_with_paper,
     refuse_zero_weight,
 )
-from scinfill.methods.observations import observed
 from scinfill.models.autoencoder import AutoencoderRecipe
 from scinfill.models.autoencoder_paper import PaperAutoencoder
 from scinfill.models.deepmc import SquaredFactorization
@@ -152,7 +152,7 @@ def autoimpute_imputation(
         }
         chosen = {name: value for name, value in given.items() if value is not None}
         recipe = replace(PaperAutoencoder(device=device), **chosen)
-        data = observed(adata, layer=settings.layer)
+        data = observations(adata, settings)
         learned = learn_as_is(recipe, data, rng=np.random.default_rng(settings.seed))
         return assemble(adata, data, learned, "detected", settings=settings, signer=PaperAutoImpute(recipe))
     foreign = [option for option, value in only_paper.items() if value is not None]
@@ -179,6 +179,7 @@ def impute_auto(
     keep: Keep = "none",
     gate: bool = True,
     uncertainty: bool = False,
+    openproblems: bool = False,
     device: Literal["auto", "cpu", "gpu"] = "auto",
     layer: str | None = None,
     seed: int = 0,
@@ -197,7 +198,7 @@ def impute_auto(
         Of the paper preset: λ, the step, and when it stops.
     device
         ``"auto"`` takes a GPU if there is one.
-    estimate, loss, counts_kind, zero_weight, keep, gate, uncertainty, layer, seed
+    estimate, loss, counts_kind, zero_weight, keep, gate, uncertainty, openproblems, layer, seed
         As for :func:`scinfill.impute_deepmc`.
 
     Returns
@@ -221,6 +222,7 @@ def impute_auto(
         keep=keep,
         gate=gate,
         uncertainty=uncertainty,
+        openproblems=openproblems,
         layer=layer,
         seed=seed,
     )

@@ -10,8 +10,7 @@ from scipy.sparse import csr_array, csr_matrix
 
 from scinfill.errors import InputError
 from scinfill.methods.deepmc import check_rank
-from scinfill.methods.imputer import Imputation, ImputeSettings, assemble
-from scinfill.methods.observations import observed
+from scinfill.methods.imputer import Imputation, ImputeSettings, assemble, observations
 from scinfill.models.baselines import GeneMean, NuclearNorm, ThresholdedSvd
 from scinfill.models.deepmc import SquaredFactorization
 from scinfill.models.learning import Learned, learn_model
@@ -90,7 +89,7 @@ def baseline_imputation(
         raise InputError(f"--method {method} is not known; it is one of {', '.join(BASELINES)}")
     if rank is not None and method not in ("als", "svd"):
         raise InputError(f"--rank has no meaning for --method {method}")
-    data = observed(adata, layer=settings.layer)
+    data = observations(adata, settings)
     if rank is not None:
         check_rank(rank, data.shape)
     recipe = _recipe(method, rank or min(DEFAULT_RANK, *data.shape))
@@ -117,6 +116,7 @@ def impute_baseline(
     method: Baseline = "gene-mean",
     rank: int | None = None,
     keep: Keep = "none",
+    openproblems: bool = False,
     layer: str | None = None,
     seed: int = 0,
 ) -> AnnData:
@@ -131,7 +131,7 @@ def impute_baseline(
         ``"svd"``, after ALRA; ``"magic"``, where ``magic-impute`` is installed.
     rank
         Of ``als`` and ``svd``; 10 if not given.
-    keep, layer, seed
+    keep, openproblems, layer, seed
         As for :func:`scinfill.impute_deepmc`.
 
     Returns
@@ -145,5 +145,5 @@ def impute_baseline(
     DataError
         Wrong values or another scale.
     """
-    settings = ImputeSettings(keep=keep, layer=layer, seed=seed, gate=False)
+    settings = ImputeSettings(keep=keep, openproblems=openproblems, layer=layer, seed=seed, gate=False)
     return baseline_imputation(adata, settings, method=method, rank=rank).to_anndata()

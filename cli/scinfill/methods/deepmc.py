@@ -16,10 +16,10 @@ from scinfill.methods.imputer import (
     check_choice,
     check_range,
     impute,
+    observations,
     refuse_with_paper,
     refuse_zero_weight,
 )
-from scinfill.methods.observations import observed
 from scinfill.models.choices import best_by_entries, best_by_molecules, feasible_ranks
 from scinfill.models.deepmc import PoissonFactorization, SquaredFactorization
 from scinfill.models.deepmc_paper import Chain, PaperFactorization
@@ -237,7 +237,7 @@ def _paper(
     depth = depth or len(ranks) or 1
     if depth not in PAPER_RANKS:
         raise InputError(f"--rank {','.join(map(str, ranks))} names {depth} layers; at most {max(PAPER_RANKS)}")
-    data = observed(adata, layer=settings.layer)
+    data = observations(adata, settings)
     chosen = tuple(ranks) or tuple(min(rank, *data.shape) for rank in PAPER_RANKS[depth])
     if len(chosen) != depth:
         raise InputError(f"--depth {depth} needs as many ranks; --rank names {len(chosen)}")
@@ -270,6 +270,7 @@ def impute_deepmc(
     keep: Keep = "none",
     gate: bool = True,
     uncertainty: bool = False,
+    openproblems: bool = False,
     output: Literal["dense", "factors"] = "dense",
     device: Device = "auto",
     layer: str | None = None,
@@ -298,6 +299,9 @@ def impute_deepmc(
         Keep a gene at its mean unless entries the fit did not see support its prediction.
     uncertainty
         Add ``layers["imputed_sd"]`` (estimate ``shrunk``).
+    openproblems
+        Add what the Open Problems denoising task reads: ``layers["denoised"]`` (expected counts),
+        ``uns["method_id"]`` and, where the table has none, ``uns["dataset_id"]``.
     output
         ``"factors"`` leaves the dense layer out.
     device
@@ -334,6 +338,7 @@ def impute_deepmc(
         keep=keep,
         gate=gate,
         uncertainty=uncertainty,
+        openproblems=openproblems,
         dense=output == "dense",
         layer=layer,
         seed=seed,

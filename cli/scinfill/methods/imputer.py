@@ -10,7 +10,7 @@ import numpy as np
 from anndata import AnnData
 
 from scinfill.errors import InputError
-from scinfill.methods import provenance
+from scinfill.methods import openproblems, provenance
 from scinfill.methods.observations import observed
 from scinfill.models.estimates import Estimate as Values
 from scinfill.models.estimates import Shrunk
@@ -24,12 +24,14 @@ from scinfill.schema import (
     CELL_FACTORS,
     COUNTS,
     CURVE,
+    DENOISED,
     ESTIMATES,
     GATE,
     GENE_FACTORS,
     HELDOUT_R2,
     IMPUTED,
     IMPUTED_SD,
+    METHOD_ID,
     MODEL_BASE,
     MODEL_GAIN,
     MODEL_OFFSET,
@@ -63,6 +65,8 @@ class ImputeSettings:
         Hold each gene's prediction against entries the fit did not see.
     uncertainty
         Also write ``layers["imputed_sd"]``; for the estimate ``shrunk`` only.
+    openproblems
+        Also write ``layers["denoised"]``, expected counts, and the names that the Open Problems denoising task reads.
     dense
         False leaves the cells × genes layers out.
     layer
@@ -77,6 +81,7 @@ class ImputeSettings:
     keep: Keep = "none"
     gate: bool = True
     uncertainty: bool = False
+    openproblems: bool = False
     dense: bool = True
     layer: str | None = None
     seed: int = 0
@@ -87,15 +92,20 @@ class ImputeSettings:
         Raises
         ------
         InputError
-            An unknown name, a negative seed, or an option about the dense layer without it.
+            An unknown name, a negative seed, or an option about dense layers without them.
         """
         check_choice("--estimate", self.estimate, ("auto", *ESTIMATES))
         check_choice("--loss", self.loss, ("auto", *get_args(Loss)))
         check_choice("--counts", self.counts_kind, ("auto", *get_args(CountsKind)))
         check_choice("--keep", self.keep, get_args(Keep))
         check_range("--seed", self.seed, lowest=0)
-        if not self.dense and (self.uncertainty or self.keep != "none"):
-            option = "--uncertainty" if self.uncertainty else "--keep"
+        dense_only = {
+            "--uncertainty": self.uncertainty,
+            "--openproblems": self.openproblems,
+            "--keep": self.keep != "none",
+        }
+        if not self.dense and any(dense_only.values()):
+            option = next(option for option, asked in dense_only.items() if asked)
             raise InputError(f"{option} is about the dense layer; leave out --output factors")
 
 
@@ -187,11 +197,19 @@ def impute(adata: AnnData, method: Method, settings: ImputeSettings) -> Imputati
     DataError
         Wrong values, or another scale than log2(1 + x).
     """
-    data = observed(adata, layer=settings.layer)
+    data = observations(adata, settings)
     decision = decide(settings, data)
     with blocks_in_parallel():
         learned = _learn(method, data, decision, settings)
     return assemble(adata, data, learned, decision.estimate, settings=settings, signer=method)
+
+
+def observations(adata: AnnData, settings: ImputeSettings) -> Observations:
+    """Return what an imputer may look at, if that is enough for what was asked for."""
+    data = observed(adata, layer=settings.layer)
+    if settings.openproblems:
+        openproblems.check_counts(data)
+    return data
 
 
 def _learn(method: Method, data: Observations, decision: Decision, settings: ImputeSettings) -> Learned:
@@ -264,12 +282,14 @@ def assemble(
     if learned.observed_weight is not None:
         result.var[OBSERVED_WEIGHT] = learned.observed_weight
     signer.store(result, learned)
+    parameters = asdict(settings) | signer.parameters()
+    input_sha256 = provenance.sha256(data.log_values)
     provenance.sign(
         result,
         command=signer.command,
-        parameters=asdict(settings) | signer.parameters(),
+        parameters=parameters,
         seed=settings.seed,
-        input_sha256=provenance.sha256(data.log_values),
+        input_sha256=input_sha256,
         metrics={"estimate": estimate} | learned.details,
         scale=SCALE,
         estimate=estimate,
@@ -279,11 +299,15 @@ def assemble(
     layers = {IMPUTED: RowBlocks(data.shape, kept(learned.estimate, data, settings.keep))}
     if settings.uncertainty and isinstance(learned.estimate, Shrunk):
         layers[IMPUTED_SD] = RowBlocks(data.shape, posterior_spread(learned.estimate).block)
+    if settings.openproblems:
+        layers[DENOISED] = openproblems.denoised(learned.estimate, data)
+        openproblems.name(result, command=signer.command, parameters=parameters, input_sha256=input_sha256)
     return Imputation(result, layers)
 
 
-STALE_LAYERS = (IMPUTED, IMPUTED_SD)
+STALE_LAYERS = (IMPUTED, IMPUTED_SD, DENOISED)
 STALE_COLUMNS = (GATE, HELDOUT_R2, OBSERVED_WEIGHT, MODEL_OFFSET, MODEL_BASE, MODEL_GAIN, MODEL_SCALE)
+STALE_UNS = (CURVE, METHOD_ID)
 """What an earlier imputation left; beside a new one it would be taken for its own."""
 
 
@@ -293,7 +317,7 @@ def copied(adata: AnnData) -> AnnData:
         X=adata.X,
         obs=adata.obs.copy(),
         var=adata.var.drop(columns=[column for column in STALE_COLUMNS if column in adata.var]),
-        uns=deepcopy({name: value for name, value in adata.uns.items() if name != CURVE}),
+        uns=deepcopy({name: value for name, value in adata.uns.items() if name not in STALE_UNS}),
         obsm={name: value for name, value in adata.obsm.items() if name != CELL_FACTORS},
         varm={name: value for name, value in adata.varm.items() if name != GENE_FACTORS},
         layers={name: layer for name, layer in adata.layers.items() if name not in STALE_LAYERS},

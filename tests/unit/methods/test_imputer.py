@@ -56,6 +56,7 @@ def test_decisions(data, settings, decision):
         (READS, {"uncertainty": True}, "for --estimate shrunk, not for model"),
         (UMI, {"uncertainty": True, "dense": False}, "--uncertainty is about the dense layer"),
         (UMI, {"keep": "observed", "dense": False}, "--keep is about the dense layer"),
+        (UMI, {"openproblems": True, "dense": False}, "--openproblems is about the dense layer"),
         (UMI, {"keep": "max", "dense": False}, "--keep is about the dense layer"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
