@@ -73,9 +73,14 @@ class AutoImpute:
         linear = [SquaredFactorization(rank, weights[0], device=self.device) for rank in ranks]
         return [*(self._recipe("squared", weight) for weight in weights), *linear]
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self, settings: ImputeSettings) -> dict[str, Any]:
         """Return the settings as given."""
-        return {"preset": "recommended", "hidden_units": list(self.hidden_units), "zero_weight": self.zero_weight}
+        return without_output(settings) | {
+            "preset": "recommended",
+            "hidden_units": list(self.hidden_units),
+            "zero_weight": self.zero_weight,
+            "device": self.device,
+        }
 
     def store(self, result: AnnData, learned: Learned) -> None:
         """Keep nothing beside the values: a network's weights are no slot of a table."""
@@ -91,19 +96,25 @@ class PaperAutoImpute:
     recipe: PaperAutoencoder
     command: str = "impute-auto"
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self, settings: ImputeSettings) -> dict[str, Any]:
         """Return the settings, complete."""
-        return {
+        return without_output(settings) | {
             "preset": "paper",
             "hidden_units": self.recipe.hidden_units,
             "regularisation": self.recipe.regularisation,
             "learning_rate": self.recipe.learning_rate,
-            "most_iterations": self.recipe.most_iterations,
+            "iterations": self.recipe.most_iterations,
             "threshold": self.recipe.threshold,
+            "device": self.recipe.device,
         }
 
     def store(self, result: AnnData, learned: Learned) -> None:
         """Keep nothing beside the values."""
+
+
+def without_output(settings: ImputeSettings) -> dict[str, Any]:
+    """Return the shared settings but for ``output``: the dense layer is all that an autoencoder has to give."""
+    return {name: value for name, value in settings.parameters().items() if name != "output"}
 
 
 def autoimpute_imputation(

@@ -32,9 +32,11 @@ class BaselineMethod:
     rank: int | None
     command: str = "impute-baseline"
 
-    def parameters(self) -> dict[str, Any]:
-        """Return method and rank."""
-        return {"method": self.method, "rank": self.rank}
+    def parameters(self, settings: ImputeSettings) -> dict[str, Any]:
+        """Return method and rank, and of the shared settings those that mean something here."""
+        shared = settings.parameters()
+        own = {"method": self.method, "rank": self.rank}
+        return own | {name: shared[name] for name in ("keep", "openproblems", "layer")}
 
     def store(self, result: AnnData, learned: Learned) -> None:
         """Keep nothing beside the values."""

@@ -100,13 +100,14 @@ class DeepMc:
         feasible = [(min(rank, *data.shape), weight) for rank, weight in wanted]
         return [self._squared(rank, weight) for rank, weight in dict.fromkeys(feasible)]
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self, settings: ImputeSettings) -> dict[str, Any]:
         """Return the settings as given."""
-        return {
+        return settings.parameters() | {
             "preset": "recommended",
             "rank": self.rank,
             "zero_weight": self.zero_weight,
             "ridge": self.ridge,
+            "device": self.device,
         }
 
     def store(self, result: AnnData, learned: Learned) -> None:
@@ -143,11 +144,11 @@ class PaperDeepMc:
     recipe: PaperFactorization
     command: str = "impute-deepmc"
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self, settings: ImputeSettings) -> dict[str, Any]:
         """Return the settings, complete."""
-        return {
+        return settings.parameters() | {
             "preset": "paper",
-            "ranks": list(self.recipe.ranks),
+            "rank": list(self.recipe.ranks),
             "alpha": self.recipe.alpha,
             "n_iterations": self.recipe.n_iterations,
         }

@@ -108,6 +108,12 @@ class ImputeSettings:
             option = next(option for option, asked in dense_only.items() if asked)
             raise InputError(f"{option} is about the dense layer; leave out --output factors")
 
+    def parameters(self) -> dict[str, Any]:
+        """Return the settings as the Python functions call them, for the record; the seed stands beside them."""
+        settings = asdict(self)
+        del settings["seed"]
+        return settings | {"output": "dense" if settings.pop("dense") else "factors"}
+
 
 def check_choice(option: str, value: str, known: Sequence[str]) -> None:
     """Refuse a name that is not known; the command line has done so, the Python API has not."""
@@ -130,8 +136,8 @@ class Signer(Protocol):
         """The verb."""
         ...
 
-    def parameters(self) -> dict[str, Any]:
-        """Return the method's own settings, for the record."""
+    def parameters(self, settings: ImputeSettings) -> dict[str, Any]:
+        """Return the keyword arguments, but for the seed, by which its Python function repeats the work."""
         ...
 
     def store(self, result: AnnData, learned: Learned) -> None:
@@ -282,7 +288,7 @@ def assemble(
     if learned.observed_weight is not None:
         result.var[OBSERVED_WEIGHT] = learned.observed_weight
     signer.store(result, learned)
-    parameters = asdict(settings) | signer.parameters()
+    parameters = signer.parameters(settings)
     input_sha256 = provenance.sha256(data.log_values)
     provenance.sign(
         result,
