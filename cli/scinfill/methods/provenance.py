@@ -3,6 +3,7 @@
 import hashlib
 import json
 import platform
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib import metadata
 from typing import Any
@@ -64,18 +65,18 @@ def sign(
         "libraries": library_versions(),
         "metrics": metrics or {},
     }
-    record = dict(adata.uns.get(UNS, {}))
+    signed = dict(record(adata))
     text = json.dumps(step, default=_plain, sort_keys=True)
-    record[STEPS] = np.array([*map(json.dumps, steps(adata)), text], dtype=object)
+    signed[STEPS] = np.array([*map(json.dumps, steps(adata)), text], dtype=object)
     if scale is not None:
-        record[SCALE] = scale
+        signed[SCALE] = scale
     if estimate is not None:
-        record[ESTIMATE] = estimate
-    adata.uns[UNS] = record
+        signed[ESTIMATE] = estimate
+    adata.uns[UNS] = signed
 
 
 def steps(adata: AnnData) -> list[dict[str, Any]]:
-    """Return the steps that made a table, first one first.
+    """Return the steps that made a table, first one first; each has a command and parameters.
 
     Raises
     ------
@@ -83,9 +84,29 @@ def steps(adata: AnnData) -> list[dict[str, Any]]:
         ``uns["scinfill"]`` is not what scinfill writes.
     """
     try:
-        return [json.loads(text) for text in np.atleast_1d(adata.uns.get(UNS, {}).get(STEPS, []))]
-    except (AttributeError, TypeError, ValueError) as error:
+        found = [json.loads(text) for text in np.atleast_1d(record(adata).get(STEPS, []))]
+    except (TypeError, ValueError, RecursionError) as error:
         raise DataError(f"uns[{UNS!r}] is not a record of scinfill steps: {error}") from error
+    for number, step in enumerate(found, start=1):
+        if not (
+            isinstance(step, dict) and isinstance(step.get("command"), str) and isinstance(step.get("parameters"), dict)
+        ):
+            raise DataError(f"uns[{UNS!r}] is not a record of scinfill steps: step {number} names no verb")
+    return found
+
+
+def record(adata: AnnData) -> Mapping[str, Any]:
+    """Return ``uns["scinfill"]``, empty where scinfill was not at work.
+
+    Raises
+    ------
+    DataError
+        Something else has that name.
+    """
+    found = adata.uns.get(UNS, {})
+    if not isinstance(found, Mapping):
+        raise DataError(f"uns[{UNS!r}] is not a record of scinfill steps: it is a {type(found).__name__}")
+    return found
 
 
 def library_versions() -> dict[str, str]:

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from anndata import AnnData
+from numpy.typing import NDArray
 
 from scinfill.errors import DataError, InputError
+from scinfill.methods import provenance
 from scinfill.methods.observations import observed
 from scinfill.methods.validation import listed
 from scinfill.models.detected import Detected
@@ -25,6 +28,10 @@ from scinfill.schema import (
     OBSERVED_WEIGHT,
     UNS,
 )
+
+Positions = NDArray[np.intp] | slice
+EVERY = slice(None)
+VERB = "impute-deepmc"
 
 
 def reconstruct(adata: AnnData, *, genes: Sequence[str] = (), cells: Sequence[str] = ()) -> AnnData:
@@ -46,43 +53,85 @@ def reconstruct(adata: AnnData, *, genes: Sequence[str] = (), cells: Sequence[st
     InputError
         A name that is not there.
     DataError
-        The file holds no factors.
+        The file holds no factors, or damaged ones.
     """
-    kind = adata.uns.get(UNS, {}).get(MODEL)
+    kind = provenance.record(adata).get(MODEL)
     if kind is None or CELL_FACTORS not in adata.obsm or GENE_FACTORS not in adata.varm:
-        raise DataError("the file holds no factors; run `scinfill impute-deepmc` on it first")
-    chosen_cells = _positions("cell", adata.obs_names.get_indexer(list(cells)), cells) if cells else slice(None)
-    chosen_genes = _positions("gene", adata.var_names.get_indexer(list(genes)), genes) if genes else slice(None)
+        raise DataError(f"the file holds no factors; run `scinfill {VERB}` on it first")
+    chosen_cells = _positions("cell", adata.obs_names, cells) if cells else EVERY
+    chosen_genes = _positions("gene", adata.var_names, genes) if genes else EVERY
     part = adata[chosen_cells, chosen_genes].copy()
-    part.layers[IMPUTED] = estimate_of(part, kind).block(slice(None))
+    part.layers[IMPUTED] = estimate_of(adata, kind, cells=chosen_cells, genes=chosen_genes).block(EVERY)
+    provenance.sign(
+        part,
+        command="reconstruct",
+        parameters={"genes": list(genes), "cells": list(cells)},
+        seed=None,
+        input_sha256=provenance.sha256(adata.obsm[CELL_FACTORS]),
+    )
     return part
 
 
-def estimate_of(adata: AnnData, kind: str) -> Estimate:
-    """Return the estimate whose pieces the table holds."""
+def estimate_of(adata: AnnData, kind: str, *, cells: Positions = EVERY, genes: Positions = EVERY) -> Estimate:
+    """Return the estimate of some cells and genes from the pieces that the table holds.
 
-    def column(name: str) -> np.ndarray:
+    The counts that a value was moved towards are taken from the whole table, which says more on its scale than a
+    few cells do.
+    """
+
+    def column(name: str) -> NDArray[np.float32]:
         if name not in adata.var:
             raise DataError(f"var[{name!r}] is missing, so values cannot be rebuilt; impute again")
-        return adata.var[name].to_numpy(np.float32)
+        return adata.var[name].to_numpy(np.float32)[genes]
 
-    factors = Factors(column(MODEL_OFFSET), adata.obsm[CELL_FACTORS], adata.varm[GENE_FACTORS])
+    cell_factors, gene_factors = _factors(adata)
+    factors = Factors(column(MODEL_OFFSET), cell_factors[cells], gene_factors[genes])
     if kind == "as-is":
         return AsIs(factors)
     if kind == "detected":
-        curve = np.asarray(adata.uns[CURVE], np.float32)
+        curve = _curve(adata)
         return Detected([factors], [1.0], curve[:, 0], curve[:, 1], heldout_error=float("nan"), recipes={})
     if kind not in ("poisson", "squared"):
-        raise DataError(f"uns[{UNS!r}][{MODEL!r}] is {kind!r}, which no version of impute-deepmc writes")
+        raise DataError(f"uns[{UNS!r}][{MODEL!r}] is {kind!r}, which no version of {VERB} writes")
     scale = column(MODEL_SCALE) if MODEL_SCALE in adata.var else None
     base, gain = column(MODEL_BASE), column(MODEL_GAIN)
     model = GatedModel(factors, "poisson" if kind == "poisson" else "squared", base, gain, scale)
     if OBSERVED_WEIGHT not in adata.var:
         return model
-    return Shrunk(model, observed(adata), column(OBSERVED_WEIGHT))
+    data = observed(adata, layer=_imputed_layer(adata)).cells(cells).genes(genes)
+    return Shrunk(model, data, column(OBSERVED_WEIGHT))
 
 
-def _positions(what: str, found: np.ndarray, names: Sequence[str]) -> np.ndarray:
+def _factors(adata: AnnData) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return Z and Dᵀ after checking that they belong together."""
+    pair = adata.obsm[CELL_FACTORS], adata.varm[GENE_FACTORS]
+    if not all(isinstance(part, np.ndarray) and part.ndim == 2 and part.dtype.kind == "f" for part in pair):
+        raise DataError(f"obsm[{CELL_FACTORS!r}] and varm[{GENE_FACTORS!r}] must be matrices of numbers; impute again")
+    if pair[0].shape[1] != pair[1].shape[1]:
+        raise DataError(
+            f"obsm[{CELL_FACTORS!r}] has {pair[0].shape[1]} factors, varm[{GENE_FACTORS!r}] {pair[1].shape[1]}: "
+            f"they are of different fits; impute again"
+        )
+    return pair
+
+
+def _curve(adata: AnnData) -> NDArray[np.float32]:
+    curve = np.asarray(adata.uns.get(CURVE))
+    if curve.ndim != 2 or curve.shape[1] != 2 or curve.dtype.kind != "f":
+        raise DataError(f"uns[{CURVE!r}] is missing or no curve, so values cannot be rebuilt; impute again")
+    return curve.astype(np.float32)
+
+
+def _imputed_layer(adata: AnnData) -> str | None:
+    """Return the layer that the last imputation read instead of ``X``."""
+    imputations = [step for step in provenance.steps(adata) if step["command"] == VERB]
+    return imputations[-1]["parameters"].get("layer") if imputations else None
+
+
+def _positions(what: str, known: pd.Index, names: Sequence[str]) -> NDArray[np.intp]:
+    if not known.is_unique:
+        raise DataError(f"{what} names must be unique; {known[known.duplicated()][0]!r} is there more than once")
+    found = known.get_indexer(list(names))
     missing = [name for name, position in zip(names, found, strict=True) if position < 0]
     if missing:
         raise InputError(

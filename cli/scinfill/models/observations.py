@@ -31,12 +31,20 @@ class Observations:
         n_cells, n_genes = self.log_values.shape
         return int(n_cells), int(n_genes)
 
-    def cells(self, rows: NDArray[np.intp]) -> "Observations":
+    def cells(self, rows: NDArray[np.intp] | slice) -> "Observations":
         """Return the observations of some cells."""
         return Observations(
             self.log_values[rows],
             None if self.counts is None else self.counts[rows],
             None if self.size_factor is None else self.size_factor[rows],
+        )
+
+    def genes(self, columns: NDArray[np.intp] | slice) -> "Observations":
+        """Return the observations of some genes; a cell's size factor stays what all genes made it."""
+        return replace(
+            self,
+            log_values=self.log_values[:, columns],
+            counts=None if self.counts is None else self.counts[:, columns],
         )
 
     def without(self, hidden: csr_array) -> "Observations":

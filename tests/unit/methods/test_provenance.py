@@ -58,7 +58,10 @@ def test_no_steps_yet(counts):
     assert provenance.steps(counts) == []
 
 
-@pytest.mark.parametrize("record", ["text", {"steps": ["not json"]}, {"steps": 3}])
+@pytest.mark.parametrize(
+    "record",
+    ["text", {"steps": ["not json"]}, {"steps": 3}, {"steps": ["[1]"]}, {"steps": ['{"command": "mask"}']}],
+)
 def test_a_foreign_record_is_refused(counts, record):
     counts.uns["scinfill"] = record
     with pytest.raises(DataError, match="not a record of scinfill steps"):

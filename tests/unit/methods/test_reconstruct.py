@@ -6,6 +6,7 @@ import pytest
 import scinfill
 from _support import make_counts
 from scinfill.errors import DataError, InputError
+from scinfill.methods import provenance
 
 WAYS = {
     "shrunk": {},
@@ -50,3 +51,58 @@ def test_a_name_that_is_not_there(prepared):
 def test_a_file_without_factors(prepared):
     with pytest.raises(DataError, match="no factors"):
         scinfill.reconstruct(prepared)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_single_value_on_demand(prepared, way):
+    factors = scinfill.impute_deepmc(prepared, output="factors", **WAYS[way])
+    whole = scinfill.reconstruct(factors)
+    cell, gene = factors.obs_names[3], factors.var_names[5]
+    part = scinfill.reconstruct(factors, cells=[cell], genes=[gene])
+    np.testing.assert_allclose(part.layers["imputed"], whole[cell, gene].layers["imputed"], rtol=1e-6)
+
+
+def test_an_empty_cell_on_demand(prepared):
+    empty = prepared.copy()
+    for matrix in (empty.X, empty.layers["counts"], empty.layers["spliced"]):
+        matrix.data[matrix.indptr[3] : matrix.indptr[4]] = 0
+    factors = scinfill.impute_deepmc(empty, output="factors")
+    part = scinfill.reconstruct(factors, cells=[factors.obs_names[3]])
+    np.testing.assert_allclose(part.layers["imputed"], scinfill.reconstruct(factors)[3].layers["imputed"], rtol=1e-6)
+
+
+def test_values_of_another_layer_are_rebuilt_from_that_layer(prepared):
+    moved = prepared.copy()
+    moved.layers["log2"], moved.X = moved.X, moved.layers["spliced"]
+    whole = scinfill.impute_deepmc(moved, layer="log2")
+    np.testing.assert_allclose(
+        scinfill.reconstruct(whole).layers["imputed"], whole.layers["imputed"], rtol=1e-4, atol=1e-4
+    )
+
+
+def test_the_step_is_signed(prepared):
+    factors = scinfill.impute_deepmc(prepared, output="factors")
+    genes = list(factors.var_names[[5, 2]])
+    *_, step = provenance.steps(scinfill.reconstruct(factors, genes=genes))
+    assert (step["command"], step["parameters"]) == ("reconstruct", {"genes": genes, "cells": []})
+    assert step["input_sha256"] == provenance.sha256(factors.obsm["X_deepmc"])
+    assert len(provenance.steps(factors)) == 2
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda table: table.obsm.update(X_deepmc=np.zeros((60, 2), np.float32)), "has 2 factors, varm"),
+        (lambda table: table.obsm.update(X_deepmc=np.zeros((60, 2), int)), "must be matrices of numbers"),
+        (lambda table: table.var.drop(columns="model_base", inplace=True), "'model_base'. is missing"),
+        (lambda table: table.uns["scinfill"].update(model="cubic"), "'cubic', which no version"),
+        (lambda table: table.uns["scinfill"].update(model="detected"), "'detected_curve'. is missing"),
+        (lambda table: table.uns.update(scinfill="text"), "not a record"),
+    ],
+    ids=["other rank", "whole numbers", "no column", "unknown model", "no curve", "no record"],
+)
+def test_damaged_factors_are_named(prepared, spoil, words):
+    factors = scinfill.impute_deepmc(prepared, output="factors", rank=4)
+    spoil(factors)
+    with pytest.raises(DataError, match=words):
+        scinfill.reconstruct(factors)
