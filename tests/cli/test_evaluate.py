@@ -97,6 +97,33 @@ def test_gate_that_fails_exits_with_1_and_still_writes(table, tmp_path):
     assert json.loads(target.read_text())["gates"][0]["passed"] is False
 
 
+def test_each_gate_that_fails_has_a_line_of_its_own(table, tmp_path):
+    table.write_bytes(to_bytes(imputed(masked(), -masked().X.toarray())))
+    rules = ("--fail-if-worse-than", "gene-mean:rmse", "--fail-if-worse-than", "gene-mean:mae")
+    result = invoke("evaluate", table, "-o", tmp_path / "scores.json", *rules, "-q")
+    assert result.exit_code == 1
+    first, second, last = result.stderr.splitlines()
+    assert first.startswith("scinfill evaluate: error: gene-mean:rmse: rmse of made-up is")
+    assert second.startswith("scinfill evaluate: error: gene-mean:mae: mae of made-up is")
+    assert last == "scinfill evaluate: error: 2 of 2 comparisons failed"
+
+
+def test_replicates_are_one_column_and_each_mask_one_table(tmp_path):
+    names = []
+    for mode, seed in (("nonzero", 1), ("nonzero", 2), ("entries", 1)):
+        path = tmp_path / f"{mode}{seed}.h5ad"
+        table = masked(mode, seed=seed)
+        path.write_bytes(to_bytes(imputed(table, label_means(table))))
+        names.append(f"mine={path}")
+    document, stderr = evaluated(*names)
+    assert list(document["estimates"])[-1] == "mine (3)"
+    assert "mean ± standard deviation of 2 replicates" in stderr
+    assert stderr.count("score ") == 2
+    assert "20 % of the non-zeros hidden" in stderr
+    assert "20 % of all entries hidden, zeros included" in stderr
+    assert "mine (2)" not in stderr
+
+
 def test_open_problems_numbers(tmp_path):
     path = tmp_path / "thin.h5ad"
     path.write_bytes(to_bytes(imputed(masked("thin"), label_means(masked("thin")))))

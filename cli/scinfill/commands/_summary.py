@@ -1,9 +1,13 @@
 """A table of scores on stderr for the person at the terminal; the results file holds everything."""
 
+from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
+
+from scinfill.report.results import Setting, collect, metrics_of, names_in_order, pooled
 
 SHOWN = (
     "rmse",
@@ -23,37 +27,49 @@ SHOWN = (
     "size_leak",
 )
 RECOVERY = ("rmse", "mae", "nmse")
+CAPTION = "lower or higher is better as the arrows say; n, spread and reasons are in the JSON"
 
 
-def show(document: dict[str, Any]) -> None:
-    """Print the main scores, one row a metric, one column an estimate."""
-    estimates = document["estimates"]
-    table = Table(caption="lower or higher is better as the arrows say; n, spread and reasons are in the JSON")
-    table.add_column("score", overflow="fold")
-    for name, record in estimates.items():
-        kind = f"\n({record['estimate']})" if record["estimate"] else ""
-        table.add_column(f"{name}{kind}", justify="right", overflow="fold")
-    for metric in SHOWN:
-        if any(metric in record["scores"] for record in estimates.values()):
-            table.add_row(_title(document, metric), *(_cell(record, metric) for record in estimates.values()))
+def show(document: Mapping[str, Any]) -> None:
+    """Print the main scores, one row a metric, one column an estimate; one table for each kind of mask.
+
+    Inputs of the same name that differ in their mask's seed are replicates: their mean and spread are shown.
+    """
     console = Console(stderr=True)
     if not console.is_terminal:
         console.width = 200
-    console.print(table, markup=False)
-    for note in dict.fromkeys(note for record in estimates.values() for note in record["notes"]):
+    settings = collect([(str(document["title"]), document)])
+    for setting in settings:
+        console.print(_table(setting, alone=len(settings) == 1), markup=False)
+    for note in dict.fromkeys(note for record in document["estimates"].values() for note in record["notes"]):
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _title(document: dict[str, Any], metric: str) -> str:
-    known = document["metrics"][metric]
-    arrow = {"lower": " ↓", "higher": " ↑"}.get(known["better"], "")
+def _table(setting: Setting, *, alone: bool) -> Table:
+    n = len(setting.replicates)
+    repeated = f"mean ± standard deviation of {n} replicates; " if n > 1 else ""
+    table = Table(title=None if alone else setting.label, caption=repeated + CAPTION)
+    table.add_column("score", overflow="fold")
+    scores, known = pooled(setting.scores), metrics_of([setting])
+    names = names_in_order(setting.scores)
+    for name in names:
+        table.add_column(name.replace(" (", "\n("), justify="right", overflow="fold")
+    for metric in SHOWN:
+        if metric in scores.index.get_level_values("metric"):
+            of_metric = scores.loc[metric]
+            table.add_row(_title(known[metric]), *(_cell(of_metric, metric, name) for name in names))
+    return table
+
+
+def _title(known: Mapping[str, Any]) -> str:
+    arrow = {"lower": " ↓", "higher": " ↑"}.get(str(known["better"]), "")
     return f"{known['title']}{arrow}"
 
 
-def _cell(record: dict[str, Any], metric: str) -> str:
-    score = record["scores"].get(metric)
-    if score is None:
+def _cell(scores: pd.DataFrame, metric: str, name: str) -> str:
+    if name not in scores.index:
         return "–"
-    spread = f" ±{score['sd']:.2f}" if score.get("sd") is not None else ""
-    estimate = f" [{record['estimate']}]" if metric in RECOVERY and record["estimate"] else ""
+    score = scores.loc[name]
+    spread = f" ±{score['sd']:.2f}" if pd.notna(score["sd"]) else ""
+    estimate = f" [{score['question']}]" if metric in RECOVERY and score["question"] else ""
     return f"{score['value']:.3f}{spread}{estimate}"

@@ -118,5 +118,14 @@ def command(
         from scinfill.commands._summary import show
 
         show(evaluation.document)
-    if evaluation.failed_gates:
-        raise GateError("; ".join(evaluation.failed_gates))
+    _judge(evaluation.failed_gates, len(evaluation.document["gates"]))
+
+
+def _judge(failed: list[str], n_gates: int) -> None:
+    """End with the line of the gate that failed; several have a line each before the last one counts them."""
+    if len(failed) == 1:
+        raise GateError(failed[0])
+    for message in failed:
+        log.error(message)
+    if failed:
+        raise GateError(f"{len(failed)} of {n_gates} comparisons failed")

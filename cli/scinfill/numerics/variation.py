@@ -20,13 +20,15 @@ def coefficient_of_variation(log_values: Floats, *, base: float = 2.0) -> NDArra
 
     Returns
     -------
-    (n_genes,); NaN where the mean is not positive.
+    (n_genes,); NaN where the mean is not positive, exactly 0 for a constant gene.
     """
     if log_values.shape[0] < 2:
         raise DataError(f"variation needs two cells of one label; received {log_values.shape[0]}")
     linear = np.power(base, log_values, dtype=np.float64) - 1
     means = linear.mean(axis=0)
-    return np.asarray(np.divide(linear.std(axis=0, ddof=1), means, out=np.full(means.shape, np.nan), where=means > 0))
+    # The mean of equal values may miss them by rounding, and a spread of 1e-16 would pass for a very small one.
+    spread = np.where(np.ptp(linear, axis=0) == 0, 0, linear.std(axis=0, ddof=1))
+    return np.asarray(np.divide(spread, means, out=np.full(means.shape, np.nan), where=means > 0))
 
 
 def expression_bins(bulk: Floats, n_bins: int) -> NDArray[np.int64]:

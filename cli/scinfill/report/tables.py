@@ -25,7 +25,7 @@ def overview(settings: Sequence[Setting], metrics: Mapping[str, Mapping[str, Any
         means = table.dropna().mean() if len(table.dropna()) else table.mean()
         best = _best(means, metrics[metric]["better"])
         cells = [
-            f"<td{_class(name == best)}>{_number(means[name])}</td>" if name in means else "<td>–</td>"
+            f"<td{_class(name in best)}>{_number(means[name])}</td>" if name in means else "<td>–</td>"
             for name in names
         ]
         counted = len(table.dropna()) or len(table)
@@ -68,7 +68,7 @@ def scores(setting: Setting, metrics: Mapping[str, Mapping[str, Any]]) -> str:
         scores = table.loc[metric]
         best = _best(scores["value"], known["better"])
         cells = "".join(
-            _score(scores.loc[name], best=name == best) if name in scores.index else EMPTY for name in names
+            _score(scores.loc[name], best=name in best) if name in scores.index else EMPTY for name in names
         )
         fewest, most = int(scores["n"].min()), int(scores["n"].max())
         counted = (
@@ -137,10 +137,13 @@ def _class(best: bool) -> str:  # noqa: FBT001 - a cell is the best or not
     return ' class="best"' if best else ""
 
 
-def _best(values: pd.Series, better: str | None) -> str | None:
-    if better is None or values.dropna().empty:
-        return None
-    return str(values.idxmin() if better == "lower" else values.idxmax())
+def _best(values: pd.Series, better: str | None) -> set[str]:
+    """Return the names of the best value; what prints alike is equally good."""
+    values = values.dropna()
+    if better is None or values.empty:
+        return set()
+    best = values.min() if better == "lower" else values.max()
+    return {str(name) for name, value in values.items() if _number(value) == _number(best)}
 
 
 def _metric_head(known: Mapping[str, Any]) -> str:

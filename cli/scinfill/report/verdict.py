@@ -157,16 +157,24 @@ def _clustering(settings: Sequence[Setting], name: str) -> Sentence:
     worse = int((gain < -np.maximum(changes["spread"], LARGEST_ARI_LOSS)).sum())
     numbers = (
         f"k-means finds the labels with ARI {changes['value'].mean():.2f}, in the raw data {changes['raw'].mean():.2f}"
-        f"{_on_average(len(changes))}"
+        f"{_on_average(len(changes))}{_silhouettes(settings, name)}"
     )
     if worse:
         worst = changes.loc[gain.idxmin()]
-        text = f"No. {numbers}; on {worst['dataset']} it falls from {worst['raw']:.2f} to {worst['value']:.2f}."
+        text = f"No. {numbers}. On {worst['dataset']} the ARI falls from {worst['raw']:.2f} to {worst['value']:.2f}."
         return Sentence(question, name, "no", text)
     if better and gain.mean() > 0:
         beyond = f"beyond the spread in {better} of {len(changes)}" if len(changes) > 1 else "beyond the spread"
-        return Sentence(question, name, "yes", f"Yes. {numbers}: better {beyond}, nowhere worse.")
-    return Sentence(question, name, "same", f"It makes no difference. {numbers}, within the spread of k-means.")
+        return Sentence(question, name, "yes", f"Yes. {numbers}. The ARI is better {beyond}, nowhere worse.")
+    text = f"It makes no difference. {numbers}. The ARIs differ by no more than k-means does from start to start."
+    return Sentence(question, name, "same", text)
+
+
+def _silhouettes(settings: Sequence[Setting], name: str) -> str:
+    changes = _changes(settings, "silhouette", name)
+    if changes.empty:
+        return ""
+    return f"; silhouette {signed(changes['value'].mean(), 2)}, raw {signed(changes['raw'].mean(), 2)}"
 
 
 def _on_average(n_settings: int) -> str:
@@ -207,7 +215,16 @@ def _differential(settings: Sequence[Setting], name: str) -> Sentence:
     known = (
         f"; genes known from bulk data are ranked as well as before or better ({_aucs(auc)})" if not auc.empty else ""
     )
-    return Sentence(question, name, "yes", f"Yes. At most {found}{known}.")
+    return Sentence(question, name, "yes", f"Yes. {_nothing_invented(null) or found}{known}.")
+
+
+def _nothing_invented(null: pd.DataFrame) -> str | None:
+    """Return the sentence for a perfect score, which no percentage says well."""
+    if null["value"].any():
+        return None
+    where = f" in any of {len(null)} evaluations" if len(null) > 1 else ""
+    raw = percent(null["raw"].max(), 1) if null["raw"].any() else "none"
+    return f"None of the genes without any signal was called differentially expressed{where} (raw: {raw})"
 
 
 def _aucs(auc: pd.DataFrame) -> str:
@@ -221,16 +238,32 @@ def _recovery(settings: Sequence[Setting]) -> Sentence:
         return Sentence(question, None, "unknown", "Not tested: no values were hidden (scinfill mask).")
     complete = by_setting.dropna(axis=1)
     means = (complete if not complete.empty else by_setting).mean().sort_values()
-    best = means.index[0]
-    others = ", ".join(f"{name} {value:.2f}" for name, value in means.iloc[1:].items())
+    best = [str(name) for name in means.index[:1]]
+    best += [str(name) for name in means.index[1:] if _within_spread(settings, "rmse", best[0], str(name))]
+    others = ", ".join(f"{name} {value:.3f}" for name, value in means.drop(best).items())
     scores = pd.concat([_of(setting.scores, _asked(settings, "rmse")) for setting in settings])
     asked = scores[(scores["metric"] == "rmse") & (scores["kind"] == INPUT)]
     not_detected = sorted(set(asked.loc[asked["question"] != DETECTED, "series"]))
-    text = f"{best}: RMSE {means.iloc[0]:.2f} at hidden non-zeros (log2 scale); {others}."
+    values = " and ".join(f"{means[name]:.3f}" for name in best)
+    alike = ", a difference no larger than it varies between masks" if len(best) > 1 else ""
+    text = (
+        f"{' and '.join(best)}: RMSE {values} at hidden non-zeros (log2 scale){alike}{f'; {others}' if others else ''}."
+    )
     if not_detected:
         text += f" The layers of {', '.join(not_detected)} are not the estimate 'detected', the one for this question."
-    is_input = best in set(asked["series"])
+    is_input = bool({*best} & {*asked["series"]})
     return Sentence(question, None, "yes" if is_input else "no", text)
+
+
+def _within_spread(settings: Sequence[Setting], metric: str, first: str, second: str) -> bool:
+    """Whether two series differ, mask by mask, by no more than that difference varies; one mask tells nothing."""
+    asked = _asked(settings, metric)
+    differences: list[float] = []
+    for setting in _fair(settings, metric):
+        rows = _of(setting.scores[setting.scores["metric"] == metric], asked)
+        ours, theirs = (rows.loc[rows["series"] == name, "value"].to_numpy() for name in (first, second))
+        differences += list(ours - theirs) if len(ours) == len(theirs) else []
+    return len(differences) > 1 and abs(np.mean(differences)) <= np.std(differences, ddof=1)
 
 
 def _recommendation(settings: Sequence[Setting], series: Sequence[str]) -> Sentence:

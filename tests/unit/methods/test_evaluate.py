@@ -226,6 +226,17 @@ def test_inputs_of_one_table_share_their_baselines():
     assert scores(document, "b")["rmse"] == scores(document, "raw")["rmse"]
 
 
+def test_raw_may_be_named_but_not_be_an_imputed_layer(caplog):
+    table = masked()
+    estimate = imputed(table, label_means(table))
+    document = scinfill.evaluate({"raw": table, "mine": estimate})
+    assert list(document["estimates"]) == ["raw", "gene-mean", "svd-10", "mine"]
+    assert document["estimates"]["raw"]["kind"] == "baseline"
+    assert caplog.text == ""
+    with pytest.raises(InputError, match=r"'raw' is what X .* holds layers\['imputed'\] as well; call it otherwise"):
+        scinfill.evaluate({"raw": estimate, "mine": estimate})
+
+
 def test_input_of_another_mask_stands_beside_its_own_raw():
     one, other = masked(), masked(seed=9)
     document = scinfill.evaluate({"one": imputed(one, label_means(one)), "other": imputed(other, label_means(other))})

@@ -12,6 +12,12 @@ def test_variation_is_taken_on_the_linear_scale():
     assert np.isnan(cv[1])
 
 
+def test_a_constant_gene_has_none_at_all():
+    """The mean of equal numbers may differ from them in the last place, and 1e-16 is not a variation."""
+    constants = np.random.default_rng(0).random(500).astype(np.float32)
+    assert np.all(coefficient_of_variation(np.tile(constants, (112, 1))) == 0)
+
+
 def test_library_depth_does_not_change_it():
     linear = np.random.default_rng(0).gamma(2, 5, size=(50, 8))
     once, twice = (coefficient_of_variation(np.log2(1 + scale * linear)) for scale in (1, 2))

@@ -148,6 +148,12 @@ def test_names_from_files_are_escaped_everywhere():
         assert b"<script" not in content
 
 
+def test_what_prints_alike_is_equally_good():
+    html = build([("a", document({"raw": {"null_de": 0.0004, "ari": 0.5}, "mine": {"null_de": 0.0, "ari": 0.6}}))]).html
+    assert len(re.findall(r'class="best">0.000', html)) == 2
+    assert len(re.findall(r'class="best">0.[56]00', html)) == 1
+
+
 def test_costs_are_shown():
     costs = pd.DataFrame({"name": ["mine"], "seconds": [12.34], "peak_mib": [512]})
     text = " ".join(parsed(build([("a", document({"raw": {"ari": 1.0}}))], costs=costs).html).text)

@@ -40,7 +40,7 @@ def test_clustering_is_judged_beyond_the_spread(ari, spread, answer):
 def test_clustering_that_fails_on_one_dataset_is_no():
     sentence = said(CLUSTERING, results({"ari": 0.99}), results({"ari": 0.4}, title="hard"))
     assert sentence.answer == "no"
-    assert "on hard it falls from 0.70 to 0.40" in sentence.text
+    assert "On hard the ARI falls from 0.70 to 0.40" in sentence.text
 
 
 def test_no_labels_no_answer():
@@ -67,6 +67,32 @@ def test_testing_is_allowed_when_nothing_is_invented():
     sentence = said(TESTING, results({}))
     assert sentence.answer == "yes"
     assert "AUC 0.900, raw 0.890" in sentence.text
+
+
+def test_a_share_of_nothing_is_said_in_words():
+    assert said(TESTING, results({})).text.startswith("Yes. None of the genes without any signal was called")
+    assert "in any of 2 evaluations (raw: none)" in said(TESTING, results({}), results({}, title="other")).text
+    assert said(TESTING, results({"null_de": 0.01})).text.startswith("Yes. 1.0 % of the genes without any signal")
+
+
+def test_silhouettes_stand_beside_the_answer_on_clustering():
+    content = document({"raw": RAW | {"silhouette": 0.77}, "mine": GOOD | {"ari": 0.7, "silhouette": 0.37}})
+    sentence = said(CLUSTERING, content)
+    assert sentence.answer == "same"
+    assert "silhouette 0.37, raw 0.77" in sentence.text
+
+
+@pytest.mark.parametrize(("values", "alike"), [((1.1, 0.92, 1.0), True), ((1.2, 1.21, 1.22), False), ((1.1,), False)])
+def test_recovery_within_the_spread_between_masks_is_a_tie(values, alike):
+    documents = [
+        document(
+            {"raw": {"rmse": 3.0}, "mine": {"rmse": 1.0}, "other": {"rmse": value}}, mode="nonzero", estimate="detected"
+        )
+        for value in values
+    ]
+    text = said(RECOVERY, *documents).text
+    assert text.startswith("mine and other: RMSE 1.000 and " if alike else "mine: RMSE 1.000 at")
+    assert text.endswith("raw 3.000.")
 
 
 def test_testing_is_unknown_without_null_genes():

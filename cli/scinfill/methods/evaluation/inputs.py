@@ -68,8 +68,7 @@ def trials(
     if layer is not None and not any(layer in adata.layers for adata in aligned):
         validation.matrix_of(aligned[0], layer)
     for name, adata in zip(names, aligned, strict=True):
-        if not _holds(adata, layer or IMPUTED):
-            log.warning("%s has no layers[%r]: it is scored as raw only", name, layer or IMPUTED)
+        _check_role(name, layer or IMPUTED, holds=_holds(adata, layer or IMPUTED))
     groups: dict[tuple[str, ...], list[int]] = {}
     for number, adata in enumerate(aligned):
         groups.setdefault(_content(adata), []).append(number)
@@ -143,6 +142,17 @@ def _aligned(tables: list[AnnData], names: list[str]) -> list[AnnData]:
         same = first.obs_names.equals(adata.obs_names) and first.var_names.equals(adata.var_names)
         aligned.append(adata if same else adata[first.obs_names, first.var_names].copy())
     return aligned
+
+
+def _check_role(name: str, layer: str, *, holds: bool) -> None:
+    """Refuse an imputed input under the name of the raw matrix, and warn of one that is raw under another name."""
+    if holds and name == estimates.RAW:
+        raise InputError(
+            f"{name!r} is what X of every input is scored as, and this input holds layers[{layer!r}] as well; "
+            "call it otherwise"
+        )
+    if not holds and name != estimates.RAW:
+        log.warning("%s has no layers[%r]: it is scored as raw only", name, layer)
 
 
 def _content(adata: AnnData) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ def molecules(setting: Setting) -> Plot | None:
     n = setting.scores.loc[setting.scores["metric"] == "poisson", "n"]
     caption = (
         f"Left is better. mean(mu − y·log(mu + 1e-6)) over {int(n.iloc[0]):,} entries, mu expected and y held-out "
-        "molecules; bars: 95 % interval over cells, or standard deviation over replicates."
+        "molecules; bars: 95 % interval over cells, or standard deviation over replicates. The estimates share their "
+        "cells: whether two of them differ is told by the paired differences in the table, not by bars that overlap."
     )
     return Plot("molecules", "Held-out molecules", caption, figure)
 
