@@ -7,6 +7,7 @@ Plain sums, biases unregularised, all of E, D, b, c ~ N(0, 1). What the texts le
 released program.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
@@ -18,8 +19,11 @@ from scipy.sparse import csr_array
 from scinfill.models.devices import Device, computing_on
 from scinfill.models.observations import Observations
 from scinfill.progress import track
+from scinfill.resume import State, resumable
 
 Floats = NDArray[np.float32]
+Losses = list[tuple[float, float]]
+"""Data term and penalty before each step."""
 
 DECAY = 0.9
 EPSILON = 1e-10
@@ -52,12 +56,12 @@ class PaperReconstruction:
     log_values
         (n_cells, n_genes) input.
     history
-        Data term and penalty before each step.
+        Of the training.
     """
 
     weights: PaperWeights
     log_values: csr_array
-    history: list[tuple[float, float]] = field(default_factory=list)
+    history: Losses = field(default_factory=list)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -102,22 +106,47 @@ class PaperAutoencoder:
         """Train on the non-zeros of ``data``; whatever is hidden must be zero there."""
         del hidden  # a zero is not seen, so it takes no part
         start = random_weights(data.shape[1], self.hidden_units, rng)
+        history: Losses = []
+        squares = [np.full(value.shape, FIRST_MEAN_SQUARE, np.float32) for value in start]
+        point = resumable("autoencoder")
+        if kept := point.recall(_under_way(start, squares, [(0.0, 0.0)]), _finished(start, [(0.0, 0.0)])):
+            start = PaperWeights(*(kept.arrays[name] for name in vars(start)))
+            history = [(data_term, penalty) for data_term, penalty in kept.facts["history"]]
+            if kept.finished:
+                return PaperReconstruction(start, data.log_values, history)
+            squares = [kept.arrays[f"{name}-square"] for name in vars(start)]
         with computing_on(self.device) as tf:
-            weights = [tf.Variable(value) for value in start]
-            mean_squares = [tf.Variable(tf.fill(value.shape, FIRST_MEAN_SQUARE)) for value in start]
+            weights, mean_squares = ([tf.Variable(value) for value in values] for values in (start, squares))
             values = tf.constant(data.log_values.toarray())
             pace = tf.constant(self.regularisation, tf.float32), tf.constant(self.learning_rate, tf.float32)
-            history: list[tuple[float, float]] = []
-            previous = 0.0
-            for _ in track(range(self.most_iterations), "AutoImpute"):
+            for iteration in track(range(self.most_iterations), "AutoImpute"):
+                if iteration < len(history):
+                    continue
                 data_term, penalty = (float(part) for part in compiled_step()(weights, mean_squares, values, *pace))
+                before = history[-1][0] if history else 0.0
                 history.append((data_term, penalty))
-                monitored = data_term / data.shape[0]
-                if abs(previous - monitored) <= self.threshold:
+                if abs(before / data.shape[0] - data_term / data.shape[0]) <= self.threshold:
                     break
-                previous = monitored
-            trained = PaperWeights(*(weight.numpy() for weight in weights))
+                if point.due():
+                    point.keep(_under_way(_on_host(weights), _on_host(mean_squares), history))
+            trained = _on_host(weights)
+        point.keep(_finished(trained, history))
         return PaperReconstruction(trained, data.log_values, history)
+
+
+def _under_way(weights: PaperWeights, squares: Iterable[Floats], history: Losses) -> State:
+    """Return what training needs to go on: weights, RMSProp's mean squares, and the losses so far."""
+    mean_squares = {f"{name}-square": value for name, value in zip(vars(weights), squares, strict=True)}
+    return State(vars(weights) | mean_squares, {"history": list(history)})
+
+
+def _finished(weights: PaperWeights, history: Losses) -> State:
+    return State(vars(weights), {"history": list(history)}, finished=True)
+
+
+def _on_host(variables: Iterable[Any]) -> PaperWeights:
+    """Return what TensorFlow's variables hold."""
+    return PaperWeights(*(variable.numpy() for variable in variables))
 
 
 def random_weights(n_genes: int, hidden_units: int, rng: np.random.Generator) -> PaperWeights:

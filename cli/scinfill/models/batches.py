@@ -119,11 +119,12 @@ def prepare(data: Observations, loss: Loss, hidden: csr_array | None) -> FitData
     return FitData(scaled, centre, counts, size_factor.astype(np.float32)[:, None], hidden)
 
 
-def epoch(data: FitData, *, batch_cells: int, hide: float, rng: np.random.Generator) -> Iterator[Batch]:
+def epoch(data: FitData, *, batch_cells: int, hide: float, rng: np.random.Generator, first: int = 0) -> Iterator[Batch]:
     """Yield every cell once, in random order and in batches of equal shape; the last is filled up with the first.
 
     One blinding pattern, drawn for the epoch, serves all its batches: cells meet its rows in random order.
     The loss counts what is hidden, divided by the share ``hide`` and the rows, so that it estimates a cell's sum.
+    ``first`` is the number of batches to leave out, of an epoch that was left.
     """
     n_cells, n_genes = data.shape
     n_batches = -(-n_cells // batch_cells)
@@ -132,6 +133,6 @@ def epoch(data: FitData, *, batch_cells: int, hide: float, rng: np.random.Genera
     visible = np.where(blind, np.float32(0), data.gain() / np.float32(1 - hide))
     counted = blind * np.float32(1 / (hide * n_rows))
     order = np.resize(rng.permutation(n_cells), n_batches * n_rows)
-    for rows in order.reshape(n_batches, n_rows):
+    for rows in order.reshape(n_batches, n_rows)[first:]:
         target = data.target[rows].toarray()
         yield Batch(data.centred(rows), target, data.exposure[rows], data.seen(rows), visible, counted)

@@ -19,6 +19,7 @@ from scinfill.models.observations import Observations
 from scinfill.numerics.blocks import row_slices
 from scinfill.numerics.decomposition import truncated_svd
 from scinfill.progress import track
+from scinfill.resume import State, resumable
 
 Doubles = NDArray[np.float64]
 
@@ -85,14 +86,30 @@ class PaperFactorization:
         """Fit the non-zeros of ``data``; whatever is hidden must be zero there."""
         del hidden  # a zero is not seen, so it takes no part
         chain = random_chain(data.shape, self.ranks, rng)
-        for _ in track(range(self.n_iterations), "deepMc"):
+        point = resumable("chain")
+        done = 0
+        if kept := point.recall(_state(chain, done)):
+            chain, done = Chain(tuple(kept.arrays.values())), kept.facts["sweeps"]
+            if kept.finished:
+                return chain
+        for sweep in track(range(self.n_iterations), "deepMc"):
+            if sweep < done:
+                continue
             for position in reversed(range(len(chain.factors))):
                 majorised = Majorised(chain, data.log_values, self.alpha)
                 updated = majorised.solve(position)
                 if position > 0 and len(self.ranks) > 1:
                     updated = unit_rows(updated)
                 chain = chain.replaced(position, updated)
+            if point.due():
+                point.keep(_state(chain, sweep + 1))
+        point.keep(_state(chain, self.n_iterations, finished=True))
         return chain
+
+
+def _state(chain: Chain, sweeps: int, *, finished: bool = False) -> State:
+    arrays = {f"factor-{number}": factor for number, factor in enumerate(chain.factors)}
+    return State(arrays, {"sweeps": sweeps}, finished=finished)
 
 
 class Majorised:

@@ -18,6 +18,7 @@ from scinfill.models.least_squares import AnyFloats, Floats, solve_packed
 from scinfill.numerics.blocks import row_slices
 from scinfill.numerics.decomposition import principal_components
 from scinfill.numerics.parallel import map_in_order
+from scinfill.resume import State, resumable
 
 DAMPING_CELLS = 2_000
 """A gene's step is damped by its effect on about this many cells."""
@@ -111,12 +112,28 @@ def alternate(loss: BlockLoss, factors: Factors, *, ridge: float, rounds: Iterab
     rounds
         The rounds to do, such as ``track(range(8), "fit")``. The first updates only genes when D is zero.
     """
-    for _ in rounds:
+    point = resumable("factors")
+    done = 0
+    if kept := point.recall(_state(factors, done)):
+        factors, done = Factors(**kept.arrays), kept.facts["rounds"]
+        if kept.finished:
+            return factors
+    for number in rounds:
+        if number < done:
+            continue
         factors = _round(loss, factors, ridge=ridge)
+        done = number + 1
+        if point.due():
+            point.keep(_state(factors, done))
     factors = replace(factors, cells=factors.cells.copy())
     blocks = row_slices(*loss.shape, block_bytes=loss.arrays.block_bytes)
     deque(map_in_order(lambda rows: _move_cells(loss, rows, factors, ridge=ridge), blocks), maxlen=0)
+    point.keep(_state(factors, done, finished=True))
     return factors
+
+
+def _state(factors: Factors, done: int, *, finished: bool = False) -> State:
+    return State(vars(factors), {"rounds": done}, finished=finished)
 
 
 def _round(loss: BlockLoss, factors: Factors, *, ridge: float) -> Factors:

@@ -1,8 +1,9 @@
 """Blind training: what counts is never what was read, and held-out entries say how far to go."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -13,6 +14,7 @@ from scinfill.models.network import ADAM_MEMORY, Pace, Weights, compiled_forward
 from scinfill.models.observations import pattern_of, values_at
 from scinfill.models.recipe import Loss
 from scinfill.progress import track
+from scinfill.resume import State, resumable
 
 VALIDATION_CELLS = 2_000
 VALIDATION_SHARE = 0.1
@@ -72,27 +74,100 @@ def train(tf: ModuleType, start: Weights, data: FitData, settings: TrainSettings
         return Trained(start, [])
     fitted = data.hiding(heldout)
     check = Check(fitted, heldout, settings)
-    adam = Adam(tf, start, settings, data.shape[0])
-    best, losses = start, [check.loss(adam.weights)]
-    slowdowns = stale = 0
+    adam, course = Adam(tf, start, settings, data.shape[0]), Course(start)
+    point = resumable("train")
+    if kept := point.recall(under_way(adam, course, rng.bit_generator.state), finished(course, rng), rng=rng):
+        course = Course.of(kept)
+        if kept.finished:
+            return Trained(course.best, course.losses)
+        adam.restore(kept)
+    else:
+        course.losses = [check.loss(adam.weights)]
     steps_each = -(-data.shape[0] // settings.batch_cells)
     epochs_each = -(-CHECK_STEPS // steps_each)
-    for _ in track(range(settings.most_steps // (epochs_each * steps_each)), "train"):
-        for _ in range(epochs_each):
-            for batch in epoch(fitted, batch_cells=settings.batch_cells, hide=settings.hide, rng=rng):
-                adam.step(batch)
-        losses.append(check.loss(adam.weights))
-        if losses[-1] == min(losses):
-            best, stale = adam.current(), 0
+    n_looks = settings.most_steps // (epochs_each * steps_each)
+    for number in track(range(n_looks * epochs_each), "train"):
+        if number < course.epochs:
             continue
-        stale += 1
-        if stale < PATIENCE:
-            continue
-        if slowdowns == SLOWDOWNS:
+        before = rng.bit_generator.state
+        batches = epoch(fitted, batch_cells=settings.batch_cells, hide=settings.hide, rng=rng, first=course.batches)
+        for batch in batches:
+            adam.step(batch)
+            course.batches += 1
+            if point.due():
+                point.keep(under_way(adam, course, before))
+        course.epochs, course.batches = number + 1, 0
+        if course.epochs % epochs_each == 0 and not course.goes_on(adam, check.loss(adam.weights)):
             break
-        adam.go_back(best, SLOWDOWN)
-        slowdowns, stale = slowdowns + 1, 0
-    return Trained(best, losses)
+    point.keep(finished(course, rng))
+    return Trained(course.best, course.losses)
+
+
+@dataclass
+class Course:
+    """How far a training has come.
+
+    Attributes
+    ----------
+    best
+        The weights at the lowest held-out loss.
+    losses
+        Held-out loss at the start and at every look.
+    stale, slowdowns
+        Looks since the lowest loss or the last slowdown, and slowdowns so far.
+    epochs, batches
+        Whole epochs done, and batches of the one under way.
+    """
+
+    best: Weights
+    losses: list[float] = field(default_factory=lambda: [np.inf])
+    stale: int = 0
+    slowdowns: int = 0
+    epochs: int = 0
+    batches: int = 0
+
+    def goes_on(self, adam: "Adam", loss: float) -> bool:
+        """Take notice of a look, and say whether training goes on."""
+        self.losses.append(loss)
+        if loss == min(self.losses):
+            self.best, self.stale = adam.current(), 0
+            return True
+        self.stale += 1
+        if self.stale < PATIENCE:
+            return True
+        if self.slowdowns == SLOWDOWNS:
+            return False
+        adam.go_back(self.best, SLOWDOWN)
+        self.slowdowns, self.stale = self.slowdowns + 1, 0
+        return True
+
+    @classmethod
+    def of(cls, kept: State) -> "Course":
+        """Return the course that a state was taken from."""
+        best = tuple(array for name, array in kept.arrays.items() if name.startswith("best-"))
+        return cls(best, **kept.facts["course"])
+
+    def state(self) -> tuple[dict[str, Floats], dict[str, Any]]:
+        """Return arrays and facts."""
+        facts = {name: value for name, value in vars(self).items() if name != "best"}
+        return numbered("best", self.best), {"course": facts}
+
+
+def under_way(adam: "Adam", course: Course, before: Mapping[str, Any]) -> State:
+    """Return what training needs to go on; ``before`` is the generator's state at the start of the epoch."""
+    arrays, facts = course.state()
+    moved, pace = adam.state()
+    return State(arrays | moved, facts | pace, before)
+
+
+def finished(course: Course, rng: np.random.Generator) -> State:
+    """Return what is needed of a training that is over."""
+    return State(*course.state(), rng.bit_generator.state, finished=True)
+
+
+def numbered(name: str, arrays: Sequence[Floats]) -> dict[str, Floats]:
+    """Give arrays names."""
+    return {f"{name}-{number}": array for number, array in enumerate(arrays)}
 
 
 class Adam:
@@ -116,6 +191,21 @@ class Adam:
     def current(self) -> Weights:
         """Return a copy of the weights."""
         return tuple(weight.numpy() for weight in self.weights)
+
+    def state(self) -> tuple[dict[str, Floats], dict[str, Any]]:
+        """Return copies of weights and moments, and how far they have moved."""
+        arrays = {name: variable.numpy() for name, variable in self._variables().items()}
+        return arrays, {"steps": self._n_steps, "learning_rate": self._learning_rate}
+
+    def restore(self, kept: State) -> None:
+        """Take up a state."""
+        for name, variable in self._variables().items():
+            variable.assign(kept.arrays[name])
+        self._n_steps, self._learning_rate = kept.facts["steps"], kept.facts["learning_rate"]
+
+    def _variables(self) -> dict[str, Tensor]:
+        first, second = self._moments
+        return numbered("weight", self.weights) | numbered("first-moment", first) | numbered("second-moment", second)
 
     def go_back(self, weights: Weights, slowdown: float) -> None:
         """Take up earlier weights, and go on in smaller steps."""
