@@ -18,6 +18,7 @@ _PUBLIC = {
     "reconstruct": "scinfill.methods.reconstruct",
     "evaluate": "scinfill.methods.evaluate",
     "simulate": "scinfill.methods.simulate",
+    "rerun": "scinfill.methods.rerun",
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]  # noqa: PLE0604 - the names are strings

@@ -22,6 +22,7 @@ COMMANDS = (
     "report",
     "export",
     "adopt",
+    "rerun",
 )
 """Verbs in the order of work; each is ``command`` in the module of its name, imported when it is needed."""
 

@@ -45,7 +45,7 @@ def openproblems_option(function: Function) -> Function:
 
 def imputer_options(function: Function) -> Function:
     """Add input, output, ``--estimate``, ``--keep`` and what else every imputer understands."""
-    decorated: Any = runtime_options(device_option(function))
+    decorated: Any = runtime_options(device_option()(function))
     for option in reversed(
         (
             input_argument,

@@ -21,11 +21,13 @@ def input_argument(function: Function) -> Function:
     )
 
 
-def output_option(*, binary: bool = True, help: str = "H5AD file to write; - is standard output.") -> Decorator:
-    """Add ``-o`` as ``target``, refused before any work where it cannot be written."""
+def output_option(
+    *, binary: bool = True, optional: bool = False, help: str = "H5AD file to write; - is standard output."
+) -> Decorator:
+    """Add ``-o`` as ``target``, refused before any work where it cannot be written; None where nothing is."""
 
-    def check(ctx: click.Context, param: click.Parameter, value: str) -> str:
-        if not ctx.resilient_parsing:
+    def check(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+        if value is not None and not ctx.resilient_parsing:
             check_writable(value, binary=binary)
         return value
 
@@ -34,8 +36,8 @@ def output_option(*, binary: bool = True, help: str = "H5AD file to write; - is 
         "--output-file",
         "target",
         metavar="FILE",
-        default=STDIO,
-        show_default=True,
+        default=None if optional else STDIO,
+        show_default=not optional,
         type=click.Path(allow_dash=True, readable=False),
         callback=check,
         help=help,
@@ -58,15 +60,16 @@ def seed_option(function: Function) -> Function:
     )(function)
 
 
-def device_option(function: Function) -> Function:
-    """Add ``--device`` for verbs that train a model."""
+def device_option(default: str | None = "auto") -> Decorator:
+    """Add ``--device`` for verbs that train a model; without a default it is what a file records."""
     return click.option(
         "--device",
         type=click.Choice(["auto", "cpu", "gpu"]),
-        default="auto",
-        show_default=True,
-        help="Where the model is computed; auto takes a GPU if there is one.",
-    )(function)
+        default=default,
+        show_default=default is not None,
+        help="Where the model is computed; auto takes a GPU if there is one."
+        + ("" if default else "  [default: as recorded]"),
+    )
 
 
 def runtime_options(function: Function) -> Function:

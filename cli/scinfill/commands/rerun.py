@@ -1,0 +1,56 @@
+"""``scinfill rerun``."""
+
+import logging
+from typing import Any
+
+import click
+
+from scinfill.commands._options import device_option, input_argument, output_option, runtime_options
+from scinfill.errors import GateError, InputError
+from scinfill.io.streams import STDIO
+
+log = logging.getLogger(__name__)
+
+SHOWN = 5
+"""Differences that the one line names; --verbose names all."""
+
+
+@click.command(name="rerun")
+@input_argument
+@output_option(optional=True, help="H5AD file to write the repeated table to; - is standard output.  [default: none]")
+@click.option(
+    "--input",
+    "counts",
+    metavar="COUNTS",
+    help="What the first recorded step read. Not needed where that step is `simulate`.",
+)
+@device_option(default=None)
+@runtime_options
+def command(source: str, target: str | None, *, counts: str | None, device: Any) -> None:  # noqa: ANN401 - a Device
+    """Repeat what a file says was done, and say whether the result is identical.
+
+    INPUT is a file that scinfill wrote: it records every step with all parameters and seeds. They are done again on
+    COUNTS, and every matrix, column and entry is compared. Exit code 0: identical; 1: something differs, and by how
+    much. Other versions of scinfill or of libraries, and another COUNTS than the recorded one, are warned of.
+
+    \b
+      scinfill rerun imputed.h5ad --input counts.h5ad
+      scinfill rerun imputed.h5ad --input counts.h5ad -o repeated.h5ad
+    """  # noqa: D301 - Click's mark for a paragraph to leave as it is
+    if STDIO == source == counts:
+        raise InputError("INPUT and --input cannot both be standard input; name a file for one of them")
+    from scinfill.io import h5ad
+    from scinfill.io.sources import read_counts
+    from scinfill.methods.rerun import rerun
+
+    repeated = rerun(h5ad.read(source), None if counts is None else read_counts(counts), device=device)
+    if target is not None:
+        h5ad.write(repeated.adata, target)
+    if repeated.identical:
+        steps = "1 step" if repeated.n_steps == 1 else f"{repeated.n_steps} steps"
+        log.info("identical: %s repeated, and every matrix and column is as in the file", steps)
+        return
+    for difference in repeated.differences:
+        log.debug("%s", difference)
+    shown, others = repeated.differences[:SHOWN], len(repeated.differences) - SHOWN
+    raise GateError(f"not identical: {'; '.join(shown)}{f'; and {others} more (--verbose)' if others > 0 else ''}")

@@ -1,0 +1,214 @@
+"""Do again what a file says was done to it, and compare."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from inspect import signature
+from typing import Any, Final
+
+from anndata import AnnData
+
+from scinfill import __version__
+from scinfill.errors import DataError, InputError, ScinfillError
+from scinfill.methods import provenance
+from scinfill.methods.autoimpute import impute_auto
+from scinfill.methods.baselines import impute_baseline
+from scinfill.methods.deepmc import impute_deepmc
+from scinfill.methods.differences import differences
+from scinfill.methods.mask import mask
+from scinfill.methods.preprocess import preprocess
+from scinfill.methods.reconstruct import reconstruct
+from scinfill.methods.simulate import simulate
+from scinfill.models.devices import Device
+
+log = logging.getLogger(__name__)
+
+Step = dict[str, Any]
+
+SOURCES: Final[dict[str, Callable[..., AnnData]]] = {"simulate": simulate}
+"""Verbs that read no table."""
+STEPS: Final[dict[str, Callable[..., AnnData]]] = {
+    "preprocess": preprocess,
+    "mask": mask,
+    "impute-deepmc": impute_deepmc,
+    "impute-auto": impute_auto,
+    "impute-baseline": impute_baseline,
+    "reconstruct": reconstruct,
+}
+"""Verbs by the function that takes a table, and the recorded parameters as its keyword arguments."""
+ESSENTIAL = ("command", "parameters", "seed")
+"""What makes two steps the same work, whoever does it."""
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """What came out of a repetition.
+
+    Attributes
+    ----------
+    adata
+        The repeated table.
+    n_steps
+        How many steps were repeated.
+    differences
+        A sentence for everything that is not as in the file.
+    """
+
+    adata: AnnData
+    n_steps: int
+    differences: Sequence[str]
+
+    @property
+    def identical(self) -> bool:
+        """Whether every matrix, column and entry came out as it is in the file."""
+        return not self.differences
+
+
+def rerun(adata: AnnData, counts: AnnData | None = None, *, device: Device | None = None) -> Rerun:
+    """Repeat the steps that a table records and compare the result with it.
+
+    Parameters
+    ----------
+    adata
+        Written by scinfill; never changed.
+    counts
+        What the first step read. It may have been made by steps itself: only those that follow are repeated. None where
+        the record starts with ``simulate``.
+    device
+        Where models are computed; None for what was recorded.
+
+    Returns
+    -------
+    The repeated table and what differs. Other versions than the recorded ones, and another input, are warned of.
+
+    Raises
+    ------
+    InputError
+        ``counts`` is missing, or has nothing left to repeat.
+    DataError
+        The table records no steps, or one that cannot be repeated, or ``counts`` was made by other steps.
+
+    Examples
+    --------
+    >>> import scinfill
+    >>> table = scinfill.preprocess(scinfill.simulate(n_cells=50, n_genes=40))
+    >>> scinfill.rerun(table).identical
+    True
+    """
+    recorded = provenance.steps(adata)
+    if not recorded:
+        raise DataError("the file records no steps: scinfill did not write it, so there is nothing to repeat")
+    n_done = _steps_done(recorded, counts)
+    for number, step in enumerate(recorded[n_done:], start=n_done + 1):
+        _check_repeatable(number, step)
+    _warn_of_other_versions(recorded[n_done:])
+    table = counts
+    for number, step in enumerate(recorded[n_done:], start=n_done + 1):
+        log.info("step %d of %d: %s", number, len(recorded), step["command"])
+        table = _repeated(number, step, table, device)
+        if number == n_done + 1:
+            _warn_of_another_input(step, table)
+    assert table is not None  # noqa: S101 - there was a step
+    return Rerun(table, len(recorded) - n_done, differences(adata, table) + _other_metrics(recorded, table))
+
+
+def _steps_done(recorded: Sequence[Step], counts: AnnData | None) -> int:
+    """Return how many of the steps the input has behind it."""
+    first = recorded[0]["command"]
+    if counts is None:
+        if first in SOURCES:
+            return 0
+        raise InputError(f"the record starts with {first}: name what that step read with --input")
+    done = provenance.steps(counts)
+    if not done and first in SOURCES:
+        raise InputError(f"the record starts with {first}, which reads nothing; leave out --input")
+    for number, (step, other) in enumerate(zip(done, recorded, strict=False), start=1):
+        if _essence(step) != _essence(other):
+            same_verb = step["command"] == other["command"]
+            what = "has other parameters" if same_verb else f"is {step['command']}, not {other['command']}"
+            raise DataError(
+                f"the input was made by other steps than the record's: its step {number} {what}; "
+                f"name what the first step read"
+            )
+    if len(done) >= len(recorded):
+        raise InputError("the input has every recorded step behind it: name the counts that the first step read")
+    return len(done)
+
+
+def _essence(step: Step) -> list[Any]:
+    return [step.get(key) for key in ESSENTIAL]
+
+
+def _check_repeatable(number: int, step: Step) -> None:
+    """Refuse before any work what cannot be repeated."""
+    command, parameters = step["command"], step["parameters"]
+    if command == "adopt":
+        raise DataError(
+            f"step {number} took the result of {parameters.get('method')!r} over from another program, which cannot be "
+            f"repeated here"
+        )
+    known = SOURCES if number == 1 else {}
+    function = (known | STEPS).get(command)
+    if function is None:
+        raise DataError(f"step {number} is {command!r}, which scinfill {__version__} cannot repeat")
+    foreign = parameters.keys() - signature(function).parameters.keys()
+    if foreign:
+        raise DataError(
+            f"step {number} ({command}, by scinfill {step.get('version')}) has a parameter {min(foreign)!r}, which "
+            f"scinfill {__version__} does not know"
+        )
+    if parameters.get("method") == "magic" and find_spec("magic") is None:
+        raise InputError(
+            f"step {number} ({command} --method magic) needs the package magic-impute; it is not installed"
+        )
+
+
+def _warn_of_other_versions(steps: Sequence[Step]) -> None:
+    here = {"scinfill": __version__} | provenance.library_versions()
+    others = {
+        name: version
+        for step in steps
+        for name, version in ({"scinfill": step.get("version")} | step.get("libraries", {})).items()
+        if here.get(name) != version
+    }
+    if others:
+        log.warning(
+            "recorded with %s; here are %s: values may differ",
+            ", ".join(f"{name} {version}" for name, version in sorted(others.items())),
+            ", ".join(f"{name} {here.get(name, '(none)')}" for name in sorted(others)),
+        )
+
+
+def _repeated(number: int, step: Step, table: AnnData | None, device: Device | None) -> AnnData:
+    """Do one step."""
+    function = (SOURCES | STEPS)[step["command"]]
+    arguments = dict(step["parameters"])
+    if step.get("seed") is not None:
+        arguments["seed"] = step["seed"]
+    if device is not None and "device" in arguments:
+        arguments["device"] = device
+    try:
+        return function(**arguments) if table is None else function(table, **arguments)
+    except ScinfillError as error:
+        raise type(error)(f"step {number} ({step['command']}): {error}") from error
+    except (TypeError, ValueError, KeyError) as error:
+        raise DataError(f"step {number} ({step['command']}) records parameters that are not usable: {error}") from error
+
+
+def _warn_of_another_input(step: Step, table: AnnData) -> None:
+    then, now = step.get("input_sha256"), provenance.steps(table)[-1]["input_sha256"]
+    if then != now:
+        log.warning(
+            "the input is not the recorded one: its values have the SHA-256 %.12s…, recorded is %.12s…", now, then
+        )
+
+
+def _other_metrics(recorded: Sequence[Step], table: AnnData) -> list[str]:
+    """Return what the steps measured differently on their way."""
+    return [
+        f"step {number} ({step['command']}) measured another {name}"
+        for number, (step, again) in enumerate(zip(recorded, provenance.steps(table), strict=True), start=1)
+        for name in sorted(step.get("metrics", {}).keys() | again.get("metrics", {}).keys())
+        if step.get("metrics", {}).get(name) != again.get("metrics", {}).get(name)
+    ]
