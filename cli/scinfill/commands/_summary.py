@@ -70,6 +70,6 @@ def _cell(scores: pd.DataFrame, metric: str, name: str) -> str:
     if name not in scores.index:
         return "–"
     score = scores.loc[name]
-    spread = f" ±{score['sd']:.2f}" if pd.notna(score["sd"]) else ""
+    spread = f" ±{score['sd']:.3f}" if pd.notna(score["sd"]) else ""
     estimate = f" [{score['question']}]" if metric in RECOVERY and score["question"] else ""
     return f"{score['value']:.3f}{spread}{estimate}"

@@ -106,9 +106,12 @@ def inline(figure: Figure, prefix: str) -> str:
 
 
 def _sized(body: str) -> str:
-    """Let the page scale the drawing: it keeps its view box, and its size only as the largest."""
+    """Let the page scale the drawing: it keeps its view box, and its size only as a limit.
+
+    The page's style sheet needs the natural width where a small screen would make the letters too small to read.
+    """
     opening, rest = body.split(">", 1)
     width = re.search(r'\swidth="([\d.]+)pt"', opening)
     opening = re.sub(r'\s(width|height)="[^"]*"', "", opening)
-    widest = f' style="max-width: {1.5 * float(width[1]):.0f}px"' if width else ""
-    return f"{opening}{widest}>{rest}"
+    limits = f' style="--natural: {float(width[1]):.0f}px; max-width: {1.5 * float(width[1]):.0f}px"' if width else ""
+    return f"{opening}{limits}>{rest}"

@@ -18,6 +18,8 @@ SMALL = """[...document.querySelectorAll("figure")].filter(figure => {
   const drawn = figure.querySelectorAll("svg path, svg use, svg image").length;
   return box.width < 150 || box.height < 50 || drawn < 3 || !figure.checkVisibility();
 }).map(figure => figure.id)"""
+SMALLEST_LETTERS = """Math.min(...[...document.querySelectorAll("figure svg text")]
+  .map(text => text.getBoundingClientRect().height).filter(height => height > 0))"""
 CONTRAST = """(() => {
   const channel = value => { const c = value / 255; return c <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4; };
   const luminance = text => { const [r, g, b] = text.match(/[\\d.]+/g).map(Number).map(channel);
@@ -51,6 +53,7 @@ def test_page_shows_everything_and_complains_of_nothing(page, view, tmp_path):
         assert browser.evaluate(SMALL) == []
         assert "Use it for clustering?" in browser.evaluate("document.body.innerText")
         assert browser.evaluate(CONTRAST) > 7
+        assert view == "print" or browser.evaluate(SMALLEST_LETTERS) > 6
         overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert browser.evaluate(overflow) <= 0
         browser.screenshot(tmp_path / "page.png")
