@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import numpy as np
 
+MINUTES = 3.0
+"""Between two states of one fit, unless another time is asked for."""
+
 Work = Mapping[str, Mapping[str, Any]]
 """What is computed, from what, by what: groups of named facts that JSON can hold. ``input`` holds hashes."""
 

@@ -13,6 +13,7 @@ from scinfill.commands._options import (
     runtime_options,
     seed_option,
 )
+from scinfill.resume import MINUTES
 from scinfill.schema import ESTIMATES, CountsKind, Keep, Preset
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -118,6 +119,24 @@ def zero_weight_option(function: Function) -> Function:
         help="Weight of zeros in the squared loss: 0 as the papers, 1 zeros are data.  "
         "[default: 1; chosen for detected]",
     )(function)
+
+
+def checkpoint_options(function: Function) -> Function:
+    """Add ``--checkpoint`` and ``--checkpoint-minutes``."""
+    folder = click.option(
+        "--checkpoint",
+        metavar="DIR",
+        help="Folder that keeps the work under way. Killed and started again in the same way, the command goes on from "
+        "there and ends with the same bytes. Emptied once the output is written.",
+    )
+    minutes = click.option(
+        "--checkpoint-minutes",
+        type=click.FloatRange(min=0),
+        default=MINUTES,
+        show_default=True,
+        help="Between two checkpoints.",
+    )
+    return folder(minutes(function))
 
 
 def settings_from(options: dict[str, Any]) -> Any:  # noqa: ANN401 - imported late: `--help` must stay light

@@ -4,7 +4,14 @@ from typing import Any
 
 import click
 
-from scinfill.commands._imputation import Numbers, imputer_options, preset_option, settings_from, zero_weight_option
+from scinfill.commands._imputation import (
+    Numbers,
+    checkpoint_options,
+    imputer_options,
+    preset_option,
+    settings_from,
+    zero_weight_option,
+)
 
 
 @click.command(name="impute-auto")
@@ -32,7 +39,8 @@ from scinfill.commands._imputation import Numbers, imputer_options, preset_optio
     type=click.FloatRange(min=0),
     help="--preset paper stops when the loss per cell changes by no more.  [default: 0.0001]",
 )
-def command(source: str, target: str, **options: Any) -> None:  # noqa: ANN401 - the options above
+@checkpoint_options
+def command(source: str, target: str, *, checkpoint: str | None, checkpoint_minutes: float, **options: Any) -> None:  # noqa: ANN401 - the options above
     """Impute by an overcomplete autoencoder.
 
     INPUT is a file that `scinfill preprocess` made, or any H5AD with log2(1 + x) values in X.
@@ -42,8 +50,10 @@ def command(source: str, target: str, **options: Any) -> None:  # noqa: ANN401 -
       scinfill preprocess counts.h5ad | scinfill impute-auto --hidden 512,128 | scinfill evaluate
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import h5ad
+    from scinfill.io.checkpoints import checkpointed
     from scinfill.methods.autoimpute import autoimpute_imputation
 
     settings = settings_from(options)
-    imputation = autoimpute_imputation(h5ad.read(source), settings, **options)
-    h5ad.write(imputation.adata, target, row_blocks=imputation.layers)
+    with checkpointed(checkpoint, minutes=checkpoint_minutes):
+        imputation = autoimpute_imputation(h5ad.read(source), settings, **options)
+        h5ad.write(imputation.adata, target, row_blocks=imputation.layers)

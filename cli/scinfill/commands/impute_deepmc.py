@@ -4,7 +4,14 @@ from typing import Any
 
 import click
 
-from scinfill.commands._imputation import Numbers, imputer_options, preset_option, settings_from, zero_weight_option
+from scinfill.commands._imputation import (
+    Numbers,
+    checkpoint_options,
+    imputer_options,
+    preset_option,
+    settings_from,
+    zero_weight_option,
+)
 
 
 @click.command(name="impute-deepmc")
@@ -29,7 +36,8 @@ from scinfill.commands._imputation import Numbers, imputer_options, preset_optio
 @click.option(
     "--iterations", "n_iterations", type=click.IntRange(min=1), help="Sweeps of --preset paper.  [default: 15]"
 )
-def command(source: str, target: str, **options: Any) -> None:  # noqa: ANN401 - the options above
+@checkpoint_options
+def command(source: str, target: str, *, checkpoint: str | None, checkpoint_minutes: float, **options: Any) -> None:  # noqa: ANN401 - the options above
     """Impute by deep matrix factorisation.
 
     INPUT is a file that `scinfill preprocess` made, or any H5AD with log2(1 + x) values in X.
@@ -39,8 +47,10 @@ def command(source: str, target: str, **options: Any) -> None:  # noqa: ANN401 -
       scinfill preprocess counts.h5ad | scinfill impute-deepmc --estimate detected | scinfill evaluate
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import h5ad
+    from scinfill.io.checkpoints import checkpointed
     from scinfill.methods.deepmc import deepmc_imputation
 
     settings = settings_from(options)
-    imputation = deepmc_imputation(h5ad.read(source), settings, **options)
-    h5ad.write(imputation.adata, target, row_blocks=imputation.layers)
+    with checkpointed(checkpoint, minutes=checkpoint_minutes):
+        imputation = deepmc_imputation(h5ad.read(source), settings, **options)
+        h5ad.write(imputation.adata, target, row_blocks=imputation.layers)

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 from anndata import AnnData
 
+from scinfill import resume
 from scinfill.errors import InputError
+from scinfill.io.checkpoints import checkpointed
+from scinfill.methods import work
 from scinfill.methods.imputer import (
     Imputation,
     ImputeSettings,
@@ -164,8 +168,10 @@ def autoimpute_imputation(
         chosen = {name: value for name, value in given.items() if value is not None}
         recipe = replace(PaperAutoencoder(device=device), **chosen)
         data = observations(adata, settings)
+        signer = PaperAutoImpute(recipe)
+        work.bind(data, signer, settings, "detected", recipe.loss)
         learned = learn_as_is(recipe, data, rng=np.random.default_rng(settings.seed))
-        return assemble(adata, data, learned, "detected", settings=settings, signer=PaperAutoImpute(recipe))
+        return assemble(adata, data, learned, "detected", settings=settings, signer=signer)
     foreign = [option for option, value in only_paper.items() if value is not None]
     if foreign:
         raise InputError(
@@ -194,6 +200,8 @@ def impute_auto(
     device: Literal["auto", "cpu", "gpu"] = "auto",
     layer: str | None = None,
     seed: int = 0,
+    checkpoint: str | Path | None = None,
+    checkpoint_minutes: float = resume.MINUTES,
 ) -> AnnData:
     """Impute by an autoencoder, gated and shrunk by what held-out data support.
 
@@ -209,7 +217,7 @@ def impute_auto(
         Of the paper preset: λ, the step, and when it stops.
     device
         ``"auto"`` takes a GPU if there is one.
-    estimate, loss, counts_kind, zero_weight, keep, gate, uncertainty, openproblems, layer, seed
+    estimate, loss, counts_kind, zero_weight, keep, gate, uncertainty, openproblems, layer, seed, checkpoint
         As for :func:`scinfill.impute_deepmc`.
 
     Returns
@@ -220,9 +228,9 @@ def impute_auto(
     Raises
     ------
     InputError
-        Settings that contradict each other or the data.
+        Settings that contradict each other or the data, or a checkpoint of other data or settings.
     DataError
-        Wrong values or another scale.
+        Wrong values or another scale, or a damaged checkpoint.
     ResourceError
         A GPU was asked for and there is none.
     """
@@ -238,15 +246,16 @@ def impute_auto(
         seed=seed,
     )
     widths = () if hidden_units is None else (hidden_units,) if isinstance(hidden_units, int) else tuple(hidden_units)
-    return autoimpute_imputation(
-        adata,
-        settings,
-        preset=preset,
-        hidden_units=widths,
-        zero_weight=zero_weight,
-        regularisation=regularisation,
-        learning_rate=learning_rate,
-        iterations=iterations,
-        threshold=threshold,
-        device=device,
-    ).to_anndata()
+    with checkpointed(checkpoint, minutes=checkpoint_minutes):
+        return autoimpute_imputation(
+            adata,
+            settings,
+            preset=preset,
+            hidden_units=widths,
+            zero_weight=zero_weight,
+            regularisation=regularisation,
+            learning_rate=learning_rate,
+            iterations=iterations,
+            threshold=threshold,
+            device=device,
+        ).to_anndata()

@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 from anndata import AnnData
 
+from scinfill import resume
 from scinfill.errors import InputError
+from scinfill.io.checkpoints import checkpointed
+from scinfill.methods import work
 from scinfill.methods.imputer import (
     Imputation,
     ImputeSettings,
@@ -251,8 +255,10 @@ def _paper(
         alpha=PaperFactorization.alpha if alpha is None else alpha,
         n_iterations=PaperFactorization.n_iterations if n_iterations is None else n_iterations,
     )
+    signer = PaperDeepMc(recipe)
+    work.bind(data, signer, settings, "detected", recipe.loss)
     learned = learn_as_is(recipe, data, rng=np.random.default_rng(settings.seed))
-    return assemble(adata, data, learned, "detected", settings=settings, signer=PaperDeepMc(recipe))
+    return assemble(adata, data, learned, "detected", settings=settings, signer=signer)
 
 
 def impute_deepmc(
@@ -276,6 +282,8 @@ def impute_deepmc(
     device: Device = "auto",
     layer: str | None = None,
     seed: int = 0,
+    checkpoint: str | Path | None = None,
+    checkpoint_minutes: float = resume.MINUTES,
 ) -> AnnData:
     """Impute by matrix factorisation: X ≈ μ + Z·D, gated and shrunk by what held-out data support.
 
@@ -311,6 +319,10 @@ def impute_deepmc(
         Layer that holds the log2 values instead of ``X``.
     seed
         Same seed, same machine, same threads: same bytes.
+    checkpoint
+        Folder that keeps the work under way every ``checkpoint_minutes``, made if it is not there. A process that was
+        killed goes on from it when it is called again in the same way, and ends with the same bytes. The folder is
+        emptied before the function returns.
 
     Returns
     -------
@@ -320,9 +332,9 @@ def impute_deepmc(
     Raises
     ------
     InputError
-        Settings that contradict each other or the data.
+        Settings that contradict each other or the data, or a checkpoint of other data or settings.
     DataError
-        Wrong values or another scale.
+        Wrong values or another scale, or a damaged checkpoint.
 
     Examples
     --------
@@ -345,15 +357,16 @@ def impute_deepmc(
         seed=seed,
     )
     ranks = () if rank is None else (rank,) if isinstance(rank, int) else tuple(rank)
-    return deepmc_imputation(
-        adata,
-        settings,
-        preset=preset,
-        depth=depth,
-        ranks=ranks,
-        zero_weight=zero_weight,
-        ridge=ridge,
-        alpha=alpha,
-        n_iterations=n_iterations,
-        device=device,
-    ).to_anndata()
+    with checkpointed(checkpoint, minutes=checkpoint_minutes):
+        return deepmc_imputation(
+            adata,
+            settings,
+            preset=preset,
+            depth=depth,
+            ranks=ranks,
+            zero_weight=zero_weight,
+            ridge=ridge,
+            alpha=alpha,
+            n_iterations=n_iterations,
+            device=device,
+        ).to_anndata()

@@ -10,7 +10,7 @@ import numpy as np
 from anndata import AnnData
 
 from scinfill.errors import InputError
-from scinfill.methods import openproblems, provenance
+from scinfill.methods import openproblems, provenance, work
 from scinfill.methods.observations import observed
 from scinfill.models.estimates import Estimate as Values
 from scinfill.models.estimates import Shrunk
@@ -205,6 +205,7 @@ def impute(adata: AnnData, method: Method, settings: ImputeSettings) -> Imputati
     """
     data = observations(adata, settings)
     decision = decide(settings, data)
+    work.bind(data, method, settings, decision.estimate, decision.loss)
     with blocks_in_parallel():
         learned = _learn(method, data, decision, settings)
     return assemble(adata, data, learned, decision.estimate, settings=settings, signer=method)
