@@ -167,7 +167,7 @@ def test_an_honest_large_compressed_chunk_is_read(spoiled, monkeypatch, tmp_path
 def test_more_data_than_memory_is_a_lack_of_resources(spoiled, monkeypatch):
     monkeypatch.setattr("scinfill.memory.available", lambda: 1000)
     result = invoke("preprocess", spoiled(lambda file: None))
-    assert_refused(result, 4, "reading it needs", "1000 bytes are available")
+    assert_refused(result, 4, "reading it needs", "1000 bytes are free")
 
 
 # --- broken matrices --------------------------------------------------------------------------------------------

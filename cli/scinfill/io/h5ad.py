@@ -10,18 +10,22 @@ import anndata
 import h5py
 import numpy as np
 from anndata import AnnData
-from anndata.io import read_elem, write_elem
+from anndata.experimental import write_dispatched
+from anndata.io import read_elem
 from numpy.typing import NDArray
 from scipy import sparse
 
 from scinfill.errors import DataError
-from scinfill.io.hdf5 import new_hdf5, one_line, open_hdf5
+from scinfill.io.hdf5 import new_hdf5, one_line, open_hdf5, read_array, write_array
 from scinfill.io.streams import complete, display
+from scinfill.numerics import scratch
 from scinfill.numerics.blocks import RowBlocks
 
 SLOTS = ("X", "obs", "var", "uns", "obsm", "varm", "obsp", "varp", "layers")
 MAPPINGS = SLOTS[4:]
 COMPRESSED = {"csr_matrix": sparse.csr_matrix, "csc_matrix": sparse.csc_matrix}
+LARGE = 2**26
+"""Bytes above which an array is written in pieces, so that one larger than memory passes through."""
 
 
 def read(source: str | Path) -> AnnData:
@@ -101,7 +105,34 @@ def write(adata: AnnData, target: str | Path, *, row_blocks: Mapping[str, RowBlo
 
 def _write_slot(file: h5py.File, slot: str, element: Any, target: str | Path) -> None:  # noqa: ANN401
     with _naming(target, slot), anndata.settings.override(allow_write_nullable_strings=True):
-        write_elem(file, slot, element)
+        write_dispatched(file, slot, element, callback=_write_element)
+
+
+def _write_element(
+    write: Callable[..., None],
+    parent: h5py.Group,
+    key: str,
+    element: Any,  # noqa: ANN401 - whatever a slot holds
+    *,
+    dataset_kwargs: Mapping[str, Any],
+    **_: Any,  # noqa: ANN401
+) -> None:
+    """Write as anndata does, but large numeric arrays in pieces."""
+    if isinstance(element, np.ndarray) and element.dtype.kind in "biuf" and element.nbytes > LARGE:
+        write_array(parent, key, element)
+        _say_encoding(parent[key], "array", "0.2.0")
+    elif sparse.issparse(element) and element.format in ("csr", "csc") and element.data.nbytes > LARGE:
+        group = parent.create_group(key)
+        group.attrs["shape"] = element.shape
+        for part in ("data", "indices", "indptr"):
+            write_array(group, part, getattr(element, part))
+        _say_encoding(group, f"{element.format}_matrix", "0.1.0")
+    else:
+        write(parent, key, element, dataset_kwargs=dataset_kwargs)
+
+
+def _say_encoding(item: h5py.Group | h5py.Dataset, encoding: str, version: str) -> None:
+    item.attrs["encoding-type"], item.attrs["encoding-version"] = encoding, version
 
 
 def _write_blocks(layers: h5py.Group, name: str, blocks: RowBlocks, check: Callable[[], None]) -> None:
@@ -109,8 +140,7 @@ def _write_blocks(layers: h5py.Group, name: str, blocks: RowBlocks, check: Calla
     if name in layers:
         del layers[name]
     dataset = layers.create_dataset(name, shape=blocks.shape, dtype="float32")
-    dataset.attrs["encoding-type"] = "array"
-    dataset.attrs["encoding-version"] = "0.2.0"
+    _say_encoding(dataset, "array", "0.2.0")
     for rows, block in blocks:
         dataset[rows] = block
         check()
@@ -135,26 +165,37 @@ def _element(file: h5py.File, slot: str, source: str | Path) -> Any:  # noqa: AN
     if slot in MAPPINGS and isinstance(item, h5py.Group):
         return {key: _element(file, f"{slot}/{key}", source) for key in item}
     with _naming(source, slot):
-        if item.attrs.get("encoding-type") in COMPRESSED:
+        encoding = item.attrs.get("encoding-type")
+        if encoding in COMPRESSED:
             return _compressed(item)
+        if encoding == "array" and item.ndim and item.dtype.kind in "biuf":
+            return read_array(item)
         return read_elem(item)
 
 
 def _compressed(group: h5py.Group) -> sparse.csr_matrix | sparse.csc_matrix:
     """Read a sparse matrix of any number type, also those that SciPy does not know, and check all of it."""
-    data, indices, indptr = (_native(group[part][:]) for part in ("data", "indices", "indptr"))
-    if data.dtype.kind not in "biufc" or indices.dtype.kind not in "iu" or indptr.dtype.kind not in "iu":
-        raise ValueError(f"values are {data.dtype}, positions {indices.dtype} and {indptr.dtype}")
+    kinds = [group[part].dtype.kind for part in ("data", "indices", "indptr")]
+    if kinds[0] not in "biufc" or not set(kinds[1:]) <= {"i", "u"}:
+        types = [group[part].dtype for part in ("data", "indices", "indptr")]
+        raise ValueError(f"values are {types[0]}, positions {types[1]} and {types[2]}")
     shape = tuple(int(extent) for extent in group.attrs["shape"])
+    # A position too large for the narrower type becomes the largest there is, and is found out below.
+    positions = np.int32 if max(*shape, group["data"].size) < np.iinfo(np.int32).max else np.int64
+    data, indices, indptr = read_array(group["data"]), read_array(group["indices"], positions), group["indptr"][:]
     matrix = COMPRESSED[group.attrs["encoding-type"]]((data, indices, indptr), shape=shape)
-    matrix.check_format(full_check=True)
+    matrix.check_format(full_check=False)
+    _check_positions(matrix.indices, matrix.indptr, shape[1 if matrix.format == "csr" else 0])
     return matrix
 
 
-def _native(values: NDArray[Any]) -> NDArray[Any]:
-    """Return numbers in this machine's byte order, and half precision as single."""
-    dtype = np.dtype(np.float32) if values.dtype == np.float16 else values.dtype.newbyteorder("=")
-    return values.astype(dtype, copy=False)
+def _check_positions(indices: NDArray[np.integer], indptr: NDArray[np.integer], extent: int) -> None:
+    """Check what would make SciPy read beyond its arrays, a piece at a time."""
+    if (np.diff(indptr) < 0).any():
+        raise ValueError("index pointer values must form a non-decreasing sequence")
+    for part in scratch.chunks(len(indices)):
+        if indices[part].min() < 0 or indices[part].max() >= extent:
+            raise ValueError(f"positions must lie between 0 and {extent - 1}")
 
 
 @contextmanager

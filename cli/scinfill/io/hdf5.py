@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import h5py
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from scinfill import memory
 from scinfill.errors import DataError, ResourceError
 from scinfill.io.heaps import check_heaps, check_texts, data_extent
 from scinfill.io.streams import display, opened
+from scinfill.numerics import scratch
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 DEFLATE_RATIO = 1032
@@ -23,6 +26,9 @@ HARMLESS = 2**26
 SUSPICIOUS_CHUNK = 2**20
 """Stored chunks above this size are inflated a piece at a time first: they could fill the memory at once."""
 
+
+PIECE_BYTES = 2**24
+"""Read or written at once."""
 
 OBJECT_TYPES = (h5py.h5t.TypeVlenID, h5py.h5t.TypeOpaqueID, h5py.h5t.TypeCompoundID, h5py.h5t.TypeArrayID)
 
@@ -137,6 +143,38 @@ def new_hdf5(handle: BinaryIO) -> Iterator[tuple[h5py.File, Callable[[], None]]]
         sink.check()
 
 
+def read_array(dataset: h5py.Dataset, dtype: DTypeLike | None = None) -> NDArray[Any]:
+    """Return a dataset's numbers in this machine's byte order, half precision as single; in a file where it is large.
+
+    Parameters
+    ----------
+    dtype
+        Of the result, where it is to be another; what it cannot hold becomes the nearest that it can.
+    """
+    if dtype is None:
+        dtype = np.dtype(np.float32) if dataset.dtype == np.float16 else dataset.dtype.newbyteorder("=")
+    values = scratch.empty(dataset.shape, dtype)
+    for piece in _pieces(values):
+        dataset.read_direct(values, piece, piece)
+    return values
+
+
+def write_array(parent: h5py.Group, name: str, values: NDArray[Any]) -> None:
+    """Write numbers a piece at a time."""
+    dataset = parent.create_dataset(name, values.shape, values.dtype)
+    for piece in _pieces(values):
+        dataset[piece] = values[piece]
+
+
+def _pieces(values: NDArray[Any]) -> Iterator[slice]:
+    """Cut an array along its first axis."""
+    if values.size:
+        rows = max(1, PIECE_BYTES * len(values) // values.nbytes)
+        for start in range(0, len(values), rows):
+            yield slice(start, min(start + rows, len(values)))
+            scratch.release()
+
+
 def first_bytes(handle: BinaryIO) -> bytes:
     """Return as many bytes as the HDF5 signature has, and go back to the start."""
     start = handle.read(len(SIGNATURE))
@@ -175,7 +213,7 @@ def _check_contents(file: h5py.File, handle: BinaryIO) -> None:
             if isinstance(item, h5py.Dataset):
                 _check_attributes(item)
                 _check_dataset(item, slot, handle)
-                total += item.nbytes
+                total += item.nbytes if scratch.fits(item.nbytes) else 0
                 extents.append(data_extent(item))
             elif isinstance(item, h5py.Group):
                 if item in seen:

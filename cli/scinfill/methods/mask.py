@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 from numpy.typing import NDArray
-from scipy import sparse
 from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
@@ -17,7 +16,7 @@ from scinfill.numerics.filtering import cells_with_gene
 from scinfill.numerics.masking import hide_entries, hide_nonzeros, split, thin
 from scinfill.numerics.normalization import log2_counts
 from scinfill.numerics.nullgenes import draw_null_genes
-from scinfill.numerics.sparse import whole_numbers
+from scinfill.numerics.sparse import beside, median_count, whole_numbers
 from scinfill.schema import (
     COUNTS,
     HELDOUT,
@@ -100,7 +99,7 @@ def mask(
         null = Observed(log2_counts(drawn, size_factor), drawn, size_factor)
         hidden = _hide(null, mode, fraction, masking_null, layer)
         for key, columns in hidden.items():
-            layers[key] = csr_array(sparse.hstack([layers[key], columns], format="csr"))
+            layers[key] = beside(layers[key], columns)
         result.var[NULL_GENE] = adata.var.get(NULL_GENE, False)
         result = append_genes(result, _null_var(adata, drawn))
     while layers:  # one at a time, so that no matrix stands twice in memory
@@ -149,7 +148,7 @@ def _check_hidden(layers: Layers, seen: Observed, fraction: float, layer: str | 
             raise DataError(
                 f"a share of {fraction} hides {fault} of {seen.log_values.nnz} non-zeros; use a {remedy} fraction"
             )
-    if HELDOUT_COUNTS in layers and seen.counts is not None and np.median(seen.counts.data) >= UMI_MEDIAN_NONZERO:
+    if HELDOUT_COUNTS in layers and seen.counts is not None and median_count(seen.counts.data) >= UMI_MEDIAN_NONZERO:
         log.warning("these look like reads, not molecules: copies of one molecule on both sides make the test too easy")
 
 

@@ -16,7 +16,8 @@ from scinfill.errors import DataError
 from scinfill.methods import validation
 from scinfill.models.observations import Observations
 from scinfill.numerics.normalization import log2_counts, solve_size_factors, whole_multiples
-from scinfill.numerics.sparse import entry_blocks
+from scinfill.numerics.scratch import chunks
+from scinfill.numerics.sparse import entry_blocks, largest, with_data
 from scinfill.schema import COUNTS, LOG1P, LOG_BASE, SIZE_FACTOR
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def observed(adata: AnnData, *, layer: str | None = None) -> Observed:
     slot = validation.slot_name(layer)
     if COUNTS not in adata.layers:
         _check_scale_alone(values, slot, adata.uns)
-        return Observed(log_values=values.astype(np.float32, copy=False))
+        return Observed(log_values=with_data(values, np.float32))
     counts = validation.counts(adata, COUNTS, np.float32)
     size_factor = _stored_size_factors(adata, counts)
     solved = size_factor is None
@@ -80,7 +81,7 @@ def observed(adata: AnnData, *, layer: str | None = None) -> Observed:
         raise DataError(
             f"cell {str(adata.obs_names[cell])!r}: {slot} is not log2(1 + counts / size_factor) with {source}; {remedy}"
         )
-    return Observed(values.astype(np.float32, copy=False), counts, size_factor)
+    return Observed(with_data(values, np.float32), counts, size_factor)
 
 
 def _stored_size_factors(adata: AnnData, counts: csr_array) -> NDArray[np.float64] | None:
@@ -138,8 +139,9 @@ def _check_scale_alone(values: csr_array, slot: str, uns: Mapping[str, Any]) -> 
         or whole multiples of a count of one when, and only when, the base is e.
     """
     _check_not_whole_numbers(values, slot)
-    if values.data.max() > validation.LARGEST_LOG2:
-        raise DataError(f"{slot} holds {values.data.max():.6g}: not on a log2(1 + x) scale; {TAKE_LOG2}")
+    most = largest(values.data)
+    if most > validation.LARGEST_LOG2:
+        raise DataError(f"{slot} holds {most:.6g}: not on a log2(1 + x) scale; {TAKE_LOG2}")
     if LOG1P not in uns:
         if whole_multiples(values, np.e) > MOSTLY > whole_multiples(values, LOG_BASE):
             raise DataError(f"{slot} {NATURAL}")
@@ -154,5 +156,5 @@ def _check_scale_alone(values: csr_array, slot: str, uns: Mapping[str, Any]) -> 
 
 
 def _check_not_whole_numbers(values: csr_array, slot: str) -> None:
-    if np.array_equal(values.data, np.floor(values.data)):
+    if all(np.array_equal(values.data[part], np.floor(values.data[part])) for part in chunks(values.nnz)):
         raise DataError(f"{slot} holds whole numbers only: raw counts, not log2(1 + x); {TAKE_LOG2}")

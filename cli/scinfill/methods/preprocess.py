@@ -13,7 +13,7 @@ from scinfill.methods.slots import stored, with_genes, with_unique_names
 from scinfill.numerics.filtering import cells_with_gene, seen_genes, spike_ins
 from scinfill.numerics.normalization import library_sizes, log2_counts, size_factors
 from scinfill.numerics.selection import dispersion_scores, gene_moments, top_genes
-from scinfill.numerics.sparse import whole_numbers
+from scinfill.numerics.sparse import columns_of, whole_numbers
 from scinfill.schema import (
     COUNTS,
     DISPERSION,
@@ -118,7 +118,7 @@ def preprocess(
     moments = gene_moments(counts, size_factor).of(genes)
     scores = dispersion_scores(moments)
     chosen = np.sort(top_genes(scores, _how_many(n_genes, len(genes))))
-    selected = whole_numbers(counts[:, genes[chosen]])
+    selected = whole_numbers(columns_of(counts, genes[chosen]))
 
     result = with_genes(adata, genes[chosen], without=frozenset({COUNTS}))
     result.X = stored(log2_counts(selected, size_factor))

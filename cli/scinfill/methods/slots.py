@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csr_array, csr_matrix
 
+from scinfill.numerics.sparse import beside, columns_of
+
 
 def stored(matrix: csr_array) -> csr_matrix:
     """Return the matrix as tables keep it: scanpy does not work with SciPy's newer sparse arrays everywhere.
@@ -31,7 +33,7 @@ def with_genes(adata: AnnData, genes: NDArray[np.intp], *, without: frozenset[st
         uns=deepcopy(dict(adata.uns)),
         obsm={key: value.copy() for key, value in adata.obsm.items()},
         varm={key: _taken_rows(value, genes) for key, value in adata.varm.items()},
-        layers={key: value[:, genes] for key, value in adata.layers.items() if key not in without},
+        layers={key: _taken_columns(value, genes) for key, value in adata.layers.items() if key not in without},
         obsp={key: value.copy() for key, value in adata.obsp.items()},
         varp={key: value[genes][:, genes] for key, value in adata.varp.items()},
         raw=_raw(adata),
@@ -56,6 +58,12 @@ def with_unique_names(adata: AnnData) -> AnnData:
 
 def _raw(adata: AnnData) -> dict[str, Any] | None:
     return None if adata.raw is None else {"X": adata.raw.X, "var": adata.raw.var, "varm": dict(adata.raw.varm)}
+
+
+def _taken_columns(value: Any, columns: NDArray[np.intp]) -> Any:  # noqa: ANN401 - array or sparse matrix
+    if sparse.issparse(value) and value.format == "csr":
+        return stored(columns_of(value, columns))
+    return value[:, columns]
 
 
 def _taken_rows(value: Any, rows: NDArray[np.intp]) -> Any:  # noqa: ANN401 - array, sparse matrix or data frame
@@ -97,6 +105,8 @@ def _nothing(column: pd.Series, index: pd.Index) -> pd.Series:
 
 def _wider(matrix: Any, n_new: int) -> Any:  # noqa: ANN401 - array or sparse matrix
     """Return a matrix with columns of zeros added."""
+    if sparse.issparse(matrix) and matrix.format == "csr":
+        return stored(beside(matrix, csr_array((matrix.shape[0], n_new), dtype=matrix.dtype)))
     if sparse.issparse(matrix):
         return sparse.hstack([matrix, csr_matrix((matrix.shape[0], n_new), dtype=matrix.dtype)], format=matrix.format)
     return np.pad(matrix, ((0, 0), (0, n_new)))

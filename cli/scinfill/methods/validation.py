@@ -1,6 +1,6 @@
 """What makes an AnnData acceptable. Every message names the slot, the cell or gene, and the remedy."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ from scipy import sparse
 from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
-from scinfill.numerics.sparse import canonical, position
+from scinfill.numerics.scratch import chunks
+from scinfill.numerics.sparse import canonical, largest, position
 
 LARGEST_LOG2 = 32
 """A larger value would stand for more than four thousand million counts, so the data is not on a log scale."""
@@ -86,14 +87,25 @@ def nonnegative(adata: AnnData, layer: str | None, dtype: DTypeLike | None = Non
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, and is refused as such below
         values = canonical(matrix, dtype)
     for kind, is_wrong in (("NaN", np.isnan), ("infinite", np.isinf), ("negative", np.signbit)):
-        wrong = is_wrong(values.data)
-        if wrong.any():
-            first = where(adata, *position(values, int(wrong.argmax())))
+        n_wrong, first = _wrong(values.data, is_wrong)
+        if n_wrong:
             remedy = "; scaled data cannot be used" if kind == "negative" else ""
-            raise DataError(f"{slot} holds {int(wrong.sum())} {kind} values, the first at {first}{remedy}")
+            place = where(adata, *position(values, first))
+            raise DataError(f"{slot} holds {n_wrong} {kind} values, the first at {place}{remedy}")
     if values.nnz == 0:
         raise DataError(f"{slot} holds nothing but zeros")
     return values
+
+
+def _wrong(values: NDArray[Any], is_wrong: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> tuple[int, int]:
+    """Return how many values are wrong, and the place of the first."""
+    total, first = 0, -1
+    for part in chunks(len(values)):
+        wrong = is_wrong(values[part])
+        total += int(wrong.sum())
+        if first < 0 and wrong.any():
+            first = part.start + int(wrong.argmax())
+    return total, first
 
 
 def counts(adata: AnnData, layer: str | None, dtype: DTypeLike | None = None) -> csr_array:
@@ -105,20 +117,17 @@ def counts(adata: AnnData, layer: str | None, dtype: DTypeLike | None = None) ->
         Also for values that are not whole numbers: logged, normalised or estimated.
     """
     values, slot = nonnegative(adata, layer, dtype), slot_name(layer)
-    broken = values.data % 1 != 0 if values.dtype.kind == "f" else np.zeros(1, dtype=np.bool_)
-    if broken.any():
-        first = int(broken.argmax())
-        looks = "look already logged" if values.data.max() < LARGEST_LOG2 else "look normalised or estimated"
+    most = largest(values.data)
+    n_broken, first = _wrong(values.data, lambda part: part % 1 != 0) if values.dtype.kind == "f" else (0, -1)
+    if n_broken:
+        looks = "look already logged" if most < LARGEST_LOG2 else "look normalised or estimated"
         raise DataError(
             f"{slot} holds {values.data[first]:.6g} at {where(adata, *position(values, first))}: counts are whole "
             f"numbers, these {looks}; name the raw counts with --layer (layers present: {listed(adata.layers)})"
         )
-    largest = int(values.data.argmax())
-    if values.data[largest] > LARGEST_COUNT:
-        raise DataError(
-            f"{slot} holds {values.data[largest]:.6g} at {where(adata, *position(values, largest))}: "
-            f"no count is that large"
-        )
+    if most > LARGEST_COUNT:
+        _, first = _wrong(values.data, lambda part: part >= most)
+        raise DataError(f"{slot} holds {most:.6g} at {where(adata, *position(values, first))}: no count is that large")
     return values
 
 

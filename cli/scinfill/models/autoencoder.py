@@ -6,17 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from scinfill.models.batches import FitData, Floats, prepare
+from scinfill.models.batches import Floats, Inputs, prepare
 from scinfill.models.devices import Device, computing_on
 from scinfill.models.gate import gene_centre
 from scinfill.models.network import Weights, compiled_forward, initial_weights, mirrored
 from scinfill.models.observations import Observations
+from scinfill.models.sampling import sample_cells
 from scinfill.models.training import TrainSettings, train
+
+TRAINING_CELLS = 50_000
+"""More cells than a training ever visits often: it learns from a sample, and reads all of them at the end."""
 
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What a trained network says of the cells it was trained on.
+    """What a trained network says of cells.
 
     Attributes
     ----------
@@ -31,7 +35,7 @@ class Reconstruction:
     """
 
     weights: Weights
-    data: FitData
+    data: Inputs
     device: Device
     heldout_loss: Sequence[float]
 
@@ -64,10 +68,14 @@ class AutoencoderRecipe(TrainSettings):
 
     def fit(self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None) -> Reconstruction:
         """Train on ``data``; see :class:`scinfill.models.recipe.Recipe`."""
-        fit_data = prepare(data, self.loss, hidden)
-        centre = gene_centre(self.loss, data, hidden, zero_weight=self.zero_weight)
+        rows = sample_cells(data, TRAINING_CELLS, rng)
+        sample = data if rows is None else data.cells(rows)
+        sample_hidden = hidden if rows is None or hidden is None else hidden[rows]
+        fit_data = prepare(sample, self.loss, sample_hidden)
+        centre = gene_centre(self.loss, sample, sample_hidden, zero_weight=self.zero_weight)
         output_bias = np.log(centre) if self.loss == "poisson" else centre
         start = initial_weights(data.shape[1], mirrored(self.hidden_units), output_bias, rng)
         with computing_on(self.device) as tf:
             trained = train(tf, start, fit_data, self, rng)
-        return Reconstruction(trained.weights, fit_data, self.device, trained.heldout_loss)
+        everything = Inputs(data.log_values, fit_data.spread, fit_data.centre, hidden)
+        return Reconstruction(trained.weights, everything, self.device, trained.heldout_loss)

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from scinfill.models.gate import gene_centre
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss
+from scinfill.numerics.sparse import by_row_blocks
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp] | slice
@@ -45,38 +46,31 @@ class Batch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class FitData:
-    """Observations as a network reads them, and what it should say of them.
+class Inputs:
+    """Observations as a network reads them.
 
     Attributes
     ----------
-    scaled
-        CSR (n_cells, n_genes), log2 values over each gene's standard deviation.
+    log_values
+        CSR (n_cells, n_genes).
+    spread
+        (n_genes,) the genes' standard deviations, by which inputs are divided.
     centre
         (n_genes,) the genes' means on that scale: where inputs are zero.
-    target
-        CSR of counts (Poisson loss) or log2 values (squared loss).
-    exposure
-        (n_cells, 1) size factors; ones for the squared loss.
     hidden
         Pattern of entries that take no part, neither as input nor in the loss; or None.
     """
 
-    scaled: csr_array
+    log_values: csr_array
+    spread: Floats
     centre: Floats
-    target: csr_array
-    exposure: Floats
     hidden: csr_array | None
 
     @property
     def shape(self) -> tuple[int, int]:
         """(n_cells, n_genes)."""
-        n_cells, n_genes = self.scaled.shape
+        n_cells, n_genes = self.log_values.shape
         return int(n_cells), int(n_genes)
-
-    def hiding(self, entries: csr_array) -> "FitData":
-        """Return the same data with further entries hidden."""
-        return replace(self, hidden=entries if self.hidden is None else csr_array(self.hidden + entries))
 
     def gain(self) -> np.float32:
         """Return the factor of the inputs that makes up for the share that is hidden."""
@@ -85,7 +79,8 @@ class FitData:
 
     def centred(self, rows: Rows) -> Floats:
         """Return the inputs of some cells, (n_rows, n_genes), without regard to what is hidden."""
-        block: Floats = self.scaled[rows].toarray()
+        block: Floats = self.log_values[rows].toarray()
+        block /= self.spread
         block -= self.centre
         return block
 
@@ -104,19 +99,38 @@ class FitData:
         return block
 
 
+@dataclass(frozen=True)
+class FitData(Inputs):
+    """What a network reads, and what it should say of it.
+
+    Attributes
+    ----------
+    target
+        CSR of counts (Poisson loss) or log2 values (squared loss).
+    exposure
+        (n_cells, 1) size factors; ones for the squared loss.
+    """
+
+    target: csr_array
+    exposure: Floats
+
+    def hiding(self, entries: csr_array) -> "FitData":
+        """Return the same data with further entries hidden."""
+        return replace(self, hidden=entries if self.hidden is None else csr_array(self.hidden + entries))
+
+
 def prepare(data: Observations, loss: Loss, hidden: csr_array | None) -> FitData:
     """Centre and scale every gene by its entries that are not hidden."""
     values = data.log_values
     mean = gene_centre("squared", data, hidden, zero_weight=1.0)
-    squares = Observations(csr_array((values.data**2, values.indices, values.indptr), values.shape))
+    squares = Observations(by_row_blocks(values, lambda rows: values[rows] ** 2))
     variance = gene_centre("squared", squares, hidden, zero_weight=1.0) - mean**2
     spread = np.sqrt(np.maximum(variance, SMALLEST_SPREAD**2)).astype(np.float32)
-    scaled = csr_array((values.data / spread[values.indices], values.indices, values.indptr), values.shape)
     centre = (mean / spread).astype(np.float32)
     if loss == "squared":
-        return FitData(scaled, centre, values, np.ones((data.shape[0], 1), np.float32), hidden)
+        return FitData(values, spread, centre, hidden, values, np.ones((data.shape[0], 1), np.float32))
     counts, size_factor = data.molecules()
-    return FitData(scaled, centre, counts, size_factor.astype(np.float32)[:, None], hidden)
+    return FitData(values, spread, centre, hidden, counts, size_factor.astype(np.float32)[:, None])
 
 
 def epoch(data: FitData, *, batch_cells: int, hide: float, rng: np.random.Generator, first: int = 0) -> Iterator[Batch]:

@@ -17,6 +17,7 @@ from scinfill.models.observations import Observations
 from scinfill.models.poisson import PoissonLoss
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
 from scinfill.models.squared import SquaredLoss
+from scinfill.numerics.sparse import product
 from scinfill.progress import track
 
 FULL_ROUNDS = 2
@@ -108,7 +109,7 @@ def guess_cells(log_values: csr_array, rows: NDArray[np.intp], factors: Factors)
     factors
         Fitted to the sample.
     """
-    scores = np.column_stack([log_values @ factors.genes, np.ones(log_values.shape[0], np.float32)])
+    scores = np.column_stack([product(log_values, factors.genes), np.ones(log_values.shape[0], np.float32)])
     slopes, *_ = np.linalg.lstsq(scores[rows], factors.cells, rcond=None)
     cells = (scores @ slopes).astype(np.float32)
     cells[rows] = factors.cells

@@ -12,6 +12,7 @@ from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss, Prediction
 from scinfill.numerics.blocks import row_slices
 from scinfill.numerics.parallel import map_in_order
+from scinfill.numerics.sparse import column_sums
 
 Floats = NDArray[np.float32]
 
@@ -86,7 +87,7 @@ def total_scale(model: GatedModel, data: Observations) -> Floats:
     weights = size_factor.astype(np.float32)
     parts = map_in_order(lambda rows: weights[rows] @ model.rate(rows), row_slices(*data.shape))
     expected = sum(parts, np.zeros(data.shape[1]))
-    observed = counts.sum(axis=0)
+    observed = column_sums(counts)
     return np.where(expected > 0, observed / np.maximum(expected, 1e-12), 1).astype(np.float32)
 
 

@@ -15,6 +15,7 @@ from scinfill.models.observations import Observations, pattern_of, values_at
 from scinfill.models.recipe import Loss, Prediction, Recipe
 from scinfill.numerics.blocks import row_slices
 from scinfill.numerics.parallel import map_in_order
+from scinfill.numerics.sparse import column_counts, column_sums
 from scinfill.progress import track
 
 T_THRESHOLD = 3.0
@@ -176,8 +177,8 @@ def gene_centre(loss: Loss, data: Observations, hidden: csr_array | None, *, zer
     if loss == "poisson":
         counts, size_factor = data.molecules()
         exposure = size_factor.sum() - (np.zeros(n_genes) if hidden is None else hidden.T @ size_factor)
-        return np.maximum(counts.sum(axis=0), 0.5) / np.maximum(exposure, 1e-12)
-    n_hidden = np.zeros(n_genes) if hidden is None else np.bincount(hidden.indices, minlength=n_genes)
-    n_seen = np.bincount(data.log_values.indices, minlength=n_genes)
+        return np.maximum(column_sums(counts), 0.5) / np.maximum(exposure, 1e-12)
+    n_hidden = np.zeros(n_genes) if hidden is None else column_counts(hidden)
+    n_seen = column_counts(data.log_values)
     weight = n_seen + zero_weight * (n_cells - n_hidden - n_seen)
-    return data.log_values.sum(axis=0) / np.maximum(weight, 1e-12)
+    return column_sums(data.log_values) / np.maximum(weight, 1e-12)

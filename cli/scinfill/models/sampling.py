@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scinfill.models.observations import Observations
+from scinfill.numerics.sparse import row_sums
 
 SAMPLE_CELLS = 10_000
 """Ranks, gates, weights and curves are learned on at most this many cells."""
@@ -14,6 +15,6 @@ def sample_cells(data: Observations, n_cells: int, rng: np.random.Generator) -> 
     total = data.shape[0]
     if total <= n_cells:
         return None
-    by_size = np.argsort((data.log_values if data.counts is None else data.counts).sum(axis=1), kind="stable")
+    by_size = np.argsort(row_sums(data.log_values if data.counts is None else data.counts), kind="stable")
     edges = np.linspace(0, total, n_cells + 1).astype(np.intp)
     return np.sort(by_size[rng.integers(edges[:-1], edges[1:])])

@@ -21,10 +21,10 @@ class SquaredLoss:
     def __init__(
         self, data: Observations, zero_weight: float, hidden: csr_array | None = None, *, arrays: Arrays = HOST
     ) -> None:
-        self.zero_weight = np.float32(zero_weight)
+        self.zero_weight = zero_weight
         self.arrays = arrays
         self.values = data.log_values
-        self.excess = weight_excess(data.log_values, zero_weight, hidden)
+        self.hidden = hidden
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -33,16 +33,22 @@ class SquaredLoss:
 
     def cell_system(self, rows: slice, factors: Factors) -> System:
         """Return the curvature DᵀWD and the gradient DᵀW(X − μ − Z·D) for every cell in ``rows``."""
-        excess, design = self.excess[rows], factors.genes
+        values, excess, design = *self._entries(rows), factors.genes
         shifted = design * factors.offset[:, None]
         explained = self._weighted_sums(excess, shifted)
-        return self._system(self.values[rows], excess, design, factors.cells[rows], explained=explained)
+        return self._system(values, excess, design, factors.cells[rows], explained=explained)
 
     def gene_system(self, rows: slice, factors: Factors) -> System:
         """Return the same for every gene and the design [1, Z], summed over the cells in ``rows``."""
+        values, excess = self._entries(rows)
         design = design_with_offset(factors.cells[rows])
         current = np.column_stack([factors.offset, factors.genes])
-        return self._system(self.values[rows].T, self.excess[rows].T, design, current)
+        return self._system(values.T, excess.T, design, current)
+
+    def _entries(self, rows: slice) -> tuple[csr_array, csr_array]:
+        """Return the values of some cells, and what their weights exceed ``zero_weight`` by."""
+        values = self.values[rows]
+        return values, weight_excess(values, self.zero_weight, None if self.hidden is None else self.hidden[rows])
 
     def _system(
         self, values: csr_array, excess: csr_array, design: Array, current: Array, *, explained: Array = 0
@@ -56,7 +62,7 @@ class SquaredLoss:
 
     def _weighted_sums(self, excess: csr_array, columns: Array) -> Array:
         """Return W·columns, where W = zero_weight everywhere plus the sparse excess."""
-        everywhere = self.zero_weight * self.arrays.xp.sum(columns, axis=0)
+        everywhere = np.float32(self.zero_weight) * self.arrays.xp.sum(columns, axis=0)
         return everywhere + self.arrays.sparse_product(excess, columns)
 
 

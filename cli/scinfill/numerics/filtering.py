@@ -6,12 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from scinfill.numerics.scratch import chunks
 from scinfill.schema import SPIKE_IN_PREFIX
 
 
 def cells_with_gene(counts: csr_array, *, min_counts: float = 1) -> NDArray[np.int64]:
     """Return in how many cells each gene, (n_genes,), has at least ``min_counts`` (above zero)."""
-    return np.bincount(counts.indices[counts.data >= min_counts], minlength=counts.shape[1])
+    n_cells = np.zeros(counts.shape[1], np.int64)
+    for part in chunks(counts.nnz):
+        n_cells += np.bincount(counts.indices[part][counts.data[part] >= min_counts], minlength=counts.shape[1])
+    return n_cells
 
 
 def seen_genes(counts: csr_array, *, min_counts: float, min_cells: int) -> NDArray[np.bool_]:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from scinfill.numerics.sparse import ENTRIES_PER_BLOCK, entry_blocks, row_of_entry
+from scinfill.numerics import scratch
+from scinfill.numerics.sparse import by_row_blocks, entry_blocks, row_of_entry, stacked
 
 SAFETY = 6
 """Standard deviations by which a sample is drawn too large at first; falling short has a chance of 1e-9."""
@@ -29,35 +30,54 @@ def sample_positions(total: int, size: int, rng: np.random.Generator) -> NDArray
     positions = _independent_positions(total, chance, rng)
     while len(positions) < size:
         positions = _independent_positions(total, chance, rng)
-    surplus = rng.choice(len(positions), len(positions) - size, replace=False, shuffle=False)
-    return np.delete(positions, surplus)
+    surplus = np.sort(rng.choice(len(positions), len(positions) - size, replace=False, shuffle=False))
+    return _deleted(positions, surplus)
 
 
 def _independent_positions(total: int, chance: float, rng: np.random.Generator) -> NDArray[np.int64]:
     """Take every position with the same chance: the gap to the next one is geometric."""
-    last = -1
-    blocks = []
+    last, end = -1, 0
+    expected = total * chance
+    n_drawn = min(scratch.ENTRIES_PER_CHUNK, int(expected) + 1)
+    positions = scratch.empty(int(expected + 2 * SAFETY * np.sqrt(expected)) + n_drawn + 1, np.int64)
     while last < total:
-        block = last + np.cumsum(rng.geometric(chance, size=min(ENTRIES_PER_BLOCK, int(total * chance) + 1)))
+        block = last + np.cumsum(rng.geometric(chance, size=n_drawn))
         last = int(block[-1])
-        blocks.append(block)
-    positions = np.concatenate(blocks)
-    return positions[: np.searchsorted(positions, total)]
+        positions[end : end + n_drawn] = block
+        end += n_drawn
+        scratch.release()
+    return positions[: np.searchsorted(positions[:end], total)]
+
+
+def _deleted(values: NDArray[np.int64], gone: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return what is left of ``values`` without the places ``gone`` (ascending)."""
+    left = scratch.empty(len(values) - len(gone), values.dtype)
+    end = 0
+    for part in scratch.chunks(len(values)):
+        first, last = np.searchsorted(gone, [part.start, part.stop])
+        block = np.delete(values[part], gone[first:last] - part.start)
+        left[end : end + len(block)] = block
+        end += len(block)
+    return left
 
 
 def hide_nonzeros(matrix: csr_array, fraction: float, rng: np.random.Generator) -> csr_array:
     """Choose floor(fraction · nnz) of the non-zeros, uniformly without replacement, as the papers do."""
     entries = sample_positions(matrix.nnz, _share(fraction, matrix.nnz), rng)
-    indptr = np.searchsorted(entries, matrix.indptr)
-    return _pattern(matrix.indices[entries], indptr, matrix.shape)
+    columns = scratch.empty(len(entries), matrix.indices.dtype)
+    for part in scratch.chunks(len(entries)):
+        columns[part] = matrix.indices[entries[part]]
+    return _pattern(columns, np.searchsorted(entries, matrix.indptr), matrix.shape)
 
 
 def hide_entries(shape: tuple[int, int], fraction: float, rng: np.random.Generator) -> csr_array:
     """Choose floor(fraction · cells · genes) of all entries, zeros as well, uniformly without replacement."""
     n_cells, n_genes = shape
     entries = sample_positions(n_cells * n_genes, _share(fraction, n_cells * n_genes), rng)
-    indptr = np.searchsorted(entries, np.arange(n_cells + 1) * n_genes)
-    return _pattern(entries % n_genes, indptr, shape)
+    columns = scratch.empty(len(entries), np.int32)
+    for part in scratch.chunks(len(entries)):
+        columns[part] = entries[part] % n_genes
+    return _pattern(columns, np.searchsorted(entries, np.arange(n_cells + 1) * n_genes), shape)
 
 
 def _share(fraction: float, total: int) -> int:
@@ -66,7 +86,9 @@ def _share(fraction: float, total: int) -> int:
 
 
 def _pattern(columns: NDArray[np.integer], indptr: NDArray[np.integer], shape: tuple[int, int]) -> csr_array:
-    return csr_array((np.ones(len(columns), dtype=np.bool_), columns, indptr), shape=shape)
+    ones = scratch.empty(len(columns), np.bool_)
+    ones[:] = True
+    return csr_array((ones, columns, indptr), shape=shape)
 
 
 def split(matrix: csr_array, hidden: csr_array) -> tuple[csr_array, csr_array]:
@@ -83,17 +105,19 @@ def split(matrix: csr_array, hidden: csr_array) -> tuple[csr_array, csr_array]:
     -------
     Canonical CSR, and CSR that stores every hidden position, also where the truth is zero.
     """
-    truth = np.zeros(hidden.nnz, dtype=matrix.dtype)
-    removed = [np.empty(0, dtype=np.int64)]
-    for rows in entry_blocks(matrix.indptr.astype(np.int64) + hidden.indptr):
+    truth = scratch.empty(hidden.nnz, matrix.dtype)
+    truth[:] = 0
+
+    def visible(rows: slice) -> csr_array:
         known, wanted = _keys(matrix, rows), _keys(hidden, rows)
         place = np.searchsorted(known, wanted)
         inside = place < len(known)
         found = np.flatnonzero(inside)[known[place[inside]] == wanted[inside]]
-        here = matrix.indptr[rows.start] + place[found]
-        truth[hidden.indptr[rows.start] + found] = matrix.data[here]
-        removed.append(here)
-    kept = _without(matrix, matrix.data, np.concatenate(removed))
+        truth[hidden.indptr[rows.start] + found] = matrix.data[matrix.indptr[rows.start] + place[found]]
+        return _without(matrix[rows], place[found])
+
+    blocks = entry_blocks(matrix.indptr.astype(np.int64) + hidden.indptr)
+    kept = stacked(map(visible, blocks), matrix.shape, matrix.nnz, matrix.dtype)
     return kept, csr_array((truth, hidden.indices, hidden.indptr), shape=hidden.shape)
 
 
@@ -110,15 +134,27 @@ def thin(counts: csr_array, fraction: float, rng: np.random.Generator) -> tuple[
     Where counts are Poisson the two are independent, so the second tests any model of the first
     (molecular cross-validation; Batson, Royer & Webber 2019).
     """
-    taken = np.empty_like(counts.data)
-    for rows in entry_blocks(counts.indptr):
-        entries = slice(counts.indptr[rows.start], counts.indptr[rows.stop])
-        taken[entries] = rng.binomial(counts.data[entries].astype(np.int64), fraction)
-    kept = counts.data - taken
-    return _without(counts, kept, np.flatnonzero(kept == 0)), _without(counts, taken, np.flatnonzero(taken == 0))
+    taken = scratch.empty(counts.nnz, counts.dtype)
+    for part in scratch.chunks(counts.nnz):
+        taken[part] = rng.binomial(counts.data[part].astype(np.int64), fraction)
+    kept = scratch.empty(counts.nnz, counts.dtype)
+    for part in scratch.chunks(counts.nnz):
+        np.subtract(counts.data[part], taken[part], out=kept[part])
+    return _nonzeros(counts, kept), _nonzeros(counts, taken)
 
 
-def _without(matrix: csr_array, data: NDArray[Any], gone: NDArray[np.integer]) -> csr_array:
-    """Return ``data`` in the pattern of ``matrix`` without the stored entries ``gone`` (ascending)."""
+def _nonzeros(pattern: csr_array, data: NDArray[Any]) -> csr_array:
+    """Return ``data`` in the pattern of a matrix, without its zeros."""
+    whole = csr_array((data, pattern.indices, pattern.indptr), shape=pattern.shape)
+
+    def block(rows: slice) -> csr_array:
+        some = whole[rows]
+        return _without(some, np.flatnonzero(some.data == 0))
+
+    return by_row_blocks(whole, block)
+
+
+def _without(matrix: csr_array, gone: NDArray[np.integer]) -> csr_array:
+    """Return a matrix without the stored entries ``gone`` (ascending)."""
     indptr = matrix.indptr - np.searchsorted(gone, matrix.indptr).astype(matrix.indptr.dtype)
-    return csr_array((np.delete(data, gone), np.delete(matrix.indices, gone), indptr), shape=matrix.shape)
+    return csr_array((np.delete(matrix.data, gone), np.delete(matrix.indices, gone), indptr), shape=matrix.shape)

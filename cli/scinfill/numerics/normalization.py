@@ -4,12 +4,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
-from scinfill.numerics.sparse import entry_blocks, row_of_entry
+from scinfill.numerics import scratch
+from scinfill.numerics.sparse import entry_blocks, product, row_of_entry, row_sums
 
 
 def library_sizes(counts: csr_array, genes: ArrayLike) -> NDArray[np.float64]:
     """Return the total of every cell, (n_cells,), over the genes of a boolean mask (n_genes,)."""
-    return counts @ np.asarray(genes, dtype=np.float64)
+    return product(counts, np.asarray(genes, dtype=np.float64))
 
 
 def size_factors(library_size: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -35,11 +36,11 @@ def log2_counts(counts: csr_array, size_factor: NDArray[np.float64]) -> csr_arra
 
     The float64 steps between see a block of rows at a time.
     """
-    values = np.empty(counts.nnz, dtype=np.float32)
+    values = scratch.empty(counts.nnz, np.float32)
     for rows in entry_blocks(counts.indptr):
         block = normalized(counts[rows], size_factor[rows])
         values[counts.indptr[rows.start] : counts.indptr[rows.stop]] = np.log2(1 + block.data)
-    return csr_array((values, counts.indices.copy(), counts.indptr.copy()), shape=counts.shape)
+    return csr_array((values, scratch.copied(counts.indices), counts.indptr.copy()), shape=counts.shape)
 
 
 def solve_size_factors(log_values: csr_array, counts: csr_array) -> NDArray[np.float64]:
@@ -47,7 +48,7 @@ def solve_size_factors(log_values: csr_array, counts: csr_array) -> NDArray[np.f
 
     A cell without counts gets 1.
     """
-    totals = counts.sum(axis=1, dtype=np.float64)
+    totals = row_sums(counts)
     unlogged = np.zeros(log_values.shape[0])
     for rows in entry_blocks(log_values.indptr):
         block = log_values[rows]

@@ -13,6 +13,8 @@ from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
+from scinfill.numerics.scratch import release
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -38,11 +40,15 @@ def map_in_order(function: Callable[[Item], Result], items: Sequence[Item]) -> I
     """Yield ``function(item)`` for every item, in order; as many at once as linear algebra may use threads."""
     with blocks_in_parallel() as n_threads:
         if n_threads == 1 or len(items) < 2:
-            yield from map(function, items)
+            for item in items:
+                yield function(item)
+                release()
             return
         with ThreadPoolExecutor(n_threads) as pool:
             for first in range(0, len(items), IN_FLIGHT):
-                yield from pool.map(function, items[first : first + IN_FLIGHT])
+                for result in pool.map(function, items[first : first + IN_FLIGHT]):
+                    yield result
+                    release()
 
 
 def _linear_algebra_threads() -> int:

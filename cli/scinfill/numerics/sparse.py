@@ -1,6 +1,6 @@
-"""One form for every matrix: canonical CSR, without a copy where it already is that."""
+"""One form for every matrix: canonical CSR, without a copy where it already is that, made a block of rows at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -8,10 +8,13 @@ from numpy.typing import DTypeLike, NDArray
 from scipy import sparse
 from scipy.sparse import csr_array
 
+from scinfill import memory
+from scinfill.numerics import scratch
 from scinfill.numerics.blocks import row_slices
 
-ENTRIES_PER_BLOCK = 2**22
-"""Stored entries looked at together: temporary arrays stay small beside the matrix."""
+LARGEST_TALLIED = 2**16
+BYTES_PER_CONVERTED_ENTRY = 24
+"""Of a matrix stored by columns, while it is turned into rows: its own arrays, and both at once."""
 
 
 def canonical(matrix: Any, dtype: DTypeLike | None = None) -> csr_array:  # noqa: ANN401 - dense or any sparse format
@@ -24,14 +27,62 @@ def canonical(matrix: Any, dtype: DTypeLike | None = None) -> csr_array:  # noqa
     dtype = _computable(matrix.dtype) if dtype is None else np.dtype(dtype)
     if not sparse.issparse(matrix):
         return _from_dense(np.asarray(matrix), dtype)
+    if matrix.format != "csr":
+        memory.require(BYTES_PER_CONVERTED_ENTRY * matrix.nnz, f"turning a {matrix.format.upper()} matrix into CSR")
     rows = with_data(matrix.tocsr(), dtype)
-    if not rows.has_canonical_format:
-        rows = rows.copy()
-        rows.sum_duplicates()
-    if np.count_nonzero(rows.data) < rows.nnz:
-        rows = rows.copy()
-        rows.eliminate_zeros()
+    if all(_is_canonical(rows[part]) for part in entry_blocks(rows.indptr)):
+        return rows
+    return by_row_blocks(rows, lambda part: _made_canonical(rows[part].copy()))
+
+
+def _is_canonical(rows: csr_array) -> bool:
+    return bool(rows.has_canonical_format) and np.count_nonzero(rows.data) == rows.nnz
+
+
+def _made_canonical(rows: csr_array) -> csr_array:
+    rows.sum_duplicates()
+    rows.eliminate_zeros()
     return rows
+
+
+def by_row_blocks(
+    matrix: csr_array,
+    block: Callable[[slice], csr_array],
+    *,
+    n_columns: int | None = None,
+    most_entries: int | None = None,
+    dtype: DTypeLike | None = None,
+) -> csr_array:
+    """Return the CSR matrix whose rows are computed block by block, so that nothing large is made on the way.
+
+    Parameters
+    ----------
+    matrix
+        Whose rows, and their number of stored entries, give the blocks.
+    block
+        From a slice of rows to these rows.
+    n_columns, most_entries, dtype
+        Of the result; as in ``matrix`` where not given.
+    """
+    shape = (matrix.shape[0], matrix.shape[1] if n_columns is None else n_columns)
+    blocks = map(block, entry_blocks(matrix.indptr))
+    return stacked(blocks, shape, matrix.nnz if most_entries is None else most_entries, dtype or matrix.dtype)
+
+
+def stacked(blocks: Iterable[csr_array], shape: tuple[int, int], most_entries: int, dtype: DTypeLike) -> csr_array:
+    """Return blocks of rows as one CSR matrix whose arrays may be larger than memory."""
+    data = scratch.empty(most_entries, dtype)
+    indices = scratch.empty(most_entries, np.int32 if most_entries < np.iinfo(np.int32).max else np.int64)
+    indptr = np.zeros(shape[0] + 1, dtype=np.int64)
+    row = end = 0
+    for block in blocks:
+        n_rows, start = block.shape[0], end
+        end += block.nnz
+        data[start:end] = block.data
+        indices[start:end] = block.indices
+        indptr[row + 1 : row + 1 + n_rows] = start + block.indptr[1:]
+        row += n_rows
+    return csr_array((data[:end], indices[:end], indptr), shape=shape)
 
 
 def _computable(dtype: np.dtype) -> np.dtype:
@@ -42,19 +93,36 @@ def _computable(dtype: np.dtype) -> np.dtype:
 
 def _from_dense(matrix: NDArray[Any], dtype: np.dtype) -> csr_array:
     """Convert a block of rows at a time: the positions of the non-zeros cost more than the matrix."""
-    blocks = [csr_array(matrix[rows].astype(dtype, copy=False)) for rows in row_slices(*matrix.shape)]
-    return csr_array(sparse.vstack(blocks, format="csr")) if blocks else csr_array(matrix.shape, dtype=dtype)
+    slices = row_slices(*matrix.shape)
+    n_entries = sum(int(np.count_nonzero(matrix[rows])) for rows in slices)
+    blocks = (csr_array(matrix[rows].astype(dtype, copy=False)) for rows in slices)
+    return stacked(blocks, matrix.shape, n_entries, dtype)
 
 
 def with_data(matrix: csr_array, dtype: DTypeLike) -> csr_array:
     """Return ``matrix`` with values of another type, sharing positions, which SciPy's ``astype`` would copy."""
-    return csr_array((matrix.data.astype(dtype, copy=False), matrix.indices, matrix.indptr), shape=matrix.shape)
+    return csr_array((scratch.converted(matrix.data, dtype), matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 def whole_numbers(counts: csr_array) -> csr_array:
     """Return counts as int32, or int64 where one is too large, whatever type the file had."""
-    fits = counts.nnz == 0 or counts.data.max() <= np.iinfo(np.int32).max
+    fits = largest(counts.data) <= np.iinfo(np.int32).max
     return with_data(counts, np.int32 if fits else np.int64)
+
+
+def largest(values: NDArray[Any]) -> float:
+    """Return the largest of some values, 0 of none."""
+    return max((float(values[part].max()) for part in scratch.chunks(len(values))), default=0.0)
+
+
+def median_count(counts: NDArray[Any]) -> float:
+    """Return the median of counts without sorting them; those above LARGEST_TALLIED are taken as that."""
+    tally = np.zeros(LARGEST_TALLIED + 1, np.int64)
+    for part in scratch.chunks(len(counts)):
+        tally += np.bincount(np.minimum(counts[part], LARGEST_TALLIED).astype(np.int64), minlength=len(tally))
+    up_to = np.cumsum(tally)
+    middle = [np.searchsorted(up_to, rank, side="right") for rank in ((len(counts) - 1) // 2, len(counts) // 2)]
+    return float(np.mean(middle))
 
 
 def row_of_entry(indptr: NDArray[np.integer]) -> NDArray[np.intp]:
@@ -63,14 +131,59 @@ def row_of_entry(indptr: NDArray[np.integer]) -> NDArray[np.intp]:
 
 
 def entry_blocks(indptr: NDArray[np.integer]) -> Iterator[slice]:
-    """Cut the rows of a CSR matrix into slices of about ``ENTRIES_PER_BLOCK`` stored entries."""
-    n_rows = len(indptr) - 1
+    """Cut the rows of a CSR matrix into slices to look at together, and let go of what has been seen."""
+    n_rows, n_entries = len(indptr) - 1, scratch.entries_per_chunk()
     start = 0
     while start < n_rows:
-        enough = int(np.searchsorted(indptr, indptr[start] + ENTRIES_PER_BLOCK, side="right")) - 1
+        enough = int(np.searchsorted(indptr, indptr[start] + n_entries, side="right")) - 1
         stop = min(max(enough, start + 1), n_rows)
         yield slice(start, stop)
+        scratch.release()
         start = stop
+
+
+def column_sums(matrix: csr_array) -> NDArray[np.float64]:
+    """Return the sum of every column, (n_columns,)."""
+    totals = np.zeros(matrix.shape[1])
+    for part in scratch.chunks(matrix.nnz):
+        totals += np.bincount(matrix.indices[part], matrix.data[part], matrix.shape[1])
+    return totals
+
+
+def row_sums(matrix: csr_array) -> NDArray[np.float64]:
+    """Return the sum of every row, (n_rows,)."""
+    return product(matrix, np.ones(matrix.shape[1]))
+
+
+def column_counts(matrix: csr_array) -> NDArray[np.int64]:
+    """Return how many entries of every column are stored, (n_columns,)."""
+    parts = (matrix.indices[part] for part in scratch.chunks(matrix.nnz))
+    return sum((np.bincount(part, minlength=matrix.shape[1]) for part in parts), np.zeros(matrix.shape[1], np.int64))
+
+
+def product(matrix: csr_array, dense: NDArray[Any]) -> NDArray[Any]:
+    """Return matrix @ dense, for a vector or a thin matrix."""
+    out = np.empty((matrix.shape[0], *dense.shape[1:]), np.result_type(matrix.dtype, dense.dtype))
+    for rows in entry_blocks(matrix.indptr):
+        out[rows] = matrix[rows] @ dense
+    return out
+
+
+def columns_of(matrix: csr_array, columns: NDArray[np.intp]) -> csr_array:
+    """Return some columns, in their order."""
+    n_entries = int(column_counts(matrix)[columns].sum())
+    return by_row_blocks(matrix, lambda rows: matrix[rows][:, columns], n_columns=len(columns), most_entries=n_entries)
+
+
+def beside(left: csr_array, right: csr_array) -> csr_array:
+    """Return both matrices side by side."""
+    return by_row_blocks(
+        left,
+        lambda rows: csr_array(sparse.hstack([left[rows], right[rows]], format="csr")),
+        n_columns=left.shape[1] + right.shape[1],
+        most_entries=left.nnz + right.nnz,
+        dtype=np.result_type(left.dtype, right.dtype),
+    )
 
 
 def position(matrix: csr_array, entry: int) -> tuple[int, int]:

@@ -98,5 +98,5 @@ def test_other_content_has_another_hash(other):
 
 def test_the_hash_does_not_depend_on_blocks(monkeypatch):
     whole = provenance.sha256(VALUES)
-    monkeypatch.setattr("scinfill.numerics.sparse.ENTRIES_PER_BLOCK", 1)
+    monkeypatch.setattr("scinfill.numerics.scratch.ENTRIES_PER_CHUNK", 1)
     assert provenance.sha256(VALUES) == whole

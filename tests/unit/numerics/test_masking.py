@@ -38,7 +38,7 @@ def test_every_position_and_every_pair_is_equally_likely(rng):
 
 
 def test_samples_of_many_blocks(rng, monkeypatch):
-    monkeypatch.setattr(masking, "ENTRIES_PER_BLOCK", 7)
+    monkeypatch.setattr("scinfill.numerics.scratch.ENTRIES_PER_CHUNK", 7)
     assert len(masking.sample_positions(1000, 100, rng)) == 100
 
 
@@ -63,7 +63,7 @@ def test_hidden_entries_hold_zeros_in_their_share(rng):
 @pytest.mark.parametrize("block", [1, 50, 10**6])
 @pytest.mark.parametrize("kind", ["nonzeros", "entries"])
 def test_what_is_split_comes_together_again(matrix, rng, monkeypatch, kind, block):
-    monkeypatch.setattr("scinfill.numerics.sparse.ENTRIES_PER_BLOCK", block)
+    monkeypatch.setattr("scinfill.numerics.scratch.ENTRIES_PER_CHUNK", block)
     hidden = (
         masking.hide_nonzeros(matrix, 0.3, rng) if kind == "nonzeros" else masking.hide_entries(matrix.shape, 0.3, rng)
     )

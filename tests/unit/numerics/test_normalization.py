@@ -32,7 +32,7 @@ def test_logarithm_of_normalised_counts(monkeypatch):
     factors = np.array([1, 1, 4, 0.5])
     expected = np.log2(1 + COUNTS.toarray() / factors[:, np.newaxis])
     np.testing.assert_allclose(log2_counts(COUNTS, factors).toarray(), expected, rtol=1e-6)
-    monkeypatch.setattr("scinfill.numerics.sparse.ENTRIES_PER_BLOCK", 1)
+    monkeypatch.setattr("scinfill.numerics.scratch.ENTRIES_PER_CHUNK", 1)
     np.testing.assert_allclose(log2_counts(COUNTS, factors).toarray(), expected, rtol=1e-6)
     np.testing.assert_allclose(normalized(COUNTS, factors).toarray(), COUNTS.toarray() / factors[:, np.newaxis])
 

@@ -18,7 +18,7 @@ def world():
 
 @pytest.mark.parametrize("block", [1000, 10**7])
 def test_rate_and_dispersion_are_found_again(world, monkeypatch, block):
-    monkeypatch.setattr("scinfill.numerics.sparse.ENTRIES_PER_BLOCK", block)
+    monkeypatch.setattr("scinfill.numerics.scratch.ENTRIES_PER_CHUNK", block)
     counts, factors, rates, dispersions = world
     rate, dispersion = negative_binomial_moments(counts, factors)
     np.testing.assert_allclose(rate, rates, rtol=0.05)

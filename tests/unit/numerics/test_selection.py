@@ -26,7 +26,7 @@ def test_the_published_genes_and_values_are_reproduced():
 
 @pytest.mark.parametrize("block", [1, 1000])
 def test_moments_are_those_of_the_dense_matrix(monkeypatch, block):
-    monkeypatch.setattr("scinfill.numerics.sparse.ENTRIES_PER_BLOCK", block)
+    monkeypatch.setattr("scinfill.numerics.scratch.ENTRIES_PER_CHUNK", block)
     rng = np.random.default_rng(1)
     counts, factors = rng.poisson(2, size=(20, 15)), rng.lognormal(size=20)
     values = counts / factors[:, np.newaxis]

@@ -1,8 +1,24 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.sparse import csr_array
 
-from scinfill.numerics.sparse import canonical, entry_blocks, position, row_of_entry, whole_numbers
+from scinfill.numerics import scratch
+from scinfill.numerics.sparse import (
+    beside,
+    canonical,
+    column_counts,
+    column_sums,
+    columns_of,
+    entry_blocks,
+    largest,
+    median_count,
+    position,
+    product,
+    row_of_entry,
+    row_sums,
+    whole_numbers,
+)
 
 VALUES = np.array([[0, 5, 0, 1], [0, 0, 0, 0], [2, 0, 3, 0]])
 
@@ -60,7 +76,7 @@ def test_empty_matrices(shape):
 
 @pytest.mark.parametrize("block", [1, 2, 3, 100])
 def test_blocks_cover_every_row_once(monkeypatch, block):
-    monkeypatch.setattr("scinfill.numerics.sparse.ENTRIES_PER_BLOCK", block)
+    monkeypatch.setattr("scinfill.numerics.scratch.ENTRIES_PER_CHUNK", block)
     indptr = canonical(VALUES, np.float32).indptr
     rows = np.concatenate([np.arange(3)[part] for part in entry_blocks(indptr)])
     np.testing.assert_array_equal(rows, [0, 1, 2])
@@ -77,3 +93,54 @@ def test_counts_get_the_integer_type_that_holds_them(largest, dtype):
     counts = whole_numbers(canonical(np.array([[largest, 0.0]]), np.float64))
     assert counts.dtype == dtype
     assert counts.data[0] == largest
+
+
+@pytest.fixture
+def little_memory(monkeypatch):
+    """Arrays live in files, and a few values are looked at together."""
+    monkeypatch.setattr(scratch, "LARGE_SHARE", 2**60)
+    monkeypatch.setattr(scratch, "ENTRIES_PER_CHUNK", 3)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def counts(rng):
+    return csr_array(rng.poisson(0.7, (7, 5)).astype(np.float32))
+
+
+def test_sums_and_products_are_those_of_the_whole(counts, rng, little_memory):
+    dense = counts.toarray()
+    vector, thin = rng.random(5), rng.random((5, 2), dtype=np.float32)
+    np.testing.assert_allclose(column_sums(counts), dense.sum(axis=0))
+    np.testing.assert_allclose(row_sums(counts), dense.sum(axis=1))
+    np.testing.assert_array_equal(column_counts(counts), (dense > 0).sum(axis=0))
+    np.testing.assert_allclose(product(counts, vector), dense @ vector)
+    np.testing.assert_allclose(product(counts, thin), dense @ thin, rtol=1e-6)
+    assert largest(counts.data) == dense.max()
+    assert largest(np.zeros(0)) == 0
+
+
+def test_columns_and_neighbours_are_those_of_the_whole(counts, little_memory):
+    dense = counts.toarray()
+    some = np.array([3, 0])
+    np.testing.assert_array_equal(columns_of(counts, some).toarray(), dense[:, some])
+    np.testing.assert_array_equal(beside(counts, counts[:, :2]).toarray(), np.hstack([dense, dense[:, :2]]))
+
+
+@pytest.mark.parametrize("values", [[1], [1, 2], [5, 1, 9], [7, 2, 2, 8], [30, 30, 20, 10], [1, 1, 1, 500]])
+def test_the_median_of_counts_is_the_median(values, little_memory):
+    assert median_count(np.array(values, np.float32)) == np.median(values)
+
+
+def test_a_matrix_with_faults_is_made_canonical_in_blocks_and_itself_unchanged(little_memory):
+    faulty = csr_array(([1.0, 2, 0, 4, 5], [2, 0, 1, 1, 1], [0, 2, 3, 5]), shape=(3, 3))
+    before = faulty.toarray()
+    repaired = canonical(faulty)
+    np.testing.assert_array_equal(repaired.toarray(), before)
+    assert repaired.has_canonical_format
+    assert repaired.nnz == 3
+    assert list(faulty.indices) == [2, 0, 1, 1, 1]

@@ -1,0 +1,95 @@
+"""Arrays too large for memory live in files without a name, and the system fetches their pages when they are read.
+
+Small arrays are plain ones, so whoever makes or fills an array need not know. Whoever walks over a large one
+in blocks calls :func:`release` after each: pages that have been seen are given back where memory grows short.
+"""
+
+import mmap
+import os
+import tempfile
+from collections.abc import Iterator
+from weakref import WeakSet
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from scinfill import memory
+
+LARGE_SHARE = 16
+"""An array of more than this part of the memory limit lives in a file: several of them are alive at once."""
+ENTRIES_PER_CHUNK = 2**22
+"""Values looked at together: temporary arrays stay small beside any machine's memory."""
+CHUNK_SHARE = 512
+"""Of ``--max-memory``: no more values than one of so many parts has bytes."""
+
+_mappings: WeakSet[mmap.mmap] = WeakSet()
+
+
+def empty(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray:
+    """Return an array whose values are yet to be set, in memory or in a file.
+
+    Raises
+    ------
+    OSError
+        The folder for temporary files (TMPDIR) has no room.
+    """
+    dtype = np.dtype(dtype)
+    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    if fits(size):
+        return np.empty(shape, dtype)
+    with tempfile.TemporaryFile() as file:
+        _reserve(file.fileno(), size)
+        mapping = mmap.mmap(file.fileno(), size)
+    _mappings.add(mapping)
+    return np.frombuffer(mapping, dtype).reshape(shape)
+
+
+def fits(size: int) -> bool:
+    """Whether an array of so many bytes is kept in memory."""
+    return size <= memory.limit() // LARGE_SHARE
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    """Take the room at once: a page that finds the disk full later would end the process without a word."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size)
+    else:
+        os.truncate(descriptor, size)
+
+
+def release() -> None:
+    """Give pages back if half of the memory is in use; their values stay in their files."""
+    if _mappings and memory.resident() > memory.limit() // 2:
+        for mapping in list(_mappings):
+            mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def entries_per_chunk() -> int:
+    """Return how many values to look at together: fewer where memory is short."""
+    return max(1, memory.bounded(ENTRIES_PER_CHUNK, CHUNK_SHARE))
+
+
+def chunks(n_entries: int) -> Iterator[slice]:
+    """Cut ``n_entries`` values into slices to look at together, and let go of what has been seen."""
+    step = entries_per_chunk()
+    for start in range(0, n_entries, step):
+        yield slice(start, min(start + step, n_entries))
+        release()
+
+
+def converted(values: NDArray, dtype: DTypeLike) -> NDArray:
+    """Return values as another type; the array itself where it has that type already."""
+    if values.dtype == np.dtype(dtype):
+        return values
+    out = empty(values.shape, dtype)
+    for part in chunks(len(values)):
+        out[part] = values[part]
+    return out
+
+
+def copied(values: NDArray) -> NDArray:
+    """Return a copy."""
+    out = empty(values.shape, values.dtype)
+    for part in chunks(len(values)):
+        out[part] = values[part]
+    return out
