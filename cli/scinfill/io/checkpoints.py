@@ -96,7 +96,8 @@ class Folder:
         else:
             write_text(text, manifest)
         if fits:
-            log.info("goes on from %s, kept at fit %s", display(self.path), fits[-1].stem)
+            number, name = fits[-1].stem.split("-")
+            log.info("goes on from %s, at fit %d (%s)", display(self.path), int(number), name)
 
     def recall(self, fit: str, alike: Sequence[State]) -> State | None:
         """Return what was kept of a fit, if it is sound and as expected."""

@@ -37,6 +37,8 @@ STEPS: Final[dict[str, Callable[..., AnnData]]] = {
     "reconstruct": reconstruct,
 }
 """Verbs by the function that takes a table, and the recorded parameters as its keyword arguments."""
+NEVER_RECORDED = {"checkpoint", "checkpoint_minutes"}
+"""A file that somebody else made must not name folders to write to."""
 ESSENTIAL = ("command", "parameters", "seed")
 """What makes two steps the same work, whoever does it."""
 
@@ -152,7 +154,7 @@ def _check_repeatable(number: int, step: Step) -> None:
     function = (known | STEPS).get(command)
     if function is None:
         raise DataError(f"step {number} is {command!r}, which scinfill {__version__} cannot repeat")
-    foreign = parameters.keys() - signature(function).parameters.keys()
+    foreign = parameters.keys() - (signature(function).parameters.keys() - NEVER_RECORDED)
     if foreign:
         raise DataError(
             f"step {number} ({command}, by scinfill {step.get('version')}) has a parameter {min(foreign)!r}, which "

@@ -13,7 +13,7 @@ import scinfill
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance
 from scinfill.methods.adopt import adopt
-from scinfill.methods.rerun import SOURCES, STEPS, rerun
+from scinfill.methods.rerun import NEVER_RECORDED, SOURCES, STEPS, rerun
 
 SETTINGS = {
     "simulate": {"n_cells": 60, "n_genes": 40, "n_types": 2, "depth": 300, "dropout": 0.5, "truth": "factors"},
@@ -96,7 +96,7 @@ def test_genes_in_rows_and_repeated_names():
 
 @pytest.mark.parametrize("verb", [*SOURCES, *STEPS])
 def test_what_is_recorded_is_what_the_function_takes(verb):
-    """All of it but the table and the seed, so that nothing is forgotten."""
+    """All of it but the table, the seed and where work is kept, so that nothing is forgotten."""
     function = (SOURCES | STEPS)[verb]
     assert getattr(scinfill, verb.replace("-", "_")) is function
     result = {
@@ -107,7 +107,8 @@ def test_what_is_recorded_is_what_the_function_takes(verb):
     }.get(verb, lambda: function(made("preprocess"), **({"hidden_units": 3} if verb == "impute-auto" else {})))()
     step = provenance.steps(result)[-1]
     assert step["command"] == verb
-    taken = inspect.signature(function).parameters.keys() - {"adata", "seed"} - OF_THE_PAPERS.get(verb, set())
+    taken = inspect.signature(function).parameters.keys() - {"adata", "seed"} - NEVER_RECORDED
+    taken -= OF_THE_PAPERS.get(verb, set())
     assert step["parameters"].keys() == taken
     assert step.keys() == {"version", "command", "parameters", "seed", "input_sha256", "libraries", "metrics"}
     assert (step["seed"] is not None) == ("seed" in inspect.signature(function).parameters)
@@ -202,6 +203,13 @@ def test_an_input_made_by_other_steps():
 def test_an_input_made_by_another_verb():
     other = changed(made("preprocess"), 1, command="mask")
     refused(DataError, "its step 2 is mask, not preprocess", made("mask"), other)
+
+
+def test_a_record_that_names_a_folder_to_write_to(tmp_path):
+    table = scinfill.impute_deepmc(made("preprocess"), rank=2)
+    parameters = provenance.steps(table)[-1]["parameters"] | {"checkpoint": str(tmp_path / "folder")}
+    refused(DataError, "has a parameter 'checkpoint'", changed(table, 2, parameters=parameters))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_result_of_another_program():
