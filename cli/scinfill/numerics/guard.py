@@ -16,23 +16,29 @@ FEWEST_CELLS = 20
 Floats = NDArray[np.floating]
 
 
-def correlated_pairs(values: Floats, *, threshold: float = CORRELATION_THRESHOLD) -> float:
-    """Share of pairs of genes with ``|r|`` above a threshold; a constant gene correlates with none.
+def correlated_partners(values: Floats, *, threshold: float = CORRELATION_THRESHOLD) -> NDArray[np.float64]:
+    """Share of all other genes with which each gene has ``|r|`` above a threshold; a constant gene has it with none.
 
     Parameters
     ----------
     values
         Log expression of genes drawn independently of each other, (n_cells, n_genes).
+
+    Returns
+    -------
+    (n_genes,); its mean is the share of pairs that correlate.
     """
     n_cells, n_genes = values.shape
     if n_genes < 2 or n_cells < 2:
         raise DataError(f"correlated pairs need two genes and two cells; received {n_genes} and {n_cells}")
     varies = np.ptp(values, axis=0) > 0
+    share = np.zeros(n_genes)
     if varies.sum() < 2:
-        return 0.0
+        return share
     correlations = np.corrcoef(values[:, varies].astype(np.float64), rowvar=False)
-    found = np.count_nonzero(np.abs(np.triu(correlations, k=1)) > threshold)
-    return float(found / (n_genes * (n_genes - 1) / 2))
+    np.fill_diagonal(correlations, 0)
+    share[varies] = np.count_nonzero(np.abs(correlations) > threshold, axis=1) / (n_genes - 1)
+    return share
 
 
 def called_differential(values: Floats, codes: NDArray[np.integer], *, alpha: float = ALPHA) -> NDArray[np.bool_]:

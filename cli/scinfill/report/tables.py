@@ -34,7 +34,8 @@ def overview(settings: Sequence[Setting], metrics: Mapping[str, Mapping[str, Any
     return (
         '<h2 id="overview">All evaluations</h2>\n<div class="scroll"><table>'
         "<caption>Means over the evaluations that have the number for every column. Recovery is asked of the estimate "
-        "'detected' where there is one, everything else of the others.</caption>"
+        "'detected' where there is one, everything else of the others. Held-out reads are no test and count "
+        "nowhere.</caption>"
         f"<thead><tr><th>score</th>{heads}<th>evaluations</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -162,30 +163,40 @@ def meanings(metrics: Mapping[str, Mapping[str, Any]], settings: Sequence[Settin
     )
     return (
         '<h2 id="meanings">What the numbers mean</h2>\n<div class="scroll"><table><thead><tr><th>score</th>'
-        f"<th>meaning</th><th>better</th></tr></thead><tbody>{rows}</tbody></table></div>"
+        f'<th class="text">meaning</th><th>better</th></tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
 
 def missing(settings: Sequence[Setting]) -> str:
-    """Return what could not be scored, with the reason."""
+    """Return what could not be scored, with the reason.
+
+    A score that an estimate has in another setting of the same data (another kind of mask) is not missing.
+    """
+    found = {
+        (setting.dataset, series, metric)
+        for setting in settings
+        for series, metric in zip(setting.scores["series"], setting.scores["metric"], strict=True)
+    }
     grouped: dict[tuple[str, str], dict[str, None]] = {}
     for setting in settings:
         for replicate in setting.replicates:
             titles = replicate.document["metrics"]
             for _, record in replicate.records():
                 for metric, reason in record["skipped"].items():
+                    if (setting.dataset, record["series"], metric) in found:
+                        continue
                     title = str(titles.get(metric, {"title": metric})["title"])
                     grouped.setdefault((setting.dataset, reason), {})[title] = None
     if not grouped:
         return ""
     rows = "".join(
-        f'<tr><th>{escape(dataset)}</th><td class="text">{escape(", ".join(titles))}</td>'
+        f'<tr><th>{escape(dataset)}</th><td class="text">{escape("; ".join(titles))}</td>'
         f'<td class="text">{escape(reason)}</td></tr>'
         for (dataset, reason), titles in grouped.items()
     )
     return (
         '<h2 id="missing">What was left out, and why</h2>\n<div class="scroll"><table><thead><tr><th>data</th>'
-        f"<th>scores</th><th>reason</th></tr></thead><tbody>{rows}</tbody></table></div>"
+        f'<th class="text">scores</th><th class="text">reason</th></tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
 
@@ -195,7 +206,7 @@ def making(settings: Sequence[Setting]) -> str:
     for setting in settings:
         for replicate in setting.replicates:
             chosen = replicate.document["settings"]
-            text = ", ".join(f"{name} {value}" for name, value in chosen.items() if value is not None)
+            text = ", ".join(f"{name} {_setting(value)}" for name, value in chosen.items() if value is not None)
             sources[replicate.source] = (str(replicate.document.get("scinfill")), text)
     rows = "".join(
         f'<tr><th>{escape(source)}</th><td>{escape(version)}</td><td class="text">{escape(text)}</td></tr>'
@@ -203,6 +214,11 @@ def making(settings: Sequence[Setting]) -> str:
     )
     return (
         f'<h2 id="making">How this page was made</h2>\n<p class="soft">scinfill {escape(__version__)} report.</p>\n'
-        '<div class="scroll"><table><thead><tr><th>results file</th><th>scinfill</th><th>settings</th></tr></thead>'
+        '<div class="scroll"><table><thead><tr><th>results file</th><th>scinfill</th>'
+        '<th class="text">settings</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
+
+
+def _setting(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

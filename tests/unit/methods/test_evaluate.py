@@ -226,6 +226,15 @@ def test_inputs_of_one_table_share_their_baselines():
     assert scores(document, "b")["rmse"] == scores(document, "raw")["rmse"]
 
 
+@pytest.mark.parametrize(("factor", "kind"), [(1, "umi"), (50, "reads")])
+def test_held_out_reads_are_called_no_test(factor, kind):
+    world = scinfill.simulate(n_cells=60, n_genes=80, seed=0)
+    world.X = world.X * factor
+    document = scinfill.evaluate(scinfill.mask(scinfill.preprocess(world), mode="thin", fraction=0.1))
+    assert document["data"][0]["counts"] == kind
+    assert any("look like reads" in note for note in document["estimates"]["raw"]["notes"]) == (kind == "reads")
+
+
 def test_raw_may_be_named_but_not_be_an_imputed_layer(caplog):
     table = masked()
     estimate = imputed(table, label_means(table))

@@ -113,7 +113,14 @@ def test_paired_differences_stand_with_their_interval(report, results):
 def test_reasons_and_notes_are_on_the_page(report):
     text = " ".join(parsed(report.html).text)
     assert "What was left out, and why" in text
-    assert "needs held-out molecules; the file has none" in text
+    assert "needs layers['imputed_sd'] of an estimate 'shrunk'" in text
+
+
+def test_what_another_mask_of_the_same_data_has_is_not_missing(report):
+    _, left_out = " ".join(parsed(report.html).text).split("What was left out, and why")
+    assert "coverage" in left_out
+    assert "RMSE, all hidden" not in left_out
+    assert "k-means ARI" not in left_out
 
 
 def test_same_results_same_bytes(report, results):

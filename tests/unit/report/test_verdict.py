@@ -102,6 +102,21 @@ def test_testing_is_unknown_without_null_genes():
     assert "--null-genes" in sentence.text
 
 
+def test_pairs_that_correlate_by_chance_in_few_cells_are_no_fault():
+    content = document({"raw": RAW | {"null_pairs": 0.1}, "mine": GOOD | {"null_pairs": 0.1}})
+    assert said(TESTING, content).answer == "yes"
+
+
+def test_held_out_reads_judge_no_method():
+    """Their scores are thousands, for raw data as good as any, and would decide every mean."""
+    umi = results({})
+    reads = document({"raw": RAW | {"poisson": -2780.0}, "mine": GOOD | {"poisson": -2626.0}}, title="reads")
+    reads["data"][0]["counts"] = "reads"
+    sentence = said(METHOD, umi, reads)
+    assert sentence.text.startswith("mine predicts held-out molecules best (−0.400 against −0.200 of raw;")
+    assert said(METHOD, reads).text.startswith("mine finds the labels best")
+
+
 def test_worst_dataset_decides_about_testing():
     assert said(TESTING, results({}), results({"null_de": 0.5}, title="hard")).answer == "no"
 
@@ -164,7 +179,11 @@ def test_each_estimate_is_asked_its_own_question():
 
 def test_costs_are_told():
     costs = pd.DataFrame({"name": ["mine", "mine"], "seconds": [10, 20], "peak_mib": [1024, 1024]})
-    assert "mine 15 s and 1.0 GiB (mean of 2 runs)" in said(COST, results({}), costs=costs).text
+    assert "mine 15 s and 1.0 GiB (means of 2 runs)" in said(COST, results({}), costs=costs).text
+    others = pd.DataFrame({"name": ["other"], "seconds": [0.47], "peak_mib": [float("nan")]})
+    text = said(COST, results({}), costs=pd.concat([costs, others])).text
+    assert text == "mine 15 s and 1.0 GiB; other 0.5 s (means of 1 to 2 runs)."
+    assert said(COST, results({}), costs=others).text == "other 0.5 s (one run each)."
     assert said(COST, results({})).answer == "unknown"
 
 

@@ -16,7 +16,18 @@ from scinfill.methods.evaluation.estimates import Estimate, Values
 from scinfill.methods.observations import observed
 from scinfill.models.observations import Observations
 from scinfill.numerics.clustering import CORRELATIONS, Correlation
-from scinfill.schema import BULK, DE_TRUTH_PREFIX, HELDOUT, HELDOUT_COUNTS, NULL_GENE, SIZE_FACTOR, TRUTH
+from scinfill.numerics.sparse import median_count
+from scinfill.schema import (
+    BULK,
+    DE_TRUTH_PREFIX,
+    HELDOUT,
+    HELDOUT_COUNTS,
+    NULL_GENE,
+    SIZE_FACTOR,
+    TRUTH,
+    UMI_MEDIAN_NONZERO,
+    CountsKind,
+)
 
 ZERO_THRESHOLD = float(np.log2(1.5))
 """A value at or below half a normalised count is a zero."""
@@ -150,6 +161,14 @@ class Case:
     def real_genes(self) -> NDArray[np.intp]:
         """Genes that are not null genes: the only ones that enter any metric but the guard."""
         return np.flatnonzero(~self.null_genes)
+
+    @cached_property
+    def counts_kind(self) -> CountsKind | None:
+        """Whether the counts look like molecules or like reads; None without counts."""
+        counts = self.observations.counts
+        if counts is None or counts.nnz == 0:
+            return None
+        return "umi" if median_count(counts.data) < UMI_MEDIAN_NONZERO else "reads"
 
     @property
     def n_cells(self) -> int:

@@ -54,6 +54,7 @@ def _describe(trial: Trial) -> dict[str, Any]:
         "n_cells": case.n_cells,
         "n_genes": int(case.real_genes.size),
         "n_null_genes": int(case.null_genes.sum()),
+        "counts": case.counts_kind,
         "share_nonzero": float(log_values.nnz / np.prod(log_values.shape)),
         "mask": dict(case.mask) or None,
         "labels": None,

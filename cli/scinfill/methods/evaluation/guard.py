@@ -11,7 +11,7 @@ from scinfill.numerics.intervals import mean
 
 
 def null_pairs(case: Case, estimate: Estimate) -> Findings:
-    """Share of pairs of null genes that correlate.
+    """Share of pairs of null genes that correlate; resampling draws genes, not pairs.
 
     Raises
     ------
@@ -20,9 +20,9 @@ def null_pairs(case: Case, estimate: Estimate) -> Findings:
     """
     cells = case.at_most(np.arange(case.n_cells))
     values = _null_values(case, estimate, cells)
-    share = guard.correlated_pairs(values)
+    partners = guard.correlated_partners(values)
     n_pairs = values.shape[1] * (values.shape[1] - 1) // 2
-    findings = Findings({"null_pairs": Score(np.array([[share]]), mean, "null pairs", n=n_pairs)})
+    findings = Findings({"null_pairs": Score(partners[:, None], mean, "null pairs", n=n_pairs)})
     findings.details["null_pairs"] = {
         "threshold": guard.CORRELATION_THRESHOLD,
         "n_cells": int(cells.size),

@@ -21,6 +21,11 @@ MERGED = (
     "this layer keeps seen values (--keep), so it is no mean: held-out molecules should be asked of a layer without it"
 )
 
+READS = (
+    "these counts look like reads: copies of one molecule fall on both sides of the split, so held-out counts reward "
+    "copying what was seen and judge no imputation"
+)
+
 
 def heldout_molecules(case: Case, estimate: Estimate) -> Findings:
     """Score the molecules that an estimate expects against those that thinning held out.
@@ -40,6 +45,8 @@ def heldout_molecules(case: Case, estimate: Estimate) -> Findings:
     )
     if estimate.keeps_seen:
         findings.notes.append(MERGED)
+    if case.counts_kind == "reads":
+        findings.notes.append(READS)
     findings.by_gene["poisson"] = case.by_gene(scores.poisson_by_gene)
     return findings
 
