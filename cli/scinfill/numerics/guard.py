@@ -35,7 +35,7 @@ def correlated_partners(values: Floats, *, threshold: float = CORRELATION_THRESH
     share = np.zeros(n_genes)
     if varies.sum() < 2:
         return share
-    correlations = np.corrcoef(values[:, varies].astype(np.float64), rowvar=False)
+    correlations = np.asarray(np.corrcoef(values[:, varies].astype(np.float64), rowvar=False))
     np.fill_diagonal(correlations, 0)
     share[varies] = np.count_nonzero(np.abs(correlations) > threshold, axis=1) / (n_genes - 1)
     return share
