@@ -145,13 +145,13 @@ def _changes(settings: Sequence[Setting], metric: str, name: str) -> pd.DataFram
 
 
 def _spread(paired: pd.DataFrame) -> float:
-    """Return how far a difference may move: over replicates, else over seeds, else half its interval."""
+    """Return how far a difference may move: over replicates, else half its interval, else over seeds."""
     if len(paired) > 2:
         return float(paired["value"].std())
-    if paired["sd"].notna().any():
-        return float(paired["sd"].astype(float).mean())
     half = (paired["high"].astype(float) - paired["low"].astype(float)) / 2
-    return float(half.mean()) if half.notna().any() else 0.0
+    if half.notna().any():
+        return float(half.mean())
+    return float(paired["sd"].astype(float).mean()) if paired["sd"].notna().any() else 0.0
 
 
 def _clustering(settings: Sequence[Setting], name: str) -> Sentence:
@@ -173,7 +173,7 @@ def _clustering(settings: Sequence[Setting], name: str) -> Sentence:
     if better and gain.mean() > 0:
         beyond = f"beyond the spread in {better} of {len(changes)}" if len(changes) > 1 else "beyond the spread"
         return Sentence(question, name, "yes", f"Yes. {numbers}. The ARI is better {beyond}, nowhere worse.")
-    text = f"It makes no difference. {numbers}. The ARIs differ by no more than k-means does from start to start."
+    text = f"It makes no difference. {numbers}. A difference this small may come by chance."
     return Sentence(question, name, "same", text)
 
 

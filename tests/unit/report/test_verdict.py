@@ -37,6 +37,13 @@ def test_clustering_is_judged_beyond_the_spread(ari, spread, answer):
     assert said(CLUSTERING, results({"ari": ari}, spread=spread)).answer == answer
 
 
+def test_clustering_is_judged_by_the_interval_that_the_table_shows():
+    """Single starts of k-means scatter more than their mean does."""
+    content = results({"ari": 0.85}, spread=0.1)
+    content["differences"]["mine"]["raw"]["ari"]["sd"] = 0.3
+    assert said(CLUSTERING, content).answer == "yes"
+
+
 def test_clustering_that_fails_on_one_dataset_is_no():
     sentence = said(CLUSTERING, results({"ari": 0.99}), results({"ari": 0.4}, title="hard"))
     assert sentence.answer == "no"

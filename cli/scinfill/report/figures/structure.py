@@ -11,6 +11,7 @@ from scinfill.report.results import Setting, display_name, names_in_order, poole
 
 MOST_PAIRS = 28
 MOST_LABELS_IN_LEGEND = 20
+LABELS_A_LINE = 5
 
 
 def clustering(setting: Setting) -> Plot | None:
@@ -81,7 +82,8 @@ def components(setting: Setting) -> Plot | None:
             axes[0].plot([], [], "o", color=colour_of[label], markersize=5, label=style.short(label))[0]
             for label in labels
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(5, len(labels)), fontsize=8)
+        n_lines = -(-len(labels) // LABELS_A_LINE)
+        figure.legend(handles=handles, loc="outside lower center", ncols=-(-len(labels) // n_lines), fontsize=8)
     shown, n_cells = len(points[names[0]]["label"]), points[names[0]]["n_cells"]
     caption = (
         f"Two principal components of the log values, genes centred, not scaled; {shown:,} of {n_cells:,} cells drawn. "
