@@ -1,6 +1,8 @@
 """Fits go on where they were left: any fit, left anywhere, ends with the same bytes."""
 
+from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from scinfill.resume import State, keeping, resumable
 LOOPS = {
     "poisson factors": ("deepmc", {"rank": 3}, 25),
     "squared factors": ("deepmc", {"estimate": "detected", "rank": 3}, 31),
-    "choice of rank": ("deepmc", {"gate": False}, 40),
+    "choice of rank": ("deepmc", {"gate": False}, 19),
     "chain": ("deepmc", {"preset": "paper", "depth": 3, "n_iterations": 4}, 2),
     "network": ("auto", {"hidden_units": (6, 4)}, 37),
     "networks and factors": ("auto", {"hidden_units": 6, "estimate": "detected"}, 61),
@@ -51,6 +53,12 @@ def table():
     return scinfill.preprocess(make_counts(60, 24, seed=2), n_genes=None)
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(table):
+    """What comes out of a process that nobody ends and that keeps nothing."""
+    return cache(lambda name: impute(name, table))
+
+
 @pytest.fixture
 def leaving(monkeypatch):
     """Kill the process right after it has kept so many states."""
@@ -77,38 +85,35 @@ def impute(name, table, **options):
 
 
 @pytest.mark.parametrize("name", LOOPS)
-def test_left_again_and_again_it_ends_with_the_same_bytes(name, table, tmp_path, leaving):
+def test_left_again_and_again_it_ends_with_the_same_bytes(name, table, uninterrupted, tmp_path, leaving):
     """Every process gets a few states further; the places where they end fall into all parts of the fits."""
     options = {"checkpoint": tmp_path, "checkpoint_minutes": 0}
-    n_processes, fits = 1, set()
-    while True:
+    finished, result, n_processes = [], None, 0
+    while result is None:
         kept = leaving(LOOPS[name][2] + n_processes % 3)
-        try:
+        with suppress(Interrupted):
             result = impute(name, table, **options)
-        except Interrupted:
-            assert kept[-1] not in fits or not kept[-1][1], "a finished fit was done again"
-            fits.update(part for part in kept if part[1])
-            n_processes += 1
-        else:
-            break
+        finished += [fit for fit, is_finished in kept if is_finished]
+        n_processes += 1
     assert n_processes > 2
+    assert finished == sorted(set(finished)), "each fit comes to its end once"
     assert list(tmp_path.iterdir()) == []
-    assert result == impute(name, table)
+    assert result == uninterrupted(name)
 
 
 @pytest.mark.parametrize("name", LOOPS)
-@pytest.mark.parametrize("n_states", [1, 2, 5])
-def test_left_early_it_ends_with_the_same_bytes(name, table, tmp_path, leaving, n_states):
+@pytest.mark.parametrize("n_states", [1, 5])
+def test_left_early_it_ends_with_the_same_bytes(name, table, uninterrupted, tmp_path, leaving, n_states):
     options = {"checkpoint": tmp_path, "checkpoint_minutes": 0}
     leaving(n_states)
     with pytest.raises(Interrupted):
         impute(name, table, **options)
     leaving(np.inf)
-    assert impute(name, table, **options) == impute(name, table)
+    assert impute(name, table, **options) == uninterrupted(name)
 
 
 @pytest.mark.parametrize("name", ["poisson factors", "network"])
-def test_without_its_first_files_it_ends_with_the_same_bytes(name, table, tmp_path, leaving):
+def test_without_its_first_files_it_ends_with_the_same_bytes(name, table, uninterrupted, tmp_path, leaving):
     """As where a process was killed while it emptied the folder."""
     options = {"checkpoint": tmp_path, "checkpoint_minutes": 0}
     leaving(60)
@@ -116,7 +121,7 @@ def test_without_its_first_files_it_ends_with_the_same_bytes(name, table, tmp_pa
         impute(name, table, **options)
     (tmp_path / sorted(path.name for path in tmp_path.glob("0*"))[0]).unlink()
     leaving(np.inf)
-    assert impute(name, table, **options) == impute(name, table)
+    assert impute(name, table, **options) == uninterrupted(name)
 
 
 def test_between_two_states_only_ends_are_kept(table, tmp_path, leaving):
