@@ -28,7 +28,9 @@ from scinfill.commands._options import output_option, runtime_options, seed_opti
     help="Batches, each with a small factor of its own for every gene.",
 )
 @click.option(
-    "--depth", type=click.FloatRange(min=0, min_open=True), help="Molecules of a median cell.  [default: 1 per gene]"
+    "--depth",
+    type=click.FloatRange(min=0, max=1e7, min_open=True),
+    help="Molecules of a median cell.  [default: 1 per gene]",
 )
 @click.option(
     "--density",
@@ -44,7 +46,7 @@ from scinfill.commands._options import output_option, runtime_options, seed_opti
 )
 @click.option(
     "--de-log2fc",
-    type=click.FloatRange(min=0),
+    type=click.FloatRange(min=0, max=50),
     default=1.5,
     show_default=True,
     help="Standard deviation of their log2 fold changes.",

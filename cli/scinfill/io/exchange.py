@@ -13,12 +13,13 @@ from scipy.sparse import csr_array
 from scinfill import memory
 from scinfill.errors import DataError, InputError
 from scinfill.io.hdf5 import one_line
-from scinfill.io.streams import display
+from scinfill.io.streams import STDIO, display
 
 COUNTS = "counts.mtx"
 LOG2 = "log2.mtx"
 GENES = "genes.txt"
 CELLS = "cells.txt"
+REAL_FIELDS = ("real", "integer", "unsigned-integer")
 BYTES_PER_ENTRY = 24
 """A stored entry while a Matrix Market file is read: coordinates and value, then the compressed rows."""
 
@@ -31,6 +32,8 @@ def check_new_folder(target: str | Path) -> None:
     InputError
         Something of that name exists, or its parent does not.
     """
+    if str(target) == STDIO:
+        raise InputError("a folder cannot go to standard output; name a new folder")
     path = Path(target)
     if path.exists():
         raise InputError(f"{display(target)} exists already; name a new folder")
@@ -90,9 +93,11 @@ def read_matrix(source: str | Path, shape: tuple[int, int]) -> csr_array:
     """
     path = Path(source)
     if not path.is_file():
-        raise InputError(f"{display(source)} cannot be read: there is no such file")
+        raise InputError(f"{display(source)} cannot be read: it is no file")
     try:
-        n_genes, n_cells, n_entries, *_ = matrix_market.mminfo(path)
+        n_genes, n_cells, n_entries, _, field, _ = matrix_market.mminfo(path)
+        if field not in REAL_FIELDS:
+            raise DataError(f"{display(source)} holds a {field} matrix, not real numbers")
         if (n_cells, n_genes) != shape:
             raise DataError(
                 f"{display(source)} is {n_genes} genes x {n_cells} cells, the table {shape[1]} genes x {shape[0]} cells"

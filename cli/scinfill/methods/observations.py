@@ -17,7 +17,7 @@ from scinfill.methods import validation
 from scinfill.models.observations import Observations
 from scinfill.numerics.normalization import log2_counts, solve_size_factors, whole_multiples
 from scinfill.numerics.scratch import chunks
-from scinfill.numerics.sparse import entry_blocks, largest, with_data
+from scinfill.numerics.sparse import entry_blocks, largest, position, with_data
 from scinfill.schema import COUNTS, LOG1P, LOG_BASE, SIZE_FACTOR
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,7 @@ def observed(adata: AnnData, *, layer: str | None = None) -> Observed:
     validation.check_table(adata)
     values = validation.nonnegative(adata, layer)
     slot = validation.slot_name(layer)
+    _check_size(adata, values, slot)
     if COUNTS not in adata.layers:
         _check_scale_alone(values, slot, adata.uns)
         return Observed(log_values=with_data(values, np.float32))
@@ -139,22 +140,39 @@ def _check_scale_alone(values: csr_array, slot: str, uns: Mapping[str, Any]) -> 
         or whole multiples of a count of one when, and only when, the base is e.
     """
     _check_not_whole_numbers(values, slot)
-    most = largest(values.data)
-    if most > validation.LARGEST_LOG2:
-        raise DataError(f"{slot} holds {most:.6g}: not on a log2(1 + x) scale; {TAKE_LOG2}")
     if LOG1P not in uns:
         if whole_multiples(values, np.e) > MOSTLY > whole_multiples(values, LOG_BASE):
             raise DataError(f"{slot} {NATURAL}")
         log.warning("%s does not say its scale: taken as log2(1 + x); uns['log1p'] = {'base': 2} would say so", slot)
         return
     declared = uns[LOG1P].get("base") if isinstance(uns[LOG1P], Mapping) else None
-    base = np.e if declared is None else float(np.asarray(declared).item())
+    try:
+        base = np.e if declared is None else float(np.asarray(declared).item())
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"uns[{LOG1P!r}]['base'] is no number; {{'base': 2}} says that {slot} is log2(1 + x)"
+        ) from error
     if np.isclose(base, np.e):
         raise DataError(f"{slot} {NATURAL}")
     if base != LOG_BASE:
         raise DataError(f"{slot} is declared on a log base {base:g} scale, log2(1 + x) is needed; {TAKE_LOG2}")
 
 
+def _check_size(adata: AnnData, values: csr_array, slot: str) -> None:
+    """Refuse what no logarithm of a count reaches, and name its place; whole numbers are named as counts later."""
+    most = largest(values.data)
+    if most > validation.LARGEST_LOG2 and not _whole_numbers(values):
+        first = validation.where(adata, *position(values, int((values.data > validation.LARGEST_LOG2).argmax())))
+        raise DataError(
+            f"{slot} holds values up to {most:.6g}, the first too large one at {first}: "
+            f"not on a log2(1 + x) scale; {TAKE_LOG2}"
+        )
+
+
 def _check_not_whole_numbers(values: csr_array, slot: str) -> None:
-    if all(np.array_equal(values.data[part], np.floor(values.data[part])) for part in chunks(values.nnz)):
+    if _whole_numbers(values):
         raise DataError(f"{slot} holds whole numbers only: raw counts, not log2(1 + x); {TAKE_LOG2}")
+
+
+def _whole_numbers(values: csr_array) -> bool:
+    return all(np.array_equal(values.data[part], np.floor(values.data[part])) for part in chunks(values.nnz))

@@ -76,7 +76,7 @@ def sign(
 
 
 def steps(adata: AnnData) -> list[dict[str, Any]]:
-    """Return the steps that made a table, first one first; each has a command and parameters.
+    """Return the steps that made a table, first one first; each has a command, parameters, libraries and metrics.
 
     Raises
     ------
@@ -88,10 +88,13 @@ def steps(adata: AnnData) -> list[dict[str, Any]]:
     except (TypeError, ValueError, RecursionError) as error:
         raise DataError(f"uns[{UNS!r}] is not a record of scinfill steps: {error}") from error
     for number, step in enumerate(found, start=1):
-        if not (
-            isinstance(step, dict) and isinstance(step.get("command"), str) and isinstance(step.get("parameters"), dict)
-        ):
+        if not (isinstance(step, dict) and isinstance(step.get("command"), str)):
             raise DataError(f"uns[{UNS!r}] is not a record of scinfill steps: step {number} names no verb")
+        for part in ("parameters", "libraries", "metrics"):
+            if not isinstance(step.setdefault(part, {}), dict):
+                raise DataError(
+                    f"uns[{UNS!r}] is not a record of scinfill steps: {part} of step {number} have no names"
+                )
     return found
 
 

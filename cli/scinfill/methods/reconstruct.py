@@ -98,7 +98,9 @@ def estimate_of(adata: AnnData, kind: str, *, cells: Positions = EVERY, genes: P
     model = GatedModel(factors, "poisson" if kind == "poisson" else "squared", base, gain, scale)
     if OBSERVED_WEIGHT not in adata.var:
         return model
-    data = observed(adata, layer=_imputed_layer(adata)).cells(cells).genes(genes)
+    data = observed(adata, layer=_imputed_layer(adata))
+    data = data if isinstance(cells, slice) else data.cells(cells)
+    data = data if isinstance(genes, slice) else data.genes(genes)
     return Shrunk(model, data, column(OBSERVED_WEIGHT))
 
 

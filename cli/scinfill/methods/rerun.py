@@ -171,7 +171,7 @@ def _warn_of_other_versions(steps: Sequence[Step]) -> None:
     others = {
         name: version
         for step in steps
-        for name, version in ({"scinfill": step.get("version")} | step.get("libraries", {})).items()
+        for name, version in ({"scinfill": step.get("version")} | step["libraries"]).items()
         if here.get(name) != version
     }
     if others:
@@ -211,6 +211,6 @@ def _other_metrics(recorded: Sequence[Step], table: AnnData) -> list[str]:
     return [
         f"step {number} ({step['command']}) measured another {name}"
         for number, (step, again) in enumerate(zip(recorded, provenance.steps(table), strict=True), start=1)
-        for name in sorted(step.get("metrics", {}).keys() | again.get("metrics", {}).keys())
-        if step.get("metrics", {}).get(name) != again.get("metrics", {}).get(name)
+        for name in sorted(step["metrics"].keys() | again["metrics"].keys())
+        if step["metrics"].get(name) != again["metrics"].get(name)
     ]

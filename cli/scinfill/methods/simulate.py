@@ -8,6 +8,7 @@ import pandas as pd
 from anndata import AnnData
 from numpy.typing import NDArray
 
+from scinfill import memory
 from scinfill.errors import InputError
 from scinfill.methods import provenance
 from scinfill.numerics import simulation
@@ -19,6 +20,17 @@ BATCH_LOG2_SD = 0.25
 BULK_LIBRARIES = 3
 BULK_READS_PER_GENE = 1000
 SILENT_SHARE = 0.05
+LARGEST_DEPTH = 1e7
+"""Molecules: beyond it a count may leave int32, and no cell holds that many."""
+LARGEST_LOG2FC = 50
+"""Beyond it fold changes leave float64."""
+
+BYTES_PER_NAME = 200
+"""Of a cell or gene: its name as a Python text, and its columns of ``obs`` or ``var``."""
+BYTES_PER_PROFILE_VALUE = 100
+"""Of a gene in a type or batch: some ten arrays of float64, bulk libraries among them."""
+BYTES_PER_COUNT = 16
+"""A stored count and its column, while blocks are joined."""
 
 TruthForm = Literal["layer", "factors"]
 
@@ -51,10 +63,10 @@ class World:
             ("n_genes", self.n_genes >= 2, "2 or more"),
             ("n_types", 1 <= self.n_types <= self.n_cells, "at least 1 and at most the cells"),
             ("n_batches", 1 <= self.n_batches <= self.n_cells, "at least 1 and at most the cells"),
-            ("depth", self.depth is None or 0 < self.depth < np.inf, "positive"),
+            ("depth", self.depth is None or 0 < self.depth <= LARGEST_DEPTH, f"positive, at most {LARGEST_DEPTH:g}"),
             ("density", self.density is None or 0 < self.density <= 1 - 2 * SILENT_SHARE, "above 0, at most .9"),
             ("de_share", 0 <= self.de_share <= 1, "from 0 to 1"),
-            ("de_log2fc", 0 <= self.de_log2fc < np.inf, "zero or more"),
+            ("de_log2fc", 0 <= self.de_log2fc <= LARGEST_LOG2FC, f"from 0 to {LARGEST_LOG2FC}"),
             ("dropout", self.dropout is None or np.isfinite(self.dropout), "a number"),
         )
         for name, holds, rule in rules:
@@ -146,8 +158,11 @@ def simulated(world: World, *, seed: int) -> tuple[AnnData, dict[str, RowBlocks]
     ------
     InputError
         Settings that cannot be.
+    ResourceError
+        A world that does not fit into memory.
     """
     world.check()
+    _require_memory(world)
     rng = np.random.default_rng(seed)
     profiles = simulation.draw_profiles(
         world.n_types,
@@ -159,6 +174,7 @@ def simulated(world: World, *, seed: int) -> tuple[AnnData, dict[str, RowBlocks]
     )
     cells = _draw_cells(world, rng)
     depth = _depth(world, profiles, cells)
+    _require_memory(world, simulation.expected_density(depth, profiles, cells))
     counts, before_dropout = simulation.sample_counts(profiles, cells, depth, rng, dropout=world.dropout)
     types = [f"type{number + 1}" for number in range(world.n_types)]
     adata = AnnData(
@@ -186,6 +202,15 @@ def simulated(world: World, *, seed: int) -> tuple[AnnData, dict[str, RowBlocks]
     return adata, {} if world.truth == "factors" else {TRUTH: _truth(mean_counts, cells.types)}
 
 
+def _require_memory(world: World, density: float = 0.0) -> None:
+    """Refuse a world that does not fit, first for its size alone, then for its expected share of non-zeros."""
+    frames = BYTES_PER_NAME * (world.n_cells + world.n_genes)
+    profiles = BYTES_PER_PROFILE_VALUE * (world.n_types + world.n_batches) * world.n_genes
+    matrices = 1 if world.dropout is None else 2
+    counts = BYTES_PER_COUNT * matrices * density * world.n_cells * world.n_genes
+    memory.require(int(frames + profiles + counts), f"simulating {world.n_cells} cells x {world.n_genes} genes")
+
+
 def _draw_cells(world: World, rng: np.random.Generator) -> simulation.Cells:
     effects = np.exp2(rng.normal(0, BATCH_LOG2_SD, size=(world.n_batches, world.n_genes)))
     return simulation.Cells(
@@ -200,9 +225,12 @@ def _depth(world: World, profiles: simulation.Profiles, cells: simulation.Cells)
     if world.density is None:
         return world.depth or MOLECULES_PER_GENE * world.n_genes
     try:
-        return simulation.depth_for_density(world.density, profiles, cells)
+        depth = simulation.depth_for_density(world.density, profiles, cells)
     except ValueError as error:
         raise InputError(f"no depth gives a density of {world.density}: too many genes are silent") from error
+    if depth > LARGEST_DEPTH:
+        raise InputError(f"a density of {world.density} needs {depth:.3g} molecules a cell, too many; ask for less")
+    return depth
 
 
 def _truth(mean_counts: NDArray[np.float64], types: NDArray[np.int64]) -> RowBlocks:

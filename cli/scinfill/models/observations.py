@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from scinfill.numerics.sparse import rows_of
+
 
 @dataclass(frozen=True)
 class Observations:
@@ -31,15 +33,15 @@ class Observations:
         n_cells, n_genes = self.log_values.shape
         return int(n_cells), int(n_genes)
 
-    def cells(self, rows: NDArray[np.intp] | slice) -> "Observations":
+    def cells(self, rows: NDArray[np.intp]) -> "Observations":
         """Return the observations of some cells."""
         return Observations(
-            self.log_values[rows],
-            None if self.counts is None else self.counts[rows],
+            rows_of(self.log_values, rows),
+            None if self.counts is None else rows_of(self.counts, rows),
             None if self.size_factor is None else self.size_factor[rows],
         )
 
-    def genes(self, columns: NDArray[np.intp] | slice) -> "Observations":
+    def genes(self, columns: NDArray[np.intp]) -> "Observations":
         """Return the observations of some genes; a cell's size factor stays what all genes made it."""
         return replace(
             self,

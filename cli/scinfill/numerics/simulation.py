@@ -197,13 +197,17 @@ def depth_for_density(density: float, profiles: Profiles, cells: Cells, *, most_
     ValueError
         When no depth gives it, since too many genes are silent.
     """
-    some = slice(0, most_cells)
 
     def excess(log_depth: float) -> float:
-        clusters = np.log1p(cells.means(profiles, np.exp(log_depth), some) * profiles.dispersions)
-        return float(-np.expm1(-clusters / profiles.dispersions).mean()) - density
+        return expected_density(np.exp(log_depth), profiles, cells, most_cells=most_cells) - density
 
     return float(np.exp(brentq(excess, np.log(1e-3), np.log(1e12))))
+
+
+def expected_density(depth: float, profiles: Profiles, cells: Cells, *, most_cells: int = 500) -> float:
+    """Return the expected share of non-zeros before dropout, judged on some cells."""
+    clusters = np.log1p(cells.means(profiles, depth, slice(0, most_cells)) * profiles.dispersions)
+    return float(-np.expm1(-clusters / profiles.dispersions).mean())
 
 
 def sample_bulk(profiles: Profiles, molecules: float, n_libraries: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -42,17 +42,23 @@ def test_a_failed_export_leaves_nothing(tmp_path):
 def test_an_export_never_mixes_with_what_was_there(tmp_path):
     with pytest.raises(InputError, match="exists already"):
         exchange.write_folder(tmp_path, counts=COUNTS, log2=LOG2, **NAMES)
+    with pytest.raises(InputError, match="cannot go to standard output"):
+        exchange.check_new_folder("-")
     with pytest.raises(InputError, match="there is no folder"):
         exchange.write_folder(tmp_path / "no" / "out", counts=COUNTS, log2=LOG2, **NAMES)
 
 
 def test_unusable_matrices_are_named(tmp_path):
     file = tmp_path / "matrix.mtx"
-    with pytest.raises(InputError, match="there is no such file"):
+    with pytest.raises(InputError, match="it is no file"):
         exchange.read_matrix(file, (2, 3))
     file.write_text("no matrix\n")
     with pytest.raises(DataError, match="not a usable Matrix Market file"):
         exchange.read_matrix(file, (2, 3))
+    for kind, values in (("complex", LOG2.astype(complex)), ("pattern", LOG2 > 0)):
+        matrix_market.mmwrite(file, values.T, field=kind)
+        with pytest.raises(DataError, match=f"holds a {kind} matrix, not real numbers"):
+            exchange.read_matrix(file, (2, 3))
     matrix_market.mmwrite(file, LOG2)
     with pytest.raises(DataError, match="is 2 genes x 3 cells, the table 3 genes x 2 cells"):
         exchange.read_matrix(file, (2, 3))

@@ -151,6 +151,20 @@ def not_logged(adata):
     del adata.layers["counts"]
 
 
+def one_huge_value(adata):
+    adata.X.data[5] = 1e30
+
+
+def base_without_a_number(adata):
+    adata.uns["log1p"] = {"base": "two"}
+    del adata.layers["counts"]
+
+
+def several_bases(adata):
+    adata.uns["log1p"] = {"base": np.arange(3)}
+    del adata.layers["counts"]
+
+
 def wrong_factor(adata):
     adata.obs["size_factor"] = 2.0
 
@@ -197,6 +211,12 @@ def zeros(adata):
         (raw, "X holds whole numbers only: raw counts"),
         (raw_alone, "X holds whole numbers only: raw counts, .* `scinfill preprocess`"),
         (not_logged, "not on a log2"),
+        (
+            one_huge_value,
+            r"X holds values up to 1e\+30, the first too large one at cell 'cell0', gene 'gene\d+': not on",
+        ),
+        (base_without_a_number, r"uns\['log1p'\]\['base'\] is no number"),
+        (several_bases, r"uns\['log1p'\]\['base'\] is no number"),
         (wrong_factor, r"cell 'cell0': X is not .* obs\['size_factor'\] = 2; drop"),
         (no_factor_fits, "cell 'cell4': X is not .* any one size factor"),
         (negative_factor, r"cell 'cell0': obs\['size_factor'\] is -1.0, it must be positive"),

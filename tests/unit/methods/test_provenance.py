@@ -60,7 +60,14 @@ def test_no_steps_yet(counts):
 
 @pytest.mark.parametrize(
     "record",
-    ["text", {"steps": ["not json"]}, {"steps": 3}, {"steps": ["[1]"]}, {"steps": ['{"command": "mask"}']}],
+    [
+        "text",
+        {"steps": ["not json"]},
+        {"steps": 3},
+        {"steps": ["[1]"]},
+        {"steps": ['{"command": 1}']},
+        {"steps": ['{"command": "mask", "libraries": "all"}']},
+    ],
 )
 def test_a_foreign_record_is_refused(counts, record):
     counts.uns["scinfill"] = record

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import scinfill
-from scinfill.errors import InputError
+from scinfill.errors import InputError, ResourceError
 from scinfill.methods import provenance
 from scinfill.methods.simulate import World, simulated
 
@@ -84,6 +84,8 @@ def test_settings_are_in_the_record(world):
         ({"density": 0.95}, "density"),
         ({"density": 0.1, "depth": 10.0}, "give one of them"),
         ({"depth": -1.0}, "depth"),
+        ({"depth": 1e9}, "depth must be positive, at most 1e\\+07"),
+        ({"de_log2fc": 1e5}, "de_log2fc must be from 0 to 50"),
         ({"de_share": 2.0}, "de_share"),
         ({"dropout": float("nan")}, "dropout"),
     ],
@@ -91,6 +93,15 @@ def test_settings_are_in_the_record(world):
 def test_impossible_worlds_are_refused(settings, message):
     with pytest.raises(InputError, match=message):
         scinfill.simulate(**settings)
+
+
+@pytest.mark.parametrize(
+    "size", [{"n_cells": 10**9}, {"n_genes": 10**9}, {"n_cells": 10**6, "n_genes": 10**5, "density": 0.5}]
+)
+def test_a_world_larger_than_memory_is_refused_before_it_is_drawn(monkeypatch, size):
+    monkeypatch.setattr("scinfill.memory.available", lambda: 2**34)
+    with pytest.raises(ResourceError, match=r"simulating .* cells x .* genes needs .* of memory"):
+        scinfill.simulate(**size)
 
 
 def test_the_chain_accepts_it(world):
