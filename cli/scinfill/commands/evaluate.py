@@ -84,11 +84,12 @@ def command(
 
     What is scored depends on what INPUT holds: values or molecules hidden by `scinfill mask`, null genes, labels
     (--labels), bulk data (--bulk, --de-truth). What cannot be scored is left out with its reason. Several inputs of
-    the same cells and genes are compared in one call.
+    the same cells and genes are compared in one call; those of one name that differ in what was hidden are replicates.
 
     \b
       scinfill evaluate imputed.h5ad --labels cell_type -o scores.json
       scinfill evaluate deepmc=a.h5ad auto=b.h5ad --labels cell_type --fail-if-worse-than raw:ari -o scores.json
+      scinfill evaluate deepmc=mask1.h5ad deepmc=mask2.h5ad svd=mask1svd.h5ad svd=mask2svd.h5ad -o recovery.json
       scinfill mask log.h5ad | scinfill impute-deepmc | scinfill evaluate --labels cell_type > scores.json
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import bulk as bulk_tables
