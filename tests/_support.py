@@ -30,6 +30,10 @@ LOG_READERS = ("mask", "impute-deepmc", "impute-baseline", "impute-auto")
 """Verbs that read log2 values."""
 READERS = ("preprocess", *LOG_READERS, "evaluate")
 """Verbs that read a table and need no other option."""
+FILE_READERS = (*READERS, "reconstruct", "export", "adopt", "rerun", "inspect")
+"""Verbs that read an H5AD file, with what they need beside it."""
+NEEDED = {"adopt": ("--matrix", "absent.mtx", "--method", "other"), "rerun": ("--input", "absent.h5ad")}
+"""Looked at after the file itself."""
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -127,6 +131,13 @@ def command(*args: object) -> list[str]:
 def run(*args: object, **options) -> subprocess.CompletedProcess:
     """Run the command line as a real process and keep what it says."""
     return subprocess.run(command(*args), capture_output=True, check=False, **options)
+
+
+def invoke_to(out: Path, verb: str, *args: object, stdin: bytes | None = None) -> Result:
+    """Run a verb with what it needs, into a file that holds something; ``export`` into a folder that is not there."""
+    target = out.with_name("folder") if verb == "export" else out
+    out.write_bytes(b"earlier")
+    return invoke(verb, *args, *NEEDED.get(verb, ()), "-o", target, stdin=stdin)
 
 
 def assert_refused(result: Result | subprocess.CompletedProcess, exit_code: int, *words: str) -> None:

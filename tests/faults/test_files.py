@@ -9,7 +9,16 @@ import h5py
 import numpy as np
 import pytest
 
-from _support import READERS, assert_adata_equal, assert_refused, command, invoke, make_counts, run
+from _support import (
+    FILE_READERS,
+    assert_adata_equal,
+    assert_refused,
+    command,
+    invoke,
+    invoke_to,
+    make_counts,
+    run,
+)
 from scinfill.io import h5ad
 
 
@@ -24,20 +33,21 @@ def out(tmp_path):
 
 def refused(verb, path, out, code, *words):
     """Check that a verb refuses a file and leaves the earlier output."""
-    assert_refused(invoke(verb, path, "-o", out), code, *words)
+    assert_refused(invoke_to(out, verb, path), code, *words)
     assert out.read_bytes() == b"earlier"
 
 
-@pytest.mark.parametrize("verb", READERS)
+@pytest.mark.parametrize("verb", FILE_READERS)
 def test_missing(verb, tmp_path, out):
     refused(verb, tmp_path / "absent.h5ad", out, 2, "absent.h5ad", "No such file")
 
 
-def test_a_folder(tmp_path, out):
-    refused("mask", tmp_path, out, 2, "Is a directory")
+@pytest.mark.parametrize("verb", FILE_READERS)
+def test_a_folder(verb, tmp_path, out):
+    refused(verb, tmp_path, out, 2, "not a 10x folder" if verb in ("preprocess", "inspect") else "Is a directory")
 
 
-@pytest.mark.parametrize("verb", READERS)
+@pytest.mark.parametrize("verb", FILE_READERS)
 @pytest.mark.parametrize(
     ("content", "word"),
     [
@@ -55,7 +65,7 @@ def test_not_hdf5(verb, tmp_path, out, content, word):
     refused(verb, path, out, 3, "in.h5ad", word)
 
 
-@pytest.mark.parametrize("verb", READERS)
+@pytest.mark.parametrize("verb", FILE_READERS)
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 def test_truncated(verb, counts_file, out, share):
     content = counts_file.read_bytes()
@@ -68,7 +78,7 @@ def test_a_truncated_stream(counts_file):
     assert_refused(invoke("preprocess", stdin=content[: len(content) // 2]), 3, "standard input", "truncated")
 
 
-@pytest.mark.parametrize("verb", READERS)
+@pytest.mark.parametrize("verb", FILE_READERS)
 def test_another_kind_of_hdf5(verb, tmp_path, out):
     path = tmp_path / "weather.h5"
     with h5py.File(path, "w") as file:
@@ -76,11 +86,28 @@ def test_another_kind_of_hdf5(verb, tmp_path, out):
     refused(verb, path, out, 3, "not an AnnData", "temperature")
 
 
-def test_a_10x_file_names_the_verb_that_reads_it(tmp_path, out):
+@pytest.mark.parametrize("verb", [verb for verb in FILE_READERS if verb not in ("preprocess", "inspect")])
+def test_a_10x_file_names_the_verb_that_reads_it(verb, tmp_path, out):
     path = tmp_path / "raw.h5"
     with h5py.File(path, "w") as file:
         file.create_group("matrix")
-    refused("mask", path, out, 3, "`scinfill preprocess` reads it")
+    refused(verb, path, out, 3, "`scinfill preprocess` reads it")
+
+
+@pytest.mark.parametrize("verb", [verb for verb in FILE_READERS if verb not in ("preprocess", "inspect")])
+def test_a_loom_file_says_how_to_convert_it(verb, tmp_path, out):
+    path = tmp_path / "cells.loom"
+    with h5py.File(path, "w") as file:
+        for part in ("row_attrs", "col_attrs"):
+            file.create_group(part)
+    refused(verb, path, out, 3, "is a loom file; convert it")
+
+
+def test_an_input_folder_that_leads_nowhere(tmp_path, out):
+    (tmp_path / "link").symlink_to(tmp_path / "absent")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name, word in (("link", "No such file"), ("loop", "Too many levels of symbolic links")):
+        refused("mask", tmp_path / name, out, 2, word)
 
 
 def test_a_file_that_another_program_has_open_for_reading(counts_file, tmp_path):

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from _support import READERS, assert_refused, invoke, make_counts
+from _support import FILE_READERS, assert_refused, invoke, invoke_to, make_counts
 from scinfill.io import hdf5
 
 HUGE = 10**15
@@ -127,11 +127,12 @@ def huge_compressed_parts(file):
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-@pytest.mark.parametrize("verb", READERS)
+@pytest.mark.parametrize("verb", FILE_READERS)
 def test_harm_is_refused_and_named(spoiled, tmp_path, verb, change, words):
     out = tmp_path / "out.h5ad"
-    assert_refused(invoke(verb, spoiled(change), "-o", out), 3, "hostile.h5ad", *words)
-    assert not out.exists()
+    assert_refused(invoke_to(out, verb, spoiled(change)), 3, "hostile.h5ad", *words)
+    assert {path.name for path in tmp_path.iterdir()} == {"hostile.h5ad", "out.h5ad"}
+    assert out.read_bytes() == b"earlier"
 
 
 def test_a_stream_is_checked_too(spoiled):
@@ -256,8 +257,12 @@ def unknown_encoding(file):
     ],
     ids=lambda change: change.__name__,
 )
-def test_a_broken_matrix_is_named_by_its_slot(spoiled, change):
-    assert_refused(invoke("preprocess", spoiled(change)), 3, "X is not usable")
+@pytest.mark.parametrize("verb", [verb for verb in FILE_READERS if verb != "inspect"])
+def test_a_broken_matrix_is_named_by_its_slot(spoiled, tmp_path, verb, change):
+    """``inspect`` reads no matrix."""
+    out = tmp_path / "out.h5ad"
+    assert_refused(invoke_to(out, verb, spoiled(change)), 3, "X is not usable")
+    assert out.read_bytes() == b"earlier"
 
 
 def test_a_broken_layer_is_named_too(spoiled):

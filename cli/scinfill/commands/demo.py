@@ -28,7 +28,9 @@ def command(folder: Path, *, n_cells: int, n_genes: int, seed: int) -> None:
     signal, imputes with both methods, and evaluates the results beside raw data, gene mean and SVD.
     """
     from scinfill.commands._demonstration import run
+    from scinfill.io.streams import check_folder
 
+    check_folder(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

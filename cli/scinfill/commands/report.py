@@ -37,9 +37,11 @@ def command(
       scinfill evaluate imputed.h5ad --labels cell_type | scinfill report > report.html
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import scores
-    from scinfill.io.streams import write_text
+    from scinfill.io.streams import check_folder, write_text
     from scinfill.report.build import build
 
+    if folder is not None:
+        check_folder(folder)
     made = build(
         [(source, scores.read(source)) for source in sources or (STDIO,)],
         title=title,

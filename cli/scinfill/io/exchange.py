@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from scinfill import memory
 from scinfill.errors import DataError, InputError
 from scinfill.io.hdf5 import one_line
-from scinfill.io.streams import STDIO, display
+from scinfill.io.streams import STDIO, check_folder, display
 
 COUNTS = "counts.mtx"
 LOG2 = "log2.mtx"
@@ -30,15 +30,16 @@ def check_new_folder(target: str | Path) -> None:
     Raises
     ------
     InputError
-        Something of that name exists, or its parent does not.
+        Something of that name exists, or its parent does not or may not be written.
     """
     if str(target) == STDIO:
         raise InputError("a folder cannot go to standard output; name a new folder")
     path = Path(target)
-    if path.exists():
+    if path.exists() or path.is_symlink():
         raise InputError(f"{display(target)} exists already; name a new folder")
     if not path.absolute().parent.is_dir():
         raise InputError(f"{display(target)}: there is no folder {str(path.absolute().parent)!r}")
+    check_folder(path)
 
 
 def write_folder(

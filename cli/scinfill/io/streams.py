@@ -101,6 +101,23 @@ def check_writable(target: str | Path, *, binary: bool = True) -> None:
             sibling.unlink(missing_ok=True)
 
 
+def check_folder(target: str | Path) -> None:
+    """Find out whether a folder can receive files, or be made, before any work is done; nothing is made yet.
+
+    Raises
+    ------
+    InputError
+        It is a file, or may not be written.
+    """
+    place = Path(target).absolute()
+    while not (place.exists() or place.is_symlink()):
+        place = place.parent
+    if not place.is_dir():
+        raise InputError(f"{display(target)} cannot be made a folder: {str(place)!r} is none")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(f"{display(target)}: the folder {str(place)!r} cannot be written: {os.strerror(errno.EACCES)}")
+
+
 @contextmanager
 def complete(target: str | Path) -> Iterator[BinaryIO]:
     """Open a target for writing, seeking and reading back; it appears, whole, when the block ends well.
