@@ -1,4 +1,4 @@
-"""How much memory this process may use, so that blocks are sized by it and a job that cannot fit never starts."""
+"""How much memory this process may use: by it arrays go to files, and a job that cannot fit never starts."""
 
 import os
 import resource
@@ -37,14 +37,6 @@ def limit() -> int:
         except (OSError, ValueError):  # no such file, or "max"
             continue
     return min(figures)
-
-
-def bounded(default: int, share: int) -> int:
-    """Return ``default``, or one ``share``-th of the promise where that is less.
-
-    What is only free just now does not count: sums over blocks of another size round differently.
-    """
-    return min([default, *(promise // share for promise in _promised)])
 
 
 def available() -> int:

@@ -40,12 +40,6 @@ def test_a_promise_holds_while_inside():
     assert memory.limit() > 0.5 * free
 
 
-def test_only_a_promise_bounds_the_blocks():
-    assert memory.bounded(100, 10) == 100
-    with memory.at_most(500):
-        assert memory.bounded(100, 10) == 50
-
-
 @pytest.mark.parametrize(("promise", "bound"), [(4 * GIB, "--max-memory allows 4.0 GiB"), (None, "3.0 GiB are free")])
 def test_what_cannot_fit_is_refused_with_the_figures(monkeypatch, promise, bound):
     monkeypatch.setattr(memory, "resident", lambda: GIB)

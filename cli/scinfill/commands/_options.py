@@ -1,5 +1,6 @@
 """Options that verbs share, so that they read alike everywhere."""
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -12,6 +13,22 @@ from scinfill.io.streams import STDIO, check_writable
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Decorator = Callable[[Function], Function]
+
+
+class Bytes(click.ParamType):
+    """An amount of memory: ``800M``, ``4G``, ``1.5GiB`` or plain bytes; a letter stands for a power of 1024."""
+
+    name = "SIZE"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return bytes."""
+        if isinstance(value, int):
+            return value
+        parts = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?", str(value).strip(), re.IGNORECASE)
+        size = 0 if parts is None else int(float(parts[1]) * 1024 ** " KMGT".index(parts[2].upper() or " "))
+        if size < 1:
+            self.fail(f"{value!r} is not an amount of memory such as 800M or 4G", param, ctx)
+        return size
 
 
 def input_argument(function: Function) -> Function:
@@ -73,14 +90,21 @@ def device_option(default: str | None = "auto") -> Decorator:
 
 
 def runtime_options(function: Function) -> Function:
-    """Add ``--threads``, ``--quiet``, ``--verbose``, ``--debug`` and ``--log-json``, and run the verb under them."""
+    """Add ``--threads``, ``--max-memory``, ``--quiet``, ``--verbose`` and their like, and run the verb under them."""
 
     @wraps(function)
-    def run(*, threads: int | None, verbosity: str | None, **options: Any) -> Any:  # noqa: ANN401 - any verb's options
+    def run(
+        *,
+        threads: int | None,
+        max_memory: int | None,
+        verbosity: str | None,
+        **options: Any,  # noqa: ANN401 - any verb's options
+    ) -> Any:  # noqa: ANN401
         ctx = click.get_current_context()
         with running(
             ctx.info_name or "scinfill",
             threads=threads,
+            max_memory=max_memory,
             verbosity=verbosity,
             debug=ctx.meta.get(DEBUG, False),
             log_json=ctx.meta.get(LOG_JSON, False),
@@ -92,6 +116,12 @@ def runtime_options(function: Function) -> Function:
         (
             click.option(
                 "--threads", type=click.IntRange(min=1), help="Threads to compute with.  [default: all cores]"
+            ),
+            click.option(
+                "--max-memory",
+                type=Bytes(),
+                help="Stay below, such as 4G: arrays that would not fit live in temporary files (TMPDIR), and work "
+                "that cannot fit is refused before it starts.  [default: what is free]",
             ),
             click.option("-q", "--quiet", "verbosity", flag_value="quiet", help="Say only warnings and errors."),
             click.option("-v", "--verbose", "verbosity", flag_value="verbose", help="Say more."),

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from scinfill.memory import at_most
 from scinfill.progress import listening
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ log = logging.getLogger("scinfill")
 
 
 @contextmanager
-def running(verb: str, *, threads: int | None, verbosity: str | None, debug: bool, log_json: bool) -> Iterator[None]:
+def running(
+    verb: str, *, threads: int | None, max_memory: int | None, verbosity: str | None, debug: bool, log_json: bool
+) -> Iterator[None]:
     """Run a verb with its runtime options; everything is put back as it was afterwards."""
     level = LEVELS[verbosity or "normal"]
     with ExitStack() as stack:
@@ -34,6 +37,7 @@ def running(verb: str, *, threads: int | None, verbosity: str | None, debug: boo
             unset = {name: value for name, value in QUIET_TENSORFLOW.items() if name not in os.environ}
             stack.enter_context(_environment(unset))
         stack.enter_context(_limited_threads(threads))
+        stack.enter_context(at_most(max_memory))
         stack.enter_context(warnings.catch_warnings())
         if not debug:
             warnings.simplefilter("ignore")  # a library's advice to programmers

@@ -21,6 +21,9 @@ OBJECT = struct.Struct("<HHIQ")
 TEXT = np.dtype([("length", "<u4"), ("address", "<u8"), ("index", "<u4")])
 """How a dataset points to a text in a heap."""
 
+WINDOW = 2**24
+"""Bytes looked at together."""
+
 Extent = tuple[int, int]
 """First byte and byte after the last."""
 
@@ -41,10 +44,13 @@ def check_heaps(handle: BinaryIO, data: Iterable[Extent]) -> None:
     """
     with mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content:
         for start, stop in _between(data, len(content)):
-            found = content.find(SIGNATURE, start, stop)
-            while found >= 0:
-                _walk(content, found)
-                found = content.find(SIGNATURE, found + len(SIGNATURE), stop)
+            for window in range(start, stop, WINDOW):
+                end = min(window + WINDOW + len(SIGNATURE) - 1, stop)
+                found = content.find(SIGNATURE, window, end)
+                while found >= 0:
+                    _walk(content, found)
+                    found = content.find(SIGNATURE, found + len(SIGNATURE), end)
+                content.madvise(mmap.MADV_DONTNEED)  # what was looked at need not stay in memory
 
 
 def _between(data: Iterable[Extent], end: int) -> Iterator[Extent]:

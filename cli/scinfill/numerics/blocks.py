@@ -6,18 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scinfill import memory
 from scinfill.numerics.parallel import map_in_order
 
-BLOCK_BYTES = 16 * 2**20
-"""Default size of one block: large enough for fast products, small beside any machine's memory."""
-BLOCK_SHARE = 128
-"""Of ``--max-memory``: no block is larger than one of so many parts."""
+BLOCK_BYTES = 4 * 2**20
+"""Default size of one block: large enough for fast products, and so small that many fit into any memory.
+
+It is the same whatever the memory: sums over blocks of another size round differently.
+"""
 
 
 def row_slices(n_rows: int, n_columns: int, *, block_bytes: int = BLOCK_BYTES) -> list[slice]:
-    """Cut ``n_rows`` into slices whose float32 block of ``n_columns`` has about ``block_bytes``, or what memory allows."""
-    block_bytes = memory.bounded(block_bytes, BLOCK_SHARE)
+    """Cut ``n_rows`` into slices whose float32 block of ``n_columns`` has about ``block_bytes``."""
     rows = max(1, block_bytes // (4 * max(1, n_columns)))
     return [slice(start, min(start + rows, n_rows)) for start in range(0, n_rows, rows)]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scinfill.numerics import scratch
-from scinfill.numerics.sparse import by_row_blocks, entry_blocks, row_of_entry, stacked
+from scinfill.numerics.sparse import by_row_blocks, entry_blocks, position_type, row_of_entry, stacked
 
 SAFETY = 6
 """Standard deviations by which a sample is drawn too large at first; falling short has a chance of 1e-9."""
@@ -74,7 +74,7 @@ def hide_entries(shape: tuple[int, int], fraction: float, rng: np.random.Generat
     """Choose floor(fraction · cells · genes) of all entries, zeros as well, uniformly without replacement."""
     n_cells, n_genes = shape
     entries = sample_positions(n_cells * n_genes, _share(fraction, n_cells * n_genes), rng)
-    columns = scratch.empty(len(entries), np.int32)
+    columns = scratch.empty(len(entries), position_type(len(entries)))
     for part in scratch.chunks(len(entries)):
         columns[part] = entries[part] % n_genes
     return _pattern(columns, np.searchsorted(entries, np.arange(n_cells + 1) * n_genes), shape)
@@ -86,9 +86,7 @@ def _share(fraction: float, total: int) -> int:
 
 
 def _pattern(columns: NDArray[np.integer], indptr: NDArray[np.integer], shape: tuple[int, int]) -> csr_array:
-    ones = scratch.empty(len(columns), np.bool_)
-    ones[:] = True
-    return csr_array((ones, columns, indptr), shape=shape)
+    return csr_array((scratch.full(len(columns), True, np.bool_), columns, indptr.astype(columns.dtype)), shape=shape)
 
 
 def split(matrix: csr_array, hidden: csr_array) -> tuple[csr_array, csr_array]:
@@ -105,8 +103,7 @@ def split(matrix: csr_array, hidden: csr_array) -> tuple[csr_array, csr_array]:
     -------
     Canonical CSR, and CSR that stores every hidden position, also where the truth is zero.
     """
-    truth = scratch.empty(hidden.nnz, matrix.dtype)
-    truth[:] = 0
+    truth = scratch.full(hidden.nnz, 0, matrix.dtype)
 
     def visible(rows: slice) -> csr_array:
         known, wanted = _keys(matrix, rows), _keys(hidden, rows)

@@ -17,10 +17,8 @@ from scinfill import memory
 
 LARGE_SHARE = 16
 """An array of more than this part of the memory limit lives in a file: several of them are alive at once."""
-ENTRIES_PER_CHUNK = 2**22
-"""Values looked at together: temporary arrays stay small beside any machine's memory."""
-CHUNK_SHARE = 512
-"""Of ``--max-memory``: no more values than one of so many parts has bytes."""
+ENTRIES_PER_CHUNK = 2**20
+"""Values looked at together: temporary arrays stay small beside any memory."""
 
 _mappings: WeakSet[mmap.mmap] = WeakSet()
 
@@ -44,6 +42,14 @@ def empty(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray:
     return np.frombuffer(mapping, dtype).reshape(shape)
 
 
+def full(n_entries: int, value: float, dtype: DTypeLike) -> NDArray:
+    """Return an array of one value."""
+    values = empty(n_entries, dtype)
+    for part in chunks(n_entries):
+        values[part] = value
+    return values
+
+
 def fits(size: int) -> bool:
     """Whether an array of so many bytes is kept in memory."""
     return size <= memory.limit() // LARGE_SHARE
@@ -64,16 +70,10 @@ def release() -> None:
             mapping.madvise(mmap.MADV_DONTNEED)
 
 
-def entries_per_chunk() -> int:
-    """Return how many values to look at together: fewer where memory is short."""
-    return max(1, memory.bounded(ENTRIES_PER_CHUNK, CHUNK_SHARE))
-
-
 def chunks(n_entries: int) -> Iterator[slice]:
     """Cut ``n_entries`` values into slices to look at together, and let go of what has been seen."""
-    step = entries_per_chunk()
-    for start in range(0, n_entries, step):
-        yield slice(start, min(start + step, n_entries))
+    for start in range(0, n_entries, ENTRIES_PER_CHUNK):
+        yield slice(start, min(start + ENTRIES_PER_CHUNK, n_entries))
         release()
 
 

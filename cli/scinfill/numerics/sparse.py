@@ -71,9 +71,8 @@ def by_row_blocks(
 
 def stacked(blocks: Iterable[csr_array], shape: tuple[int, int], most_entries: int, dtype: DTypeLike) -> csr_array:
     """Return blocks of rows as one CSR matrix whose arrays may be larger than memory."""
-    data = scratch.empty(most_entries, dtype)
-    indices = scratch.empty(most_entries, np.int32 if most_entries < np.iinfo(np.int32).max else np.int64)
-    indptr = np.zeros(shape[0] + 1, dtype=np.int64)
+    data, indices = scratch.empty(most_entries, dtype), scratch.empty(most_entries, position_type(most_entries))
+    indptr = np.zeros(shape[0] + 1, indices.dtype)
     row = end = 0
     for block in blocks:
         n_rows, start = block.shape[0], end
@@ -89,6 +88,11 @@ def _computable(dtype: np.dtype) -> np.dtype:
     """Return the form of a type that SciPy computes with."""
     native = dtype.newbyteorder("=")
     return native if native.kind in "iuf" and native.itemsize in (4, 8) else np.dtype(np.float64)
+
+
+def position_type(n_entries: int) -> type[np.signedinteger]:
+    """Return the type for indices and indptr of so many stored entries; where the two differ, SciPy converts."""
+    return np.int32 if n_entries < np.iinfo(np.int32).max else np.int64
 
 
 def _from_dense(matrix: NDArray[Any], dtype: np.dtype) -> csr_array:
@@ -132,10 +136,10 @@ def row_of_entry(indptr: NDArray[np.integer]) -> NDArray[np.intp]:
 
 def entry_blocks(indptr: NDArray[np.integer]) -> Iterator[slice]:
     """Cut the rows of a CSR matrix into slices to look at together, and let go of what has been seen."""
-    n_rows, n_entries = len(indptr) - 1, scratch.entries_per_chunk()
+    n_rows = len(indptr) - 1
     start = 0
     while start < n_rows:
-        enough = int(np.searchsorted(indptr, indptr[start] + n_entries, side="right")) - 1
+        enough = int(np.searchsorted(indptr, indptr[start] + scratch.ENTRIES_PER_CHUNK, side="right")) - 1
         stop = min(max(enough, start + 1), n_rows)
         yield slice(start, stop)
         scratch.release()
@@ -167,6 +171,19 @@ def product(matrix: csr_array, dense: NDArray[Any]) -> NDArray[Any]:
     for rows in entry_blocks(matrix.indptr):
         out[rows] = matrix[rows] @ dense
     return out
+
+
+def rows_of(matrix: csr_array, rows: NDArray[np.intp]) -> csr_array:
+    """Return some rows, in their order: walking past all of them keeps few pages of a large matrix."""
+    if (np.diff(rows) < 0).any():
+        order = np.argsort(rows, kind="stable")
+        return rows_of(matrix, rows[order])[np.argsort(order)]
+    blocks = (
+        matrix[rows[np.searchsorted(rows, part.start) : np.searchsorted(rows, part.stop)]]
+        for part in entry_blocks(matrix.indptr)
+    )
+    n_entries = int(np.diff(matrix.indptr)[rows].sum())
+    return stacked(blocks, (len(rows), matrix.shape[1]), n_entries, matrix.dtype)
 
 
 def columns_of(matrix: csr_array, columns: NDArray[np.intp]) -> csr_array:

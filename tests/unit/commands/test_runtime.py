@@ -19,7 +19,7 @@ class Terminal(io.StringIO):
 
 
 def run(**options):
-    return running("verb", **{"threads": None, "verbosity": None, "debug": False, "log_json": False, **options})
+    return running("verb", **{"threads": None, "max_memory": None, "verbosity": None, "debug": False, "log_json": False, **options})
 
 
 def talk():

@@ -64,11 +64,11 @@ def test_no_room_for_temporary_files_is_an_error_at_once(little_memory, monkeypa
         scratch.empty(1000, np.float64)
 
 
-def test_a_small_promise_makes_smaller_chunks():
-    assert [part.stop for part in scratch.chunks(5)] == [5]
+def test_chunks_cover_all_values_once(monkeypatch):
+    assert list(scratch.chunks(5)) == [slice(0, 5)]
     assert list(scratch.chunks(0)) == []
-    with memory.at_most(2 * scratch.CHUNK_SHARE):
-        assert list(scratch.chunks(5)) == [slice(0, 2), slice(2, 4), slice(4, 5)]
+    monkeypatch.setattr(scratch, "ENTRIES_PER_CHUNK", 2)
+    assert list(scratch.chunks(5)) == [slice(0, 2), slice(2, 4), slice(4, 5)]
 
 
 @pytest.mark.parametrize("change", [lambda values: scratch.converted(values, np.float32), scratch.copied])
@@ -78,6 +78,10 @@ def test_conversion_and_copy(change, little_memory):
     np.testing.assert_array_equal(changed, values)
     changed[0] = 3
     assert values[0] == 0
+
+
+def test_one_value_everywhere(little_memory):
+    np.testing.assert_array_equal(scratch.full(5, 3, np.int32), [3] * 5)
 
 
 def test_what_has_the_type_is_shared():

@@ -17,6 +17,7 @@ from scinfill.numerics.sparse import (
     product,
     row_of_entry,
     row_sums,
+    rows_of,
     whole_numbers,
 )
 
@@ -122,6 +123,11 @@ def test_sums_and_products_are_those_of_the_whole(counts, rng, little_memory):
     np.testing.assert_allclose(product(counts, thin), dense @ thin, rtol=1e-6)
     assert largest(counts.data) == dense.max()
     assert largest(np.zeros(0)) == 0
+
+
+@pytest.mark.parametrize("rows", [[], [0], [1, 3, 4], [5, 0, 5, 2], range(7)])
+def test_some_rows_are_those_of_the_whole(counts, rows, little_memory):
+    np.testing.assert_array_equal(rows_of(counts, np.array(rows, dtype=int)).toarray(), counts.toarray()[list(rows)])
 
 
 def test_columns_and_neighbours_are_those_of_the_whole(counts, little_memory):
