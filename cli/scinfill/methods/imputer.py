@@ -20,6 +20,7 @@ from scinfill.models.recipe import Loss, Recipe
 from scinfill.models.uncertainty import posterior_spread
 from scinfill.numerics.blocks import RowBlocks
 from scinfill.numerics.parallel import blocks_in_parallel
+from scinfill.numerics.sparse import median_count
 from scinfill.schema import (
     CELL_FACTORS,
     COUNTS,
@@ -250,7 +251,7 @@ def _is_umi(settings: ImputeSettings, data: Observations) -> bool:
         return settings.counts_kind == "umi"
     if data.counts is None or data.counts.nnz == 0:
         return True
-    median = float(np.median(data.counts.data))
+    median = median_count(data.counts.data)
     umi = median < UMI_MEDIAN_NONZERO
     log.info(
         "counts look like %s (median non-zero count %g); --counts umi|reads overrules",

@@ -86,7 +86,7 @@ def _share(fraction: float, total: int) -> int:
 
 
 def _pattern(columns: NDArray[np.integer], indptr: NDArray[np.integer], shape: tuple[int, int]) -> csr_array:
-    return csr_array((scratch.full(len(columns), True, np.bool_), columns, indptr.astype(columns.dtype)), shape=shape)
+    return csr_array((scratch.full(len(columns), 1, np.bool_), columns, indptr.astype(columns.dtype)), shape=shape)
 
 
 def split(matrix: csr_array, hidden: csr_array) -> tuple[csr_array, csr_array]:
