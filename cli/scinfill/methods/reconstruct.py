@@ -82,7 +82,10 @@ def estimate_of(adata: AnnData, kind: str, *, cells: Positions = EVERY, genes: P
     def column(name: str) -> NDArray[np.float32]:
         if name not in adata.var:
             raise DataError(f"var[{name!r}] is missing, so values cannot be rebuilt; impute again")
-        return adata.var[name].to_numpy(np.float32)[genes]
+        try:
+            return adata.var[name].to_numpy(np.float32)[genes]
+        except (TypeError, ValueError) as error:
+            raise DataError(f"var[{name!r}] holds values that are not numbers; impute again") from error
 
     cell_factors, gene_factors = _factors(adata)
     factors = Factors(column(MODEL_OFFSET), cell_factors[cells], gene_factors[genes])
