@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,7 @@ from scinfill.report.verdict import Sentence, verdict
 
 COST_COLUMNS = ("name", "seconds")
 PEAK = "peak_mib"
+LONGEST_PREFIX = 120
 HIDING = ("nonzero", "entries")
 
 
@@ -122,12 +124,15 @@ def _files(sections: Sequence[Section]) -> dict[str, bytes]:
         ]
         for prefix, plots in groups:
             for plot in plots:
-                name = _file_name(f"{prefix}-{plot.slug}")
+                name = _file_name(prefix, plot.slug, taken=content)
                 content[f"{name}.svg"] = style.svg(plot.figure)
                 content[f"{name}.png"] = style.png(plot.figure)
     return content
 
 
-def _file_name(text: str) -> str:
-    """Return a name any file system takes: letters, digits, dots and dashes."""
-    return "".join(letter if letter.isascii() and (letter.isalnum() or letter in ".-") else "_" for letter in text)
+def _file_name(prefix: str, slug: str, *, taken: Mapping[str, bytes]) -> str:
+    """Return a name any file system takes: letters, digits, dots and dashes, not too many, no other figure's."""
+    plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in ".-") else "_" for letter in prefix)
+    name = f"{plain[:LONGEST_PREFIX]}-{slug}"
+    names = chain([name], (f"{name}-{number}" for number in count(2)))
+    return next(one for one in names if f"{one}.svg" not in taken)

@@ -161,6 +161,14 @@ def test_what_prints_alike_is_equally_good():
     assert len(re.findall(r'class="best">0.[56]00', html)) == 1
 
 
+def test_figures_of_names_that_become_alike_are_all_kept():
+    """Names of data are free text, names of files are not."""
+    titles = ["a b", "a_b", "a/b", "a" * 300]
+    made = build([(title, document({"raw": {"ari": 0.5}}, title=title)) for title in titles], with_files=True)
+    assert len(made.figures) == 2 * len(titles)
+    assert max(map(len, made.figures)) < 200
+
+
 def test_costs_are_shown():
     costs = pd.DataFrame({"name": ["mine"], "seconds": [12.34], "peak_mib": [512]})
     text = " ".join(parsed(build([("a", document({"raw": {"ari": 1.0}}))], costs=costs).html).text)
