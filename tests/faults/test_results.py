@@ -121,7 +121,10 @@ def factors(table):
         (lambda table: table.obsm.update(X_deepmc=np.zeros((40, 7), np.float32)), ["obsm['X_deepmc'] has 7 factors"]),
         (lambda table: table.varm.update(deepmc=sparse.csr_matrix((26, 2))), ["must be matrices of numbers"]),
         (lambda table: table.var.pop("model_gain"), ["var['model_gain'] is missing"]),
-        (lambda table: table.var.update({"model_gain": ["a"] * 26}), ["var['model_gain']"]),
+        (
+            lambda table: table.var.__setitem__("model_gain", ["a"] * 26),
+            ["var['model_gain'] holds values that are not numbers"],
+        ),
         (lambda table: table.uns["scinfill"].update(model="nothing"), ["'nothing', which no version"]),
         (lambda table: table.uns.update(scinfill=np.arange(3)), ["uns['scinfill'] is not a record"]),
     ],
