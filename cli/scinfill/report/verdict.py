@@ -298,7 +298,8 @@ def _recommendation(settings: Sequence[Setting], series: Sequence[str]) -> Sente
         if best in series:
             tested = "" if across(settings, "null_de").empty else " among the methods that invent no signal"
             return Sentence(question, None, "yes", f"{text}{tested}.{excluded}")
-        return Sentence(question, None, "no", f"None of {', '.join(series)}: {text}.{excluded}")
+        none = f"Not {series[0]}" if len(series) == 1 else f"None of {', '.join(series)}"
+        return Sentence(question, None, "no", f"{none}: {text}.{excluded}")
     return Sentence(question, None, "unknown", "Nothing was scored that would tell.")
 
 
