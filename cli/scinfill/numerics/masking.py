@@ -67,7 +67,7 @@ def hide_nonzeros(matrix: csr_array, fraction: float, rng: np.random.Generator) 
     columns = scratch.empty(len(entries), matrix.indices.dtype)
     for part in scratch.chunks(len(entries)):
         columns[part] = matrix.indices[entries[part]]
-    return _pattern(columns, np.searchsorted(entries, matrix.indptr), matrix.shape)
+    return _pattern(columns, _n_below(entries, matrix.indptr), matrix.shape)
 
 
 def hide_entries(shape: tuple[int, int], fraction: float, rng: np.random.Generator) -> csr_array:
@@ -77,7 +77,18 @@ def hide_entries(shape: tuple[int, int], fraction: float, rng: np.random.Generat
     columns = scratch.empty(len(entries), position_type(len(entries)))
     for part in scratch.chunks(len(entries)):
         columns[part] = entries[part] % n_genes
-    return _pattern(columns, np.searchsorted(entries, np.arange(n_cells + 1) * n_genes), shape)
+    return _pattern(columns, _n_below(entries, np.arange(n_cells + 1) * n_genes), shape)
+
+
+def _n_below(entries: NDArray[np.int64], edges: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return how many of some ascending positions lie below each of some ascending edges."""
+    below = np.zeros(len(edges), np.int64)
+    for part in scratch.chunks(len(entries)):
+        block = entries[part]
+        first, last = np.searchsorted(edges, [block[0], block[-1] + 1])
+        below[first:last] += np.searchsorted(block, edges[first:last])
+        below[last:] += len(block)
+    return below
 
 
 def _share(fraction: float, total: int) -> int:

@@ -16,6 +16,7 @@ from scinfill.methods.evaluation.estimates import Estimate, Values
 from scinfill.methods.observations import observed
 from scinfill.models.observations import Observations
 from scinfill.numerics.clustering import CORRELATIONS, Correlation
+from scinfill.numerics.scratch import chunks
 from scinfill.numerics.sparse import median_count
 from scinfill.schema import (
     BULK,
@@ -105,15 +106,6 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class Hidden:
-    """Positions that ``mask`` hid, sorted by row, and the truth there."""
-
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
-    truth: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
 class Case:
     """One table, ready to score estimates of it.
 
@@ -130,7 +122,7 @@ class Case:
     labels
         None without ``--labels``.
     hidden
-        Truth at hidden positions of real genes, None without them.
+        Truth at hidden positions, CSR (n_cells, n_genes) that stores hidden zeros too; None without them.
     heldout_counts
         Molecules that thinning held out, CSR (n_cells, n_genes), None without them.
     mask
@@ -150,7 +142,7 @@ class Case:
     settings: Settings
     size_factor: NDArray[np.float64] | None = None
     labels: Labels | None = None
-    hidden: Hidden | None = None
+    hidden: csr_array | None = None
     heldout_counts: csr_array | None = None
     mask: Mapping[str, object] = field(default_factory=dict)
     truth: NDArray[np.float32] | None = None
@@ -234,7 +226,7 @@ def build(
         settings=settings,
         size_factor=size_factor,
         labels=_labels(adata, settings.labels),
-        hidden=_hidden(adata, null_genes),
+        hidden=_hidden(adata),
         heldout_counts=_heldout_counts(adata),
         mask=_mask_parameters(adata),
         truth=adata.layers.get(TRUTH),
@@ -252,19 +244,14 @@ def _labels(adata: AnnData, column: str | None) -> Labels | None:
     return Labels(tuple(map(str, names)), codes.astype(np.int64))
 
 
-def _hidden(adata: AnnData, null_genes: NDArray[np.bool_]) -> Hidden | None:
-    """Read hidden positions without dropping stored zeros: they are hidden zeros."""
+def _hidden(adata: AnnData) -> csr_array | None:
+    """Read the truth at hidden positions without dropping stored zeros: they are hidden zeros."""
     if HELDOUT not in adata.layers:
         return None
-    layer = csr_array(adata.layers[HELDOUT])
-    if not layer.has_sorted_indices:
-        layer = layer.sorted_indices()
-    rows = np.repeat(np.arange(layer.shape[0]), np.diff(layer.indptr))
-    real = ~null_genes[layer.indices]
-    truth = np.asarray(layer.data[real], dtype=np.float32)
-    if not np.isfinite(truth).all():
+    hidden = csr_array(adata.layers[HELDOUT])
+    if not all(np.isfinite(hidden.data[part]).all() for part in chunks(hidden.nnz)):
         raise DataError(f"layers[{HELDOUT!r}] holds values that are not finite")
-    return Hidden(rows[real], layer.indices[real].astype(np.intp), truth)
+    return hidden
 
 
 def _heldout_counts(adata: AnnData) -> csr_array | None:

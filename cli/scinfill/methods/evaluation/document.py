@@ -15,6 +15,7 @@ from scinfill.methods.evaluation.inputs import Trial
 from scinfill.methods.evaluation.scorecard import Scorecard
 from scinfill.methods.evaluation.scores import METRICS
 from scinfill.numerics.intervals import LEVEL, RESAMPLES
+from scinfill.numerics.sparse import column_counts, column_sums
 
 FORMAT = "scinfill evaluation"
 FORMAT_VERSION = 1
@@ -112,8 +113,8 @@ def gene_table(trials: Sequence[Trial], cards: Cards) -> pd.DataFrame:
     parts = []
     for trial in trials:
         log_values = trial.case.observations.log_values
-        mean = np.asarray(log_values.mean(axis=0), dtype=np.float64)
-        seen = np.bincount(log_values.indices, minlength=log_values.shape[1]) / log_values.shape[0]
+        mean = column_sums(log_values) / log_values.shape[0]
+        seen = column_counts(log_values) / log_values.shape[0]
         for estimate in trial.estimates:
             table = pd.DataFrame(
                 {

@@ -11,11 +11,14 @@ from sklearn.decomposition import PCA
 
 from scinfill.errors import DataError
 from scinfill.numerics.blocks import row_slices
+from scinfill.numerics.scratch import release
+from scinfill.numerics.sparse import column_counts, column_sums, product, rows_of
 
 RAW = "raw"
 GENE_MEAN = "gene-mean"
 SVD_RANK = 10
 SVD = f"svd-{SVD_RANK}"
+SVD_CELLS = 50_000
 BASELINES = (RAW, GENE_MEAN, SVD)
 
 Rows = slice | NDArray[np.intp]
@@ -63,16 +66,7 @@ class Estimate:
         """Yield all rows, a block at a time."""
         for rows in row_slices(*self.shape):
             yield rows, self.rows(rows)
-
-    def at(self, rows: NDArray[np.integer], columns: NDArray[np.integer]) -> Values:
-        """Return the values at positions sorted by row."""
-        values = np.empty(rows.size, dtype=np.float32)
-        for block_rows in row_slices(*self.shape):
-            first, last = np.searchsorted(rows, [block_rows.start, block_rows.stop])
-            if first < last:
-                block = self.rows(block_rows)
-                values[first:last] = block[rows[first:last] - block_rows.start, columns[first:last]]
-        return values
+            release()
 
 
 def from_blocks(shape: tuple[int, int], block: Callable[[slice], Values]) -> RowFunction:
@@ -98,9 +92,7 @@ def raw(log_values: csr_array) -> Estimate:
 
 def gene_mean(log_values: csr_array) -> Estimate:
     """Return ``X`` with every zero filled by the gene's mean over the cells in which it was seen."""
-    n_seen = np.bincount(log_values.indices, minlength=log_values.shape[1])
-    sums = np.bincount(log_values.indices, weights=log_values.data, minlength=log_values.shape[1])
-    means = (sums / np.maximum(n_seen, 1)).astype(np.float32)
+    means = (column_sums(log_values) / np.maximum(column_counts(log_values), 1)).astype(np.float32)
 
     def rows(chosen: Rows) -> Values:
         seen = log_values[chosen].toarray()
@@ -112,6 +104,8 @@ def gene_mean(log_values: csr_array) -> Estimate:
 def truncated_svd(log_values: csr_array, *, rank: int = SVD_RANK, seed: int = 0) -> Estimate:
     """Return the best approximation of the centred ``X`` of the given rank: the simplest low-rank model.
 
+    The components of more than SVD_CELLS cells are those of a sample of so many.
+
     Raises
     ------
     DataError
@@ -119,7 +113,9 @@ def truncated_svd(log_values: csr_array, *, rank: int = SVD_RANK, seed: int = 0)
     """
     if min(log_values.shape) <= rank:
         raise DataError(f"{SVD} needs more than {rank} cells and genes; received {log_values.shape}")
-    model = PCA(rank, svd_solver="arpack", random_state=seed)
-    cell_factors = model.fit_transform(log_values.astype(np.float64)).astype(np.float32)
+    n_cells = log_values.shape[0]
+    some = np.sort(np.random.default_rng(seed).permutation(n_cells)[:SVD_CELLS])
+    model = PCA(rank, svd_solver="arpack", random_state=seed).fit(rows_of(log_values, some).astype(np.float64))
     gene_factors, means = model.components_.astype(np.float32), model.mean_.astype(np.float32)
+    cell_factors = product(log_values, gene_factors.T) - gene_factors @ means
     return Estimate(SVD, log_values.shape, lambda rows: cell_factors[rows] @ gene_factors + means, kind="baseline")

@@ -1,17 +1,20 @@
 """Recovery of hidden values: the papers' masking experiment, and the zeros it forgets."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scinfill.errors import DataError
-from scinfill.methods.evaluation.case import Case, Hidden
-from scinfill.methods.evaluation.estimates import Estimate, Values
+from scinfill.methods.evaluation.case import Case
+from scinfill.methods.evaluation.estimates import Estimate
 from scinfill.methods.evaluation.molecules import held_out_fraction
 from scinfill.methods.evaluation.scores import Findings, Score, over_cells
 from scinfill.numerics import metrics
 from scinfill.numerics.intervals import ratio_of_sums, root_ratio_of_sums
+from scinfill.numerics.sparse import column_sums, row_of_entry
 from scinfill.schema import Estimate as Question
 
 NOT_DETECTED = (
@@ -19,6 +22,10 @@ NOT_DETECTED = (
     "estimate '{question}', which answers what the mean expression is: impute with --estimate detected for this score"
 )
 DETECTED: Question = "detected"
+
+Numbers = NDArray[np.float64]
+Terms = dict[str, NDArray[Any]]
+"""What is summed over entries, by name."""
 
 
 def hidden_nonzeros(case: Case, estimate: Estimate) -> Findings:
@@ -29,13 +36,26 @@ def hidden_nonzeros(case: Case, estimate: Estimate) -> Findings:
     DataError
         When the table hides no non-zero.
     """
-    hidden, nonzero = _hidden(case)
-    if not nonzero.any():
+    sums = _summed(case, estimate, _at_nonzeros)
+    n = int(sums.by_cell["n"].sum())
+    if n == 0:
         raise DataError("no hidden value is a non-zero")
-    values = estimate.at(hidden.rows, hidden.columns)
-    findings = Findings(_errors_at_nonzeros(case, hidden, values, nonzero))
-    findings.details["recovery_by_decile"] = _by_decile(case, hidden, values, nonzero)
-    findings.by_gene["rmse"], findings.by_gene["n_hidden"] = _by_gene(case, hidden, values, nonzero)
+
+    def score(numerator: str, denominator: str, *, root: bool) -> Score:
+        columns = [sums.by_cell[numerator], sums.by_cell[denominator]]
+        return over_cells(columns, of="hidden non-zeros", n=n, statistic=root_ratio_of_sums if root else ratio_of_sums)
+
+    findings = Findings(
+        {
+            "rmse": score("squared", "n", root=True),
+            "mae": score("absolute", "n", root=False),
+            "nmse": score("squared", "truth", root=True),
+            "nmse_squared": score("squared", "truth", root=False),
+        }
+    )
+    findings.details["recovery_by_decile"] = _by_decile(case, sums.by_gene)
+    findings.by_gene["rmse"] = np.sqrt(_ratio(sums.by_gene["squared"], sums.by_gene["n"]))
+    findings.by_gene["n_hidden"] = sums.by_gene["n"]
     if estimate.kind == "input" and estimate.question != DETECTED:
         findings.notes.append(NOT_DETECTED.format(question=estimate.question or "unknown"))
     return findings
@@ -49,92 +69,89 @@ def hidden_zeros(case: Case, estimate: Estimate) -> Findings:
     DataError
         When the table hides no zero.
     """
-    hidden, nonzero = _hidden(case)
-    if nonzero.all():
+
+    def terms(truth: Numbers, value: Numbers) -> Terms:
+        zero = truth == 0
+        filled = zero & (value > case.settings.zero_threshold)
+        return {"zeros": zero, "filled": filled, "n": np.ones(len(truth)), "squared": (value - truth) ** 2}
+
+    sums = _summed(case, estimate, terms).by_cell
+    n_zeros, n = int(sums["zeros"].sum()), int(sums["n"].sum())
+    if n_zeros == 0:
         raise DataError("needs hidden zeros; the file has none (scinfill mask --mode entries)")
-    return Findings(_errors_at_zeros(case, hidden, estimate.at(hidden.rows, hidden.columns), nonzero))
+    return Findings(
+        {
+            "false_fill": over_cells([sums["filled"], sums["zeros"]], of="hidden zeros", n=n_zeros),
+            "rmse_entries": over_cells(
+                [sums["squared"], sums["n"]], of="hidden values", n=n, statistic=root_ratio_of_sums
+            ),
+        }
+    )
 
 
-def _hidden(case: Case) -> tuple[Hidden, NDArray[np.bool_]]:
-    """Return hidden values and which of them are not zero."""
-    if case.hidden is None or not case.hidden.truth.size:
+@dataclass(frozen=True)
+class Sums:
+    """Sums of terms over the hidden entries of every cell and of every gene, by the terms' names."""
+
+    by_cell: dict[str, Numbers]
+    by_gene: dict[str, Numbers]
+
+
+def _summed(case: Case, estimate: Estimate, terms: Callable[[Numbers, Numbers], Terms]) -> Sums:
+    """Sum the terms of truth and estimate at hidden entries of real genes, a block of cells at a time.
+
+    Raises
+    ------
+    DataError
+        When the table hides nothing.
+    """
+    if case.hidden is None or not case.hidden.nnz:
         raise DataError("needs hidden values; the file has none (scinfill mask --mode nonzero or entries)")
-    return case.hidden, case.hidden.truth > 0
+    by_cell: dict[str, list[Numbers]] = {}
+    by_gene: dict[str, Numbers] = {}
+    for rows, values in estimate.blocks():
+        hidden = case.hidden[rows]
+        cell, gene = row_of_entry(hidden.indptr), hidden.indices
+        real = ~case.null_genes[gene]
+        cell, gene, truth = cell[real], gene[real], hidden.data[real].astype(np.float64)
+        for name, term in terms(truth, values[cell, gene].astype(np.float64)).items():
+            weights = term.astype(np.float64)
+            by_cell.setdefault(name, []).append(np.bincount(cell, weights, len(values)).astype(np.float64))
+            sums = np.bincount(gene, weights, case.null_genes.size).astype(np.float64)
+            by_gene[name] = by_gene[name] + sums if name in by_gene else sums
+    return Sums({name: np.concatenate(blocks) for name, blocks in by_cell.items()}, by_gene)
 
 
-def _errors_at_nonzeros(case: Case, hidden: Hidden, values: Values, chosen: NDArray[np.bool_]) -> dict[str, Score]:
-    truth = hidden.truth[chosen].astype(np.float64)
-    error = values[chosen] - truth
-    cells, n = hidden.rows[chosen], truth.size
-
-    def score(numerator: NDArray[np.float64], denominator: NDArray[np.float64], *, root: bool) -> Score:
-        sums = [np.bincount(cells, weights=column, minlength=case.n_cells) for column in (numerator, denominator)]
-        statistic = root_ratio_of_sums if root else ratio_of_sums
-        return over_cells(sums, of="hidden non-zeros", n=n, statistic=statistic)
-
-    ones = np.ones(n)
-    return {
-        "rmse": score(error**2, ones, root=True),
-        "mae": score(np.abs(error), ones, root=False),
-        "nmse": score(error**2, truth**2, root=True),
-        "nmse_squared": score(error**2, truth**2, root=False),
-    }
+def _at_nonzeros(truth: Numbers, value: Numbers) -> Terms:
+    """Return what RMSE, MAE and NMSE are made of; hidden zeros count for nothing."""
+    error = np.where(truth > 0, value - truth, 0)
+    return {"n": truth > 0, "squared": error**2, "absolute": np.abs(error), "truth": truth**2}
 
 
-def _errors_at_zeros(case: Case, hidden: Hidden, values: Values, nonzero: NDArray[np.bool_]) -> dict[str, Score]:
-    filled = values[~nonzero] > case.settings.zero_threshold
-    zeros_of_cell = hidden.rows[~nonzero]
-    error = (values - hidden.truth.astype(np.float64)) ** 2
-    return {
-        "false_fill": over_cells(
-            [
-                np.bincount(zeros_of_cell, weights=filled, minlength=case.n_cells),
-                np.bincount(zeros_of_cell, minlength=case.n_cells),
-            ],
-            of="hidden zeros",
-            n=filled.size,
-        ),
-        "rmse_entries": over_cells(
-            [
-                np.bincount(hidden.rows, weights=error, minlength=case.n_cells),
-                np.bincount(hidden.rows, minlength=case.n_cells),
-            ],
-            of="hidden values",
-            n=error.size,
-            statistic=root_ratio_of_sums,
-        ),
-    }
-
-
-def _by_decile(case: Case, hidden: Hidden, values: Values, chosen: NDArray[np.bool_]) -> list[dict[str, Any]]:
+def _by_decile(case: Case, by_gene: dict[str, Numbers]) -> list[dict[str, Any]]:
     """Return the errors by decile of the genes' mean expression."""
-    log_values = case.observations.log_values
-    means = np.bincount(log_values.indices, weights=log_values.data, minlength=log_values.shape[1]) / case.n_cells
-    decile_of_gene = np.full(means.size, -1)
-    decile_of_gene[case.real_genes] = metrics.decile_of_genes(means[case.real_genes])
-    deciles = decile_of_gene[hidden.columns[chosen]]
-    truth, estimate = hidden.truth[chosen], values[chosen]
+    means = column_sums(case.observations.log_values) / case.n_cells
+    decile_of_gene = metrics.decile_of_genes(means[case.real_genes])
+    real = {name: sums[case.real_genes] for name, sums in by_gene.items()}
+
+    def of(decile: int, name: str) -> float:
+        return float(real[name][decile_of_gene == decile].sum())
+
     return [
         {
             "decile": int(decile) + 1,
-            "n": int((deciles == decile).sum()),
-            "rmse": metrics.rmse(truth[deciles == decile], estimate[deciles == decile]),
-            "mae": metrics.mae(truth[deciles == decile], estimate[deciles == decile]),
+            "n": int(of(decile, "n")),
+            "rmse": float(np.sqrt(of(decile, "squared") / of(decile, "n"))),
+            "mae": of(decile, "absolute") / of(decile, "n"),
         }
-        for decile in np.unique(deciles)
+        for decile in np.unique(decile_of_gene)
+        if of(decile, "n")
     ]
 
 
-def _by_gene(
-    case: Case, hidden: Hidden, values: Values, chosen: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return RMSE and number of hidden non-zeros of every gene."""
-    n_genes = case.null_genes.size
-    squared = (values[chosen] - hidden.truth[chosen].astype(np.float64)) ** 2
-    n_hidden = np.bincount(hidden.columns[chosen], minlength=n_genes)
-    sums = np.bincount(hidden.columns[chosen], weights=squared, minlength=n_genes)
-    mean_square = np.divide(sums, n_hidden, out=np.full(n_genes, np.nan), where=n_hidden > 0)
-    return np.sqrt(mean_square), n_hidden.astype(np.float64)
+def _ratio(numerator: Numbers, denominator: Numbers) -> Numbers:
+    """Return the ratio, NaN where there is nothing to divide by."""
+    return np.divide(numerator, denominator, out=np.full(len(numerator), np.nan), where=denominator > 0)
 
 
 def distance_to_truth(case: Case, estimate: Estimate) -> Findings:
