@@ -7,20 +7,17 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from scinfill.report.comparable import DETECTED, across, asked_of, changes_of, fair, inputs_of, of_estimates
 from scinfill.report.results import INPUT, Setting, percent, signed
 
 LARGEST_NULL_SHARE = 0.02
-"""More null genes than this called DE, and a test on the layer cannot be trusted."""
+"""More null genes than this called DE beyond those of the raw data, and a test on the layer cannot be trusted."""
 LARGEST_PAIR_SHARE = 0.01
 """More pairs of null genes than this correlate beyond those of the raw data, where few cells do it by chance."""
 LARGEST_LEAK = 0.10
 """Library size may make this many more genes "differ" than in the raw data before the verdict warns."""
 LARGEST_AUC_LOSS = 0.01
 LARGEST_ARI_LOSS = 0.02
-
-DETECTED = "detected"
-MOLECULES = ("poisson", "mse_log_cp10k")
-RECOVERY = ("rmse", "mae", "nmse", "nmse_squared", "rmse_entries")
 
 Answer = Literal["yes", "no", "same", "unknown"]
 
@@ -71,99 +68,17 @@ def _input_series(settings: Sequence[Setting]) -> list[str]:
     return list(scores.loc[scores["kind"] == INPUT, "series"].drop_duplicates())
 
 
-def across(settings: Sequence[Setting], metric: str) -> pd.DataFrame:
-    """Return one metric by setting (rows) and series (columns); replicates are averaged."""
-    settings = _fair(settings, metric)
-    if not settings:
-        return pd.DataFrame()
-    asked = _asked(settings, metric)
-    rows = [
-        scores[scores["metric"] == metric].groupby("series", sort=False)["value"].mean()
-        for scores in (_of(setting.scores, asked) for setting in settings)
-        if (scores["metric"] == metric).any()
-    ]
-    return pd.DataFrame(rows).reset_index(drop=True)
-
-
-def _fair(settings: Sequence[Setting], metric: str) -> Sequence[Setting]:
-    """Return the settings that show data as they are: hiding values is for recovery, and spoils anything else.
-
-    Reads that are held out are no test: copies of one molecule fall on both sides. Settings without any input have
-    nothing to compare; data that some input was not made from is not unspoilt for it.
-    """
-    if metric in MOLECULES:
-        settings = [setting for setting in settings if setting.first.data.get("counts") != "reads"]
-    compared = [setting for setting in settings if _inputs(setting)] or settings
-    unspoilt = [setting for setting in compared if setting.mode in (None, "thin")]
-    everyone = {name for setting in compared for name in _inputs(setting)}
-    complete = everyone == {name for setting in unspoilt for name in _inputs(setting)}
-    return unspoilt if metric not in RECOVERY and unspoilt and complete else compared
-
-
-def _inputs(setting: Setting) -> set[str]:
-    return set(setting.scores.loc[setting.scores["kind"] == INPUT, "series"])
-
-
-def _asked(settings: Sequence[Setting], metric: str) -> set[str]:
-    """Return the names of the estimates that a metric is a fair question to.
-
-    ``detected`` answers what a hidden value would have been; the other estimates what the mean is. Where a series
-    has both, each is asked its own question.
-    """
-    scores = pd.concat([setting.scores for setting in settings]).drop_duplicates("name")
-    is_detected = scores["question"] == DETECTED
-    wanted = is_detected if metric in RECOVERY else ~is_detected
-    has_wanted = wanted.groupby(scores["series"]).transform("any")
-    return set(scores.loc[wanted | ~has_wanted, "name"])
-
-
-def _of(rows: pd.DataFrame, names: set[str]) -> pd.DataFrame:
-    return rows[rows["name"].isin(names)]
-
-
-def _changes(settings: Sequence[Setting], metric: str, name: str) -> pd.DataFrame:
-    """Return ``value``, ``raw`` and ``spread`` of an input's metric in every setting that has both."""
-    settings = _fair(settings, metric)
-    asked = _asked(settings, metric)
-    found = []
-    for setting in settings:
-        scores = setting.scores[setting.scores["metric"] == metric]
-        of_input = _of(scores[(scores["series"] == name) & (scores["kind"] == INPUT)], asked)
-        of_raw = scores[scores["name"] == "raw"]
-        differences = setting.differences
-        paired = differences[(differences["metric"] == metric) & (differences["reference"] == "raw")]
-        if not of_input.empty and not of_raw.empty:
-            found.append(
-                {
-                    "dataset": setting.dataset,
-                    "value": of_input["value"].mean(),
-                    "raw": of_raw["value"].mean(),
-                    "spread": _spread(_of(paired, set(of_input["name"]))),
-                }
-            )
-    return pd.DataFrame(found, columns=["dataset", "value", "raw", "spread"])
-
-
-def _spread(paired: pd.DataFrame) -> float:
-    """Return how far a difference may move: over replicates, else half its interval, else over seeds."""
-    if len(paired) > 2:
-        return float(paired["value"].std())
-    half = (paired["high"].astype(float) - paired["low"].astype(float)) / 2
-    if half.notna().any():
-        return float(half.mean())
-    return float(paired["sd"].astype(float).mean()) if paired["sd"].notna().any() else 0.0
-
-
 def _clustering(settings: Sequence[Setting], name: str) -> Sentence:
     question = "Use it for clustering?"
-    changes = _changes(settings, "ari", name)
+    changes = changes_of(settings, "ari", name)
     if changes.empty:
         return Sentence(question, name, "unknown", "Not tested: no labels were given (evaluate --labels COLUMN).")
     gain = changes["value"] - changes["raw"]
     better = int((gain > np.maximum(changes["spread"], 1e-9)).sum())
     worse = int((gain < -np.maximum(changes["spread"], LARGEST_ARI_LOSS)).sum())
     numbers = (
-        f"k-means finds the labels with ARI {changes['value'].mean():.2f}, in the raw data {changes['raw'].mean():.2f}"
+        f"k-means finds the labels with ARI {signed(changes['value'].mean(), 2)}, in the raw data "
+        f"{signed(changes['raw'].mean(), 2)}"
         f"{_on_average(len(changes))}{_silhouettes(settings, name)}"
     )
     if worse:
@@ -178,7 +93,7 @@ def _clustering(settings: Sequence[Setting], name: str) -> Sentence:
 
 
 def _silhouettes(settings: Sequence[Setting], name: str) -> str:
-    changes = _changes(settings, "silhouette", name)
+    changes = changes_of(settings, "silhouette", name)
     if changes.empty:
         return ""
     return f"; silhouette {signed(changes['value'].mean(), 2)}, raw {signed(changes['raw'].mean(), 2)}"
@@ -191,23 +106,32 @@ def _on_average(n_settings: int) -> str:
 def _differential(settings: Sequence[Setting], name: str) -> Sentence:
     """Judge by invented signal first: a test that finds what is not there is no test."""
     question = "Use it to test for differential expression?"
-    null = _changes(settings, "null_de", name)
-    auc = _changes(settings, "de_auc", name)
+    null, auc = changes_of(settings, "null_de", name), changes_of(settings, "de_auc", name)
+    faults = _faults(settings, name)
+    if faults:
+        return Sentence(question, name, "no", f"No: {'; '.join(faults)}.")
     if null.empty:
-        text = "Not tested: the files hold no null genes (scinfill mask --null-genes 200). Test on the raw counts."
-        return Sentence(question, name, "unknown", text)
-    pairs, leak = _changes(settings, "null_pairs", name), _changes(settings, "size_leak", name)
-    worst = null.loc[null["value"].idxmax()]
-    found = (
-        f"{percent(worst['value'], 1)} of the genes without any signal were called differentially expressed "
-        f"(raw: {percent(worst['raw'], 1)})"
+        has_null_genes = any(setting.first.data["n_null_genes"] for setting in settings if name in inputs_of(setting))
+        missing = (
+            "no labels were given (evaluate --labels COLUMN)"
+            if has_null_genes
+            else "the files hold no null genes (scinfill mask --null-genes 200)"
+        )
+        return Sentence(question, name, "unknown", f"Not tested: {missing}. Test on the raw counts.")
+    known = (
+        f"; genes known from bulk data are ranked as well as before or better ({_aucs(auc)})" if not auc.empty else ""
     )
-    if len(null) > 1:
-        found += f" on {worst['dataset']}, the worst of {len(null)} evaluations"
+    return Sentence(question, name, "yes", f"Yes. {_nothing_invented(null) or _worst_invented(null)}{known}.")
+
+
+def _faults(settings: Sequence[Setting], name: str) -> list[str]:
+    """Return what speaks against a test on an input, each with the raw data's number beside it."""
+    null, pairs = changes_of(settings, "null_de", name), changes_of(settings, "null_pairs", name)
+    leak, auc = changes_of(settings, "size_leak", name), changes_of(settings, "de_auc", name)
     faults = []
-    if worst["value"] > max(LARGEST_NULL_SHARE, worst["raw"] + LARGEST_NULL_SHARE):
-        faults.append(found)
-    if not pairs.empty and (pairs["value"] - pairs["raw"]).max() > LARGEST_PAIR_SHARE:
+    if not null.empty and _invents(null, LARGEST_NULL_SHARE).any():
+        faults.append(_worst_invented(null))
+    if not pairs.empty and _invents(pairs, LARGEST_PAIR_SHARE).any():
         row = pairs.loc[(pairs["value"] - pairs["raw"]).idxmax()]
         faults.append(f"{percent(row['value'])} of pairs of independent genes correlate (raw: {percent(row['raw'])})")
     if not leak.empty and (leak["value"] - leak["raw"]).max() > LARGEST_LEAK:
@@ -218,12 +142,24 @@ def _differential(settings: Sequence[Setting], name: str) -> Sentence:
         )
     if not auc.empty and (auc["value"] - auc["raw"]).mean() < -LARGEST_AUC_LOSS:
         faults.append(f"it ranks the genes known from bulk data worse ({_aucs(auc)})")
-    if faults:
-        return Sentence(question, name, "no", f"No: {'; '.join(faults)}.")
-    known = (
-        f"; genes known from bulk data are ranked as well as before or better ({_aucs(auc)})" if not auc.empty else ""
+    return faults
+
+
+def _invents(shares: pd.DataFrame, most: float) -> pd.Series:
+    """Tell by evaluation whether more signal is found where there is none than in the raw data.
+
+    Where the raw data show much by chance, as pairs of genes over few cells do, only more than twice as much counts.
+    """
+    return (shares["value"] > shares["raw"] + most) & (shares["value"] > 2 * shares["raw"])
+
+
+def _worst_invented(null: pd.DataFrame) -> str:
+    worst = null.loc[(null["value"] - null["raw"]).idxmax()]
+    where = f" on {worst['dataset']}, the worst of {len(null)} evaluations" if len(null) > 1 else ""
+    return (
+        f"{percent(worst['value'], 1)} of the genes without any signal were called differentially expressed "
+        f"(raw: {percent(worst['raw'], 1)}){where}"
     )
-    return Sentence(question, name, "yes", f"Yes. {_nothing_invented(null) or found}{known}.")
 
 
 def _nothing_invented(null: pd.DataFrame) -> str | None:
@@ -249,7 +185,7 @@ def _recovery(settings: Sequence[Setting]) -> Sentence:
     best = [str(name) for name in means.index[:1]]
     best += [str(name) for name in means.index[1:] if _within_spread(settings, "rmse", best[0], str(name))]
     others = ", ".join(f"{name} {value:.3f}" for name, value in means.drop(best).items())
-    scores = pd.concat([_of(setting.scores, _asked(settings, "rmse")) for setting in settings])
+    scores = pd.concat([of_estimates(setting.scores, asked_of(settings, "rmse")) for setting in settings])
     asked = scores[(scores["metric"] == "rmse") & (scores["kind"] == INPUT)]
     not_detected = sorted(set(asked.loc[asked["question"] != DETECTED, "series"]))
     values = " and ".join(f"{means[name]:.3f}" for name in best)
@@ -265,10 +201,10 @@ def _recovery(settings: Sequence[Setting]) -> Sentence:
 
 def _within_spread(settings: Sequence[Setting], metric: str, first: str, second: str) -> bool:
     """Whether two series differ, mask by mask, by no more than that difference varies; one mask tells nothing."""
-    asked = _asked(settings, metric)
+    asked = asked_of(settings, metric)
     differences: list[float] = []
-    for setting in _fair(settings, metric):
-        rows = _of(setting.scores[setting.scores["metric"] == metric], asked)
+    for setting in fair(settings, metric):
+        rows = of_estimates(setting.scores[setting.scores["metric"] == metric], asked)
         ours, theirs = (rows.loc[rows["series"] == name, "value"].to_numpy() for name in (first, second))
         differences += list(ours - theirs) if len(ours) == len(theirs) else []
     return len(differences) > 1 and abs(np.mean(differences)) <= np.std(differences, ddof=1)
@@ -296,7 +232,8 @@ def _recommendation(settings: Sequence[Setting], series: Sequence[str]) -> Sente
         excluded = f" Left out for invented signal: {', '.join(left_out)}." if left_out else ""
         text = f"{best} {deed} ({signed(means[best])}{runner_up}; {better} is better)"
         if best in series:
-            tested = "" if across(settings, "null_de").empty else " among the methods that invent no signal"
+            guarded = any(not across(settings, guard).empty for guard in ("null_de", "null_pairs"))
+            tested = " among the methods that invent no signal" if guarded else ""
             return Sentence(question, None, "yes", f"{text}{tested}.{excluded}")
         none = f"Not {series[0]}" if len(series) == 1 else f"None of {', '.join(series)}"
         return Sentence(question, None, "no", f"{none}: {text}.{excluded}")
@@ -310,11 +247,12 @@ def _preferred(means: pd.Series, series: Sequence[str], *, tolerance: float) -> 
 
 
 def _is_honest(settings: Sequence[Setting], name: str) -> bool:
-    """Whether a method calls no null genes where the raw data does not; untested methods pass."""
-    null = across(settings, "null_de")
-    if null.empty or name not in null:
-        return True
-    return not (null[name] > np.maximum(LARGEST_NULL_SHARE, null["raw"] + LARGEST_NULL_SHARE)).any()
+    """Whether a method finds no signal among null genes where the raw data has none; untested methods pass."""
+    for metric, most in (("null_de", LARGEST_NULL_SHARE), ("null_pairs", LARGEST_PAIR_SHARE)):
+        shares = across(settings, metric)
+        if name in shares and _invents(pd.DataFrame({"value": shares[name], "raw": shares["raw"]}), most).any():
+            return False
+    return True
 
 
 def _cost(costs: pd.DataFrame | None, series: Sequence[str]) -> Sentence:

@@ -2,8 +2,9 @@ import pandas as pd
 import pytest
 
 from _results import document
+from scinfill.report.comparable import across
 from scinfill.report.results import collect
-from scinfill.report.verdict import across, verdict
+from scinfill.report.verdict import verdict
 
 CLUSTERING = "Use it for clustering?"
 TESTING = "Use it to test for differential expression?"
@@ -104,13 +105,15 @@ def test_recovery_within_the_spread_between_masks_is_a_tie(values, alike):
 
 def test_testing_is_unknown_without_null_genes():
     raw = {"de_auc": 0.9}
-    sentence = said(TESTING, document({"raw": raw, "mine": raw}))
+    content = document({"raw": raw, "mine": raw})
+    content["data"][0]["n_null_genes"] = 0
+    sentence = said(TESTING, content)
     assert sentence.answer == "unknown"
     assert "--null-genes" in sentence.text
 
 
 def test_pairs_that_correlate_by_chance_in_few_cells_are_no_fault():
-    content = document({"raw": RAW | {"null_pairs": 0.1}, "mine": GOOD | {"null_pairs": 0.1}})
+    content = document({"raw": RAW | {"null_pairs": 0.1}, "mine": GOOD | {"null_pairs": 0.12}})
     assert said(TESTING, content).answer == "yes"
 
 
@@ -122,6 +125,20 @@ def test_held_out_reads_judge_no_method():
     sentence = said(METHOD, umi, reads)
     assert sentence.text.startswith("mine predicts held-out molecules best (−0.400 against −0.200 of raw;")
     assert said(METHOD, reads).text.startswith("mine finds the labels best")
+
+
+def test_testing_without_labels_says_that_labels_are_missing():
+    scores = {"poisson": 0.1, "null_pairs": 0.0}
+    sentence = said(TESTING, document({"raw": scores, "mine": scores}))
+    assert sentence.answer == "unknown"
+    assert "no labels were given" in sentence.text
+
+
+def test_what_can_be_told_without_labels_is_told():
+    scores = {"poisson": 0.1, "null_pairs": 0.0}
+    content = document({"raw": scores, "mine": scores | {"null_pairs": 0.4}})
+    assert said(TESTING, content).text == "No: 40 % of pairs of independent genes correlate (raw: 0 %)."
+    assert "Left out for invented signal: mine" in said(METHOD, content).text
 
 
 def test_worst_dataset_decides_about_testing():
