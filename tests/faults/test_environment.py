@@ -2,14 +2,19 @@
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
+from scipy import io as matrix_market
 
+import scinfill
+from _results import document
 from _support import assert_refused, command, invoke, make_counts, run
-from scinfill.io import h5ad
+from scinfill.io import h5ad, scores
 
 SMALL_DISK = 256 * 2**10
 
@@ -76,6 +81,85 @@ def test_no_space_for_what_goes_through_a_pipe(large_file, small_disk):
     assert_refused(done, 4, "no space left for standard output", "TMPDIR")
 
 
+# --- a full disk, and every verb that writes -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """One small file of each kind that verbs read."""
+    folder = tmp_path_factory.mktemp("inputs")
+    table = scinfill.preprocess(make_counts(), n_genes=None)
+    h5ad.write(make_counts(), folder / "counts.h5ad")
+    h5ad.write(table, folder / "table.h5ad")
+    h5ad.write(scinfill.impute_deepmc(table, rank=2, output="factors"), folder / "factors.h5ad")
+    h5ad.write(scinfill.impute_baseline(scinfill.mask(table)), folder / "imputed.h5ad")
+    matrix_market.mmwrite(folder / "matrix.mtx", table.X.T.tocoo())
+    scores.write(document({"deepmc": {"poisson": -0.4}, "raw": {"poisson": -0.3}}), folder / "scores.json")
+    return folder
+
+
+def writing(inputs):
+    """Return a command line of every verb that writes, but for where to."""
+    counts, table, factors = (inputs / f"{name}.h5ad" for name in ("counts", "table", "factors"))
+    return {
+        "simulate": ("simulate", "--cells", 50, "--genes", 40),
+        "preprocess": ("preprocess", counts),
+        "mask": ("mask", table),
+        "impute-deepmc": ("impute-deepmc", "--rank", 2, table),
+        "impute-baseline": ("impute-baseline", table),
+        "reconstruct": ("reconstruct", factors),
+        "evaluate": ("evaluate", f"mine={inputs / 'imputed.h5ad'}"),
+        "report": ("report", inputs / "scores.json"),
+        "inspect": ("inspect", counts),
+        "adopt": ("adopt", table, "--matrix", inputs / "matrix.mtx", "--method", "other"),
+        "rerun": ("rerun", table, "--input", counts),
+        "export": ("export", table),
+    }
+
+
+WRITERS = tuple(writing(Path()))
+
+
+@pytest.fixture
+def full_disk(small_disk):
+    """A disk without a single byte left."""
+    with (small_disk / "rest").open("wb", buffering=0) as file:
+        while file.write(bytes(4096)) and shutil.disk_usage(small_disk).free:
+            pass
+    return small_disk
+
+
+@pytest.mark.parametrize("verb", WRITERS)
+def test_a_full_disk_under_every_verb(inputs, full_disk, verb):
+    result = invoke(*writing(inputs)[verb], "-q", "-o", full_disk / "out")
+    assert_refused(result, 4, "no space left" if "no space left" in result.stderr else "No space left")
+    assert [path.name for path in full_disk.iterdir()] == ["rest"]
+
+
+@pytest.mark.parametrize("verb", [verb for verb in WRITERS if verb != "export"])
+def test_no_space_for_the_copy_that_goes_to_a_pipe(inputs, full_disk, monkeypatch, verb):
+    monkeypatch.setattr("tempfile.tempdir", str(full_disk))
+    result = invoke(*writing(inputs)[verb], "-q", "-o", "-")
+    assert_refused(result, 4, "no space left for standard output", "TMPDIR")
+
+
+def test_a_demonstration_on_a_full_disk(full_disk):
+    result = invoke("demo", "-q", "--cells", 50, "--genes", 60, "-o", full_disk)
+    assert_refused(result, 4, "o space left")
+    assert [path.name for path in full_disk.iterdir()] == ["rest"]
+
+
+def test_figures_and_tables_on_a_full_disk(inputs, full_disk):
+    """What comes beside the output."""
+    figures = invoke("report", "-q", inputs / "scores.json", "-o", os.devnull, "--figures", full_disk)
+    assert_refused(figures, 4, "o space left")
+    genes = invoke(
+        "evaluate", "-q", f"mine={inputs / 'imputed.h5ad'}", "-o", os.devnull, "--table", full_disk / "genes.csv"
+    )
+    assert_refused(genes, 4, "o space left")
+    assert [path.name for path in full_disk.iterdir()] == ["rest"]
+
+
 def test_a_limit_on_the_size_of_files(large_file, tmp_path):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (SMALL_DISK, SMALL_DISK))
@@ -105,6 +189,73 @@ def test_a_signal_ends_it_with_its_code_and_no_part(tmp_path, number, code, word
     assert word in said
     assert out.read_bytes() == b"earlier"
     assert list(out.parent.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("verb", ["impute-deepmc", "impute-auto", "simulate"])
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")],
+    ids=["TERM", "INT"],
+)
+def test_a_signal_in_the_middle_of_work(tmp_path, verb, number, code, word):
+    """Sent once the verb says what it fits, or, where it says nothing, once it has surely begun."""
+    table, out = tmp_path / "table.h5ad", tmp_path / "results" / "out.h5ad"
+    out.parent.mkdir()
+    out.write_bytes(b"earlier")
+    h5ad.write(scinfill.preprocess(make_counts(2000, 300), n_genes=None), table)
+    options = ("--cells", 1_000_000, "--genes", 2000) if verb == "simulate" else (table,)
+    process = subprocess.Popen(command(verb, *options, "-o", out), stderr=subprocess.PIPE, text=True)
+    if verb == "simulate":
+        time.sleep(3)
+    else:
+        while "estimate" not in process.stderr.readline():
+            pass
+    process.send_signal(number)
+    said = process.communicate()[1]
+    assert process.returncode == code, said
+    assert "Traceback" not in said
+    assert said.splitlines()[-1] == f"scinfill {verb}: error: {word}"
+    assert out.read_bytes() == b"earlier"
+    assert list(out.parent.iterdir()) == [out]
+
+
+def test_a_reader_that_goes_away():
+    """More than a pipe holds is left to write."""
+    simulation = command("simulate", "--cells", 500, "--genes", 400)
+    with subprocess.Popen(simulation, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+def test_an_export_ended_at_any_moment_is_whole_or_not_there(large_file, tmp_path):
+    table, out = tmp_path / "table.h5ad", tmp_path / "results" / "folder"
+    out.parent.mkdir()
+    assert run("preprocess", "-q", large_file, "-o", table).returncode == 0
+    started = time.monotonic()
+    assert run("export", table, "-o", out).returncode == 0
+    duration = time.monotonic() - started
+    whole = {path.name: path.read_bytes() for path in out.iterdir()}
+    for part in range(4):
+        shutil.rmtree(out, ignore_errors=True)
+        process = subprocess.Popen(command("export", "-q", table, "-o", out), stderr=subprocess.DEVNULL)
+        time.sleep(duration * (0.55 + part / 8))
+        process.kill()
+        process.wait()
+        assert not out.exists() or {path.name: path.read_bytes() for path in out.iterdir()} == whole
+
+
+def test_two_exports_to_one_folder(inputs, tmp_path):
+    out = tmp_path / "folder"
+    jobs = [
+        subprocess.Popen(command("export", inputs / "table.h5ad", "-o", out), stderr=subprocess.PIPE) for _ in range(3)
+    ]
+    ends = [(job.communicate()[1].decode(), job.returncode) for job in jobs]
+    assert sorted(code for _, code in ends) in ([0, 2, 2],), ends
+    assert all("exists already" in said for said, code in ends if code)
+    assert sorted(path.name for path in out.iterdir()) == ["cells.txt", "counts.mtx", "genes.txt", "log2.mtx"]
+    assert list(tmp_path.iterdir()) == [out]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["KILL", "TERM"])
@@ -148,6 +299,20 @@ def test_nothing_in_the_environment(counts_file, tmp_path):
     """No HOME, no PATH, no USER."""
     done = run("preprocess", counts_file, "-o", tmp_path / "out.h5ad", env={}, cwd="/")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("verb", [*WRITERS, "impute-auto"])
+def test_every_verb_with_nothing_around_it(inputs, tmp_path, verb):
+    """As in a bare container, no home, no path, a plain locale: it works, and no library complains."""
+    surroundings = {"HOME": "/proc/absent", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    arguments = {**writing(inputs), "impute-auto": ("impute-auto", "--hidden", 4, inputs / "table.h5ad")}[verb]
+    out = tmp_path / "Größe"
+    done = run(*arguments, "-o", out, env=surroundings, cwd="/")
+    assert done.returncode == 0, done.stderr
+    assert b"rror" not in done.stderr
+    assert b"atplotlib" not in done.stderr
+    assert b"WARNING" not in done.stderr
+    assert out.is_dir() if verb == "export" else out.stat().st_size
 
 
 def test_errors_in_a_plain_locale(tmp_path):

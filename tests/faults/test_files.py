@@ -220,6 +220,31 @@ def test_a_read_only_output_folder_is_refused_before_any_work(tmp_path):
     assert_refused(done, 2, "out.h5ad", "cannot be written", "Permission denied")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("simulate", "-o", "{}/out"),
+        ("evaluate", "absent", "-o", "{}/out"),
+        ("evaluate", "absent", "--table", "{}/genes.csv", "-o", os.devnull),
+        ("report", "absent", "-o", "{}/out"),
+        ("report", "absent", "--figures", "{}/figures", "-o", os.devnull),
+        ("inspect", "absent", "-o", "{}/out"),
+        ("export", "absent", "-o", "{}/new"),
+        ("adopt", "absent", "--matrix", "absent", "--method", "x", "-o", "{}/out"),
+        ("rerun", "absent", "-o", "{}/out"),
+        ("demo", "-o", "{}"),
+        ("demo", "-o", "{}/new/folder"),
+    ],
+    ids=" ".join,
+)
+def test_every_verb_looks_at_its_output_first(tmp_path, arguments):
+    results = tmp_path / "results"
+    results.mkdir()
+    results.chmod(0o555)
+    done = run_without_privileges(*(argument.format(results) for argument in arguments))
+    assert_refused(done, 2, "cannot be written", "Permission denied")
+
+
 def test_a_write_protected_output_is_refused(tmp_path):
     results = tmp_path / "results"
     results.mkdir()

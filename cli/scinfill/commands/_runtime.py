@@ -36,6 +36,7 @@ def running(
         if not debug:
             unset = {name: value for name, value in QUIET_TENSORFLOW.items() if name not in os.environ}
             stack.enter_context(_environment(unset))
+            stack.enter_context(_errors_only("matplotlib"))
         stack.enter_context(_limited_threads(threads))
         stack.enter_context(at_most(max_memory))
         stack.enter_context(warnings.catch_warnings())
@@ -62,6 +63,18 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _errors_only(library: str) -> Iterator[None]:
+    """Keep a library's notices back for a while, such as where it keeps its fonts when there is no home."""
+    logger = logging.getLogger(library)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Matrix Market files, by which programs in other languages take part."""
 
-import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -69,7 +68,12 @@ def write_folder(
         if counts is not None:
             matrix_market.mmwrite(folder / COUNTS, counts.T.tocoo().astype(np.int64), field="integer")
         matrix_market.mmwrite(folder / LOG2, log2.T.tocoo(), field="real")
-        shutil.move(folder, path)
+        try:
+            folder.rename(path)
+        except OSError as error:
+            if path.exists():  # another job was faster
+                raise InputError(f"{display(target)} exists already; name a new folder") from error
+            raise
 
 
 def _write_names(path: Path, names: Iterable[str], what: str) -> None:
