@@ -43,7 +43,7 @@ def solve_packed(curvature: AnyFloats, gradient: AnyFloats, ridge: AnyFloats) ->
     diagonal = np.arange(n_columns)
     trace = lower[diagonal, diagonal].sum(axis=0)
     lower[diagonal, diagonal] += ridge[:, None] + 1e-6 * trace + 1e-12
-    solution = np.ascontiguousarray(gradient.T)
+    solution = np.array(gradient.T, order="C")  # a copy: with one column or row the transpose is the array itself
     for j in range(n_columns):
         lower[j:, j] -= np.einsum("ipn,pn->in", lower[j:, :j], lower[j, :j])
         np.sqrt(np.maximum(lower[j, j], 1e-20), out=lower[j, j])
