@@ -165,9 +165,11 @@ def test_damage_is_refused(killed, tmp_path):
     damaged = sorted(folder.glob("*.npz"))[0]
     damaged.write_bytes(damaged.read_bytes()[:-100])
     before = content(folder)
-    assert_refused(invoke(*arguments, "-q"), 3, damaged.name, "is damaged", "delete this one to start afresh")
+    assert_refused(invoke(*arguments, "-q"), 3, damaged.name, "is damaged", "delete this file to do that fit again")
     assert content(folder) == before
     assert not (tmp_path / "out.h5ad").exists()
+    damaged.unlink()
+    assert invoke(*arguments, "-o", "-").stdout_bytes == invoke(*arguments[:-2], "-o", "-").stdout_bytes
 
 
 def test_two_jobs_to_one_folder(table_file, tmp_path):
@@ -187,7 +189,7 @@ def test_a_folder_that_cannot_be_is_refused_before_any_work(verb, tmp_path):
     """Before the input is looked at, which is not there."""
     (tmp_path / "file").write_text("mine")
     refused = invoke(verb, tmp_path / "absent.h5ad", "--checkpoint", tmp_path / "file")
-    assert_refused(refused, 2, "--checkpoint", "is not a folder to write to")
+    assert_refused(refused, 2, "--checkpoint", "is not a folder to write to: it is a file")
     refused = invoke(verb, tmp_path / "absent.h5ad", "--checkpoint", tmp_path)
     assert_refused(refused, 2, "holds 'file', which is no part of a checkpoint")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

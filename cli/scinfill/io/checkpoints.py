@@ -110,7 +110,8 @@ class Folder:
         except MemoryError:
             raise
         except Exception as error:  # whatever a damaged file makes the libraries raise
-            raise _damaged(path, " ".join(str(error).split())) from error
+            remedy = "delete this file to do that fit again, or the folder to start afresh"
+            raise _damaged(path, " ".join(str(error).split()), remedy) from error
 
     def due(self) -> bool:
         """Whether the last state was kept long enough ago."""
@@ -199,11 +200,12 @@ def _flock(descriptor: int) -> None:
 
 def _unusable(path: Path, error: OSError) -> InputError | ResourceError:
     kind = ResourceError if error.errno in NO_SPACE else InputError
-    return kind(f"--checkpoint {display(path)} is not a folder to write to: {error.strerror}")
+    reason = "it is a file" if isinstance(error, FileExistsError) else error.strerror
+    return kind(f"--checkpoint {display(path)} is not a folder to write to: {reason}")
 
 
-def _damaged(path: Path, reason: str) -> DataError:
-    return DataError(f"checkpoint {display(path)} is damaged: {reason}; {REMEDY}")
+def _damaged(path: Path, reason: str, remedy: str = REMEDY) -> DataError:
+    return DataError(f"checkpoint {display(path)} is damaged: {reason}; {remedy}")
 
 
 def _manifest(path: Path) -> Any:  # noqa: ANN401 - what JSON may hold
@@ -224,7 +226,8 @@ def _check_same(path: Path, kept: Work, now: Work) -> None:
     differences = []
     if kept.get("input") != now.get("input"):
         differences.append("from other data")
-    for group in sorted((kept.keys() | now.keys()) - {"input"}):
+    same_method = kept.get("method") == now.get("method")
+    for group in sorted((kept.keys() | now.keys()) - {"input"}) if same_method else ["method"]:
         then, today = kept.get(group, {}), now.get(group, {})
         differences += [
             f"with {name} {_shown(then.get(name))}, now {_shown(today.get(name))}"
