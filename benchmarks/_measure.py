@@ -15,6 +15,7 @@ class Cost:
     """What a command cost."""
 
     seconds: float
+    processor_seconds: float
     peak_gib: float
 
 
@@ -26,18 +27,17 @@ def measure(*command: object) -> Cost:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, process.args)
-    return Cost(time.perf_counter() - started, usage.ru_maxrss / 2**20)
+    seconds = time.perf_counter() - started
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20)
 
 
-def simulated(folder: Path, n_cells: int, n_genes: int, density: float) -> Path:
-    """Simulate and preprocess once; return the file with every gene kept."""
+def simulated(folder: Path, n_cells: int, n_genes: int, density: float) -> tuple[Path, Path, Path]:
+    """Simulate and preprocess; return counts, the preprocessed file with every gene kept, and a name for results."""
     counts, prepared = folder / f"counts_{n_cells}.h5ad", folder / f"log_{n_cells}.h5ad"
-    if not prepared.exists():
-        size = ("--cells", n_cells, "--genes", n_genes, "--density", density, "--types", 12)
-        measure(SCINFILL, "simulate", "-q", *size, "--truth", "factors", "-o", counts)
-        measure(SCINFILL, "preprocess", "-q", "--n-genes", "all", "--min-counts", 1, counts, "-o", prepared)
-        counts.unlink()
-    return prepared
+    size = ("--cells", n_cells, "--genes", n_genes, "--density", density, "--types", 12)
+    measure(SCINFILL, "simulate", "-q", *size, "--truth", "factors", "-o", counts)
+    measure(SCINFILL, "preprocess", "-q", "--n-genes", "all", "--min-counts", 1, counts, "-o", prepared)
+    return counts, prepared, folder / f"result_{n_cells}.h5ad"
 
 
 def machine() -> str:

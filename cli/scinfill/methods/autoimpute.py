@@ -22,8 +22,10 @@ from scinfill.methods.imputer import (
     observations,
     refuse_with_paper,
     refuse_zero_weight,
+    require_memory,
 )
-from scinfill.models.autoencoder import AutoencoderRecipe
+from scinfill.models import requirements
+from scinfill.models.autoencoder import TRAINING_CELLS, AutoencoderRecipe
 from scinfill.models.autoencoder_paper import PaperAutoencoder
 from scinfill.models.deepmc import SquaredFactorization
 from scinfill.models.devices import Device
@@ -59,6 +61,11 @@ class AutoImpute:
     device: Device = "auto"
     effort: Effort = FRUGAL
     command: str = "impute-auto"
+
+    def memory_for(self, data: Observations) -> int:
+        """Return the bytes of training a network."""
+        batch_cells = AutoencoderRecipe.batch_cells
+        return requirements.network(data, self.hidden_units, training_cells=TRAINING_CELLS, batch_cells=batch_cells)
 
     def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
         """Return the recipe; its epochs are chosen by each fit from entries it holds out."""
@@ -169,6 +176,7 @@ def autoimpute_imputation(
         recipe = replace(PaperAutoencoder(device=device), **chosen)
         data = observations(adata, settings)
         signer = PaperAutoImpute(recipe)
+        require_memory(requirements.paper_network(data, recipe.hidden_units), data, signer.command)
         work.bind(data, signer, settings, "detected", recipe.loss)
         learned = learn_as_is(recipe, data, rng=np.random.default_rng(settings.seed))
         return assemble(adata, data, learned, "detected", settings=settings, signer=signer)

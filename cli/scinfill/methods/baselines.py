@@ -10,7 +10,8 @@ from scipy.sparse import csr_array, csr_matrix
 
 from scinfill.errors import InputError
 from scinfill.methods.deepmc import check_rank
-from scinfill.methods.imputer import Imputation, ImputeSettings, assemble, observations
+from scinfill.methods.imputer import Imputation, ImputeSettings, assemble, observations, require_memory
+from scinfill.models import requirements
 from scinfill.models.baselines import GeneMean, NuclearNorm, ThresholdedSvd
 from scinfill.models.deepmc import SquaredFactorization
 from scinfill.models.learning import Learned, learn_model
@@ -94,11 +95,25 @@ def baseline_imputation(
     data = observations(adata, settings)
     if rank is not None:
         check_rank(rank, data.shape)
-    recipe = _recipe(method, rank or min(DEFAULT_RANK, *data.shape))
+    chosen = rank or min(DEFAULT_RANK, *data.shape)
+    recipe = _recipe(method, chosen)
+    require_memory(_memory_for(method, chosen, data), data, f"impute-baseline --method {method}")
     with blocks_in_parallel():
         learned = learn_model(recipe, data, gated=False, rng=np.random.default_rng(settings.seed))
     estimate: Estimate = "detected" if method in BLIND_TO_ZEROS else "model"
     return assemble(adata, data, learned, estimate, settings=settings, signer=BaselineMethod(method, rank))
+
+
+def _memory_for(method: Baseline, rank: int, data: Observations) -> int:
+    """Return the bytes that a baseline takes beside the data."""
+    sizes: dict[Baseline, int] = {
+        "gene-mean": requirements.BLOCKS,
+        "als": requirements.factorization(data, rank),
+        "nuclear-norm": requirements.low_rank(data, NuclearNorm.largest_rank, sparse_copies=2),
+        "svd": requirements.low_rank(data, rank, sparse_copies=2),
+        "magic": requirements.dense(data, copies=3),
+    }
+    return sizes[method]
 
 
 def _recipe(method: Baseline, rank: int) -> Recipe:

@@ -23,8 +23,10 @@ from scinfill.methods.imputer import (
     observations,
     refuse_with_paper,
     refuse_zero_weight,
+    require_memory,
 )
-from scinfill.models.choices import best_by_entries, best_by_molecules, feasible_ranks
+from scinfill.models import requirements
+from scinfill.models.choices import RANKS, best_by_entries, best_by_molecules, feasible_ranks
 from scinfill.models.deepmc import PoissonFactorization, SquaredFactorization
 from scinfill.models.deepmc_paper import Chain, PaperFactorization
 from scinfill.models.detected import CellFloor, Detected
@@ -78,6 +80,10 @@ class DeepMc:
     device: Device = "auto"
     effort: Effort = THOROUGH
     command: str = "impute-deepmc"
+
+    def memory_for(self, data: Observations) -> int:
+        """Return the bytes of a fit with the largest rank that may be tried."""
+        return requirements.factorization(data, self.rank or max(*RANKS, *(rank for rank, _ in DETECTED_FITS)))
 
     def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
         """Choose the rank on a sample of cells."""
@@ -250,6 +256,7 @@ def _paper(
         check_rank(rank, data.shape)
     if any(after > before for before, after in pairwise(chosen)):
         raise InputError(f"--rank {','.join(map(str, chosen))} must not grow from layer to layer")
+    require_memory(requirements.paper_factorization(data, chosen), data, PaperDeepMc.command)
     recipe = PaperFactorization(
         chosen,
         alpha=PaperFactorization.alpha if alpha is None else alpha,

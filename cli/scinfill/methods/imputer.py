@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, get_args
 import numpy as np
 from anndata import AnnData
 
+from scinfill import memory
 from scinfill.errors import InputError
 from scinfill.methods import openproblems, provenance, work
 from scinfill.methods.observations import observed
@@ -154,6 +155,10 @@ class Method(Signer, Protocol):
         """How often its fits can be repeated."""
         ...
 
+    def memory_for(self, data: Observations) -> int:
+        """Return the bytes that its largest fit takes beside the data."""
+        ...
+
     def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
         """Return complete settings for the estimates ``shrunk`` and ``model``, chosen from held-out data."""
         ...
@@ -206,6 +211,7 @@ def impute(adata: AnnData, method: Method, settings: ImputeSettings) -> Imputati
     """
     data = observations(adata, settings)
     decision = decide(settings, data)
+    require_memory(method.memory_for(data), data, method.command)
     work.bind(data, method, settings, decision.estimate, decision.loss)
     with blocks_in_parallel():
         learned = _learn(method, data, decision, settings)
@@ -218,6 +224,18 @@ def observations(adata: AnnData, settings: ImputeSettings) -> Observations:
     if settings.openproblems:
         openproblems.check_counts(data)
     return data
+
+
+def require_memory(size: int, data: Observations, command: str) -> None:
+    """Refuse work that cannot fit, before it starts.
+
+    Raises
+    ------
+    ResourceError
+        With the figure that would do.
+    """
+    n_cells, n_genes = data.shape
+    memory.require(size, f"{command} of {n_cells} cells x {n_genes} genes")
 
 
 def _learn(method: Method, data: Observations, decision: Decision, settings: ImputeSettings) -> Learned:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scinfill.numerics.parallel import map_in_order
+from scinfill.numerics.scratch import release
 
 BLOCK_BYTES = 4 * 2**20
 """Default size of one block: large enough for fast products, and so small that many fit into any memory.
@@ -19,6 +20,13 @@ def row_slices(n_rows: int, n_columns: int, *, block_bytes: int = BLOCK_BYTES) -
     """Cut ``n_rows`` into slices whose float32 block of ``n_columns`` has about ``block_bytes``."""
     rows = max(1, block_bytes // (4 * max(1, n_columns)))
     return [slice(start, min(start + rows, n_rows)) for start in range(0, n_rows, rows)]
+
+
+def walk(n_rows: int, n_columns: int) -> Iterator[slice]:
+    """Yield the slices one after the other, and let go of what has been seen of arrays larger than memory."""
+    for rows in row_slices(n_rows, n_columns):
+        yield rows
+        release()
 
 
 @dataclass(frozen=True)

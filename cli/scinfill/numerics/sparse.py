@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from scinfill import memory
 from scinfill.numerics import scratch
-from scinfill.numerics.blocks import row_slices
+from scinfill.numerics.blocks import walk
 
 LARGEST_TALLIED = 2**16
 BYTES_PER_CONVERTED_ENTRY = 24
@@ -97,9 +97,8 @@ def position_type(n_entries: int) -> type[np.signedinteger]:
 
 def _from_dense(matrix: NDArray[Any], dtype: np.dtype) -> csr_array:
     """Convert a block of rows at a time: the positions of the non-zeros cost more than the matrix."""
-    slices = row_slices(*matrix.shape)
-    n_entries = sum(int(np.count_nonzero(matrix[rows])) for rows in slices)
-    blocks = (csr_array(matrix[rows].astype(dtype, copy=False)) for rows in slices)
+    n_entries = sum(int(np.count_nonzero(matrix[rows])) for rows in walk(*matrix.shape))
+    blocks = (csr_array(matrix[rows].astype(dtype, copy=False)) for rows in walk(*matrix.shape))
     return stacked(blocks, matrix.shape, n_entries, dtype)
 
 

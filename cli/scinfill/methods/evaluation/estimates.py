@@ -10,8 +10,7 @@ from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
 
 from scinfill.errors import DataError
-from scinfill.numerics.blocks import row_slices
-from scinfill.numerics.scratch import release
+from scinfill.numerics.blocks import walk
 from scinfill.numerics.sparse import column_counts, column_sums, product, rows_of
 
 RAW = "raw"
@@ -64,9 +63,8 @@ class Estimate:
 
     def blocks(self) -> Iterator[tuple[slice, Values]]:
         """Yield all rows, a block at a time."""
-        for rows in row_slices(*self.shape):
+        for rows in walk(*self.shape):
             yield rows, self.rows(rows)
-            release()
 
 
 def from_blocks(shape: tuple[int, int], block: Callable[[slice], Values]) -> RowFunction:
@@ -76,7 +74,7 @@ def from_blocks(shape: tuple[int, int], block: Callable[[slice], Values]) -> Row
         if isinstance(chosen, slice):
             return block(chosen)
         values = np.empty((chosen.size, shape[1]), dtype=np.float32)
-        for block_rows in row_slices(*shape):
+        for block_rows in walk(*shape):
             first, last = np.searchsorted(chosen, [block_rows.start, block_rows.stop])
             if first < last:
                 values[first:last] = block(block_rows)[chosen[first:last] - block_rows.start]

@@ -17,7 +17,7 @@ from scinfill.methods.evaluation import estimates
 from scinfill.methods.evaluation.case import Case, Settings
 from scinfill.methods.evaluation.estimates import Estimate, Values
 from scinfill.methods.reconstruct import estimate_of
-from scinfill.numerics.blocks import row_slices
+from scinfill.numerics.blocks import walk
 from scinfill.schema import HELDOUT, HELDOUT_COUNTS, IMPUTED, IMPUTED_SD, MODEL, OBSERVED_WEIGHT, UNS
 
 UNKNOWN_METHOD = "imputed"
@@ -199,7 +199,7 @@ def _row_function(adata: AnnData, name: str, layer: str) -> estimates.RowFunctio
 
 
 def _check_finite(adata: AnnData, rows: estimates.RowFunction, slot: str) -> None:
-    for block in row_slices(*adata.shape):
+    for block in walk(*adata.shape):
         wrong = np.argwhere(~np.isfinite(rows(block)))
         if len(wrong):
             row, column = wrong[0]
