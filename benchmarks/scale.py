@@ -4,7 +4,8 @@
 
 Needs ``pip install '.[magic]'`` for MAGIC. Every figure is one process of its own, start and files included: wall
 time, processor time and peak resident memory. An exponent is the slope of the logarithm over that of the cells, from
-68,000 cells up (below, starting Python is what takes the time). Writes ``scale.md`` beside this file after every command.
+68,000 cells up (below, starting Python is what takes the time). Writes ``scale.md`` here after every
+command.
 """
 
 import argparse
@@ -17,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
 from _measure import SCINFILL, Cost, machine, measure, simulated
 
 HERE = Path(__file__).parent
