@@ -15,7 +15,9 @@ FAINT = "#d5dae0"
 """Lines and text in these two colours take the page's colours when a figure is part of a page."""
 
 BASELINE_COLOURS = {"raw": "#848b94", "gene-mean": "#b08d57", "svd-10": "#9a7fc0"}
-INPUT_COLOURS = ("#2f81e0", "#e4572e", "#1b9e77", "#d23f90", "#c79a00", "#17a2b8", "#8a6d3b")
+INPUT_COLOURS = (
+    *("#2f81e0", "#e4572e", "#1b9e77", "#d23f90", "#c79a00", "#17a2b8", "#8a6d3b", "#7d4ff0", "#7a8b2a", "#f08a8a"),
+)
 LABEL_COLOURS = (
     *("#2f81e0", "#e4572e", "#1b9e77", "#d23f90", "#c79a00", "#17a2b8", "#9a7fc0", "#7a8b2a", "#b5651d", "#848b94"),
     *("#7fb3f0", "#f2a38b", "#7fd1b5", "#ee9ac4", "#e6c866", "#7ed4e0", "#c9b8e0", "#b9c96a", "#dba676", "#c3c8ce"),

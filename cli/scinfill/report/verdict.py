@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
 import numpy as np
@@ -18,6 +19,8 @@ LARGEST_LEAK = 0.10
 """Library size may make this many more genes "differ" than in the raw data before the verdict warns."""
 LARGEST_AUC_LOSS = 0.01
 LARGEST_ARI_LOSS = 0.02
+SERIOUS_ARI_LOSS = 0.1
+"""One dataset that loses more forbids clustering, whatever the others gain."""
 
 Answer = Literal["yes", "no", "same", "unknown"]
 
@@ -81,13 +84,15 @@ def _clustering(settings: Sequence[Setting], name: str) -> Sentence:
         f"{signed(changes['raw'].mean(), 2)}"
         f"{_on_average(len(changes))}{_silhouettes(settings, name)}"
     )
-    if worse:
-        worst = changes.loc[gain.idxmin()]
-        text = f"No. {numbers}. On {worst['dataset']} the ARI falls from {worst['raw']:.2f} to {worst['value']:.2f}."
-        return Sentence(question, name, "no", text)
-    if better and gain.mean() > 0:
+    worst = changes.loc[gain.idxmin()]
+    fall = f"on {worst['dataset']} the ARI falls from {worst['raw']:.2f} to {worst['value']:.2f}"
+    mostly_better = better > worse and gain.mean() > 0
+    if worse and (not mostly_better or gain.min() < -SERIOUS_ARI_LOSS):
+        return Sentence(question, name, "no", f"No. {numbers}. {fall[0].upper()}{fall[1:]}.")
+    if mostly_better:
         beyond = f"beyond the spread in {better} of {len(changes)}" if len(changes) > 1 else "beyond the spread"
-        return Sentence(question, name, "yes", f"Yes. {numbers}. The ARI is better {beyond}, nowhere worse.")
+        but = f"worse in {worse}: {fall}" if worse else "nowhere worse"
+        return Sentence(question, name, "yes", f"Yes. {numbers}. The ARI is better {beyond}, {but}.")
     text = f"It makes no difference. {numbers}. A difference this small may come by chance."
     return Sentence(question, name, "same", text)
 
@@ -182,32 +187,35 @@ def _recovery(settings: Sequence[Setting]) -> Sentence:
         return Sentence(question, None, "unknown", "Not tested: no values were hidden (scinfill mask).")
     complete = by_setting.dropna(axis=1)
     means = (complete if not complete.empty else by_setting).mean().sort_values()
-    best = [str(name) for name in means.index[:1]]
-    best += [str(name) for name in means.index[1:] if _within_spread(settings, "rmse", best[0], str(name))]
+    first, *rest = map(str, means.index)
+    best = [first, *takewhile(lambda name: _within_spread(settings, "rmse", first, name), rest)]
     others = ", ".join(f"{name} {value:.3f}" for name, value in means.drop(best).items())
     scores = pd.concat([of_estimates(setting.scores, asked_of(settings, "rmse")) for setting in settings])
     asked = scores[(scores["metric"] == "rmse") & (scores["kind"] == INPUT)]
     not_detected = sorted(set(asked.loc[asked["question"] != DETECTED, "series"]))
-    values = " and ".join(f"{means[name]:.3f}" for name in best)
+    values = _listed([f"{means[name]:.3f}" for name in best])
     alike = ", a difference no larger than it varies between masks" if len(best) > 1 else ""
-    text = (
-        f"{' and '.join(best)}: RMSE {values} at hidden non-zeros (log2 scale){alike}{f'; {others}' if others else ''}."
-    )
+    text = f"{_listed(best)}: RMSE {values} at hidden non-zeros (log2 scale){alike}{f'; {others}' if others else ''}."
     if not_detected:
         text += f" The layers of {', '.join(not_detected)} are not the estimate 'detected', the one for this question."
     is_input = bool({*best} & {*asked["series"]})
     return Sentence(question, None, "yes" if is_input else "no", text)
 
 
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
 def _within_spread(settings: Sequence[Setting], metric: str, first: str, second: str) -> bool:
-    """Whether two series differ, mask by mask, by no more than that difference varies; one mask tells nothing."""
+    """Whether the ratio of two series, mask by mask, is no further from one than it varies; one mask tells nothing."""
     asked = asked_of(settings, metric)
-    differences: list[float] = []
+    ratios: list[float] = []
     for setting in fair(settings, metric):
         rows = of_estimates(setting.scores[setting.scores["metric"] == metric], asked)
         ours, theirs = (rows.loc[rows["series"] == name, "value"].to_numpy() for name in (first, second))
-        differences += list(ours - theirs) if len(ours) == len(theirs) else []
-    return len(differences) > 1 and abs(np.mean(differences)) <= np.std(differences, ddof=1)
+        if len(ours) == len(theirs) and (ours > 0).all() and (theirs > 0).all():
+            ratios += list(np.log(ours / theirs))
+    return len(ratios) > 1 and bool(abs(np.mean(ratios)) <= np.std(ratios, ddof=1))
 
 
 def _recommendation(settings: Sequence[Setting], series: Sequence[str]) -> Sentence:
@@ -228,6 +236,8 @@ def _recommendation(settings: Sequence[Setting], series: Sequence[str]) -> Sente
         best = _preferred(means, series, tolerance=LARGEST_ARI_LOSS if metric == "ari" else 0)
         others = means.drop(best)
         runner_up = f" against {signed(others.iloc[0])} of {others.index[0]}" if len(others) else ""
+        if len(others) and signed(others.iloc[0]) == signed(means[best]):
+            runner_up = f", as of {others.index[0]}"
         left_out = [name for name in by_setting if name not in honest]
         excluded = f" Left out for invented signal: {', '.join(left_out)}." if left_out else ""
         text = f"{best} {deed} ({signed(means[best])}{runner_up}; {better} is better)"

@@ -51,6 +51,17 @@ def test_clustering_that_fails_on_one_dataset_is_no():
     assert "On hard the ARI falls from 0.70 to 0.40" in sentence.text
 
 
+def test_a_small_loss_among_gains_is_said_but_forbids_nothing():
+    sentence = said(
+        CLUSTERING,
+        results({"ari": 0.9}),
+        results({"ari": 0.95}, title="easy"),
+        results({"ari": 0.65}, title="hard", spread=0.01),
+    )
+    assert sentence.answer == "yes"
+    assert "better beyond the spread in 2 of 3, worse in 1: on hard the ARI falls from 0.70 to 0.65" in sentence.text
+
+
 def test_no_labels_no_answer():
     raw = {"poisson": 0.1}
     assert said(CLUSTERING, document({"raw": raw, "mine": raw})).answer == "unknown"
@@ -175,6 +186,25 @@ def test_an_input_as_good_as_a_baseline_goes_first():
     scores = {"raw": {"ari": 1.0}, "mine": {"ari": 0.99}}
     assert said(METHOD, document(scores)).text.startswith("mine finds the labels best")
     assert said(METHOD, document({"raw": {"ari": 1.0}, "mine": {"ari": 0.9}})).answer == "no"
+
+
+def test_an_equal_number_is_no_victory():
+    content = document({"raw": RAW, "mine": GOOD, "other": GOOD | {"poisson": -0.39996}})
+    assert "best (−0.400, as of other; lower is better)" in said(METHOD, content).text
+
+
+def test_datasets_of_different_errors_are_no_spread():
+    """A constant factor between two methods is a difference, however the errors themselves vary over data."""
+    documents = [
+        document(
+            {"raw": {"rmse": 9.0}, "mine": {"rmse": size}, "other": {"rmse": 1.2 * size}},
+            mode="nonzero",
+            estimate="detected",
+            title=f"data {size}",
+        )
+        for size in (0.1, 1.0, 5.0)
+    ]
+    assert said(RECOVERY, *documents).text.startswith("mine: RMSE")
 
 
 def test_untouched_data_without_any_input_is_not_what_is_judged():
