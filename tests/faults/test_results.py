@@ -78,13 +78,6 @@ def test_no_foreign_matrix(table_file, tmp_path, monkeypatch, out, name):
     assert_refused(invoke("adopt", table_file, "--matrix", name, "--method", "other", "-o", out), 2, "it is no file")
 
 
-def test_a_matrix_that_is_too_small_a_zip(table_file, tmp_path, out):
-    """SciPy opens what is called .gz as such."""
-    matrix = tmp_path / "matrix.mtx.gz"
-    matrix.write_bytes(b"\x1f\x8b" + bytes(30))
-    assert_refused(invoke("adopt", table_file, "--matrix", matrix, "--method", "x", "-o", out), 3, "not a usable")
-
-
 # --- export ---------------------------------------------------------------------------------------------------------
 
 

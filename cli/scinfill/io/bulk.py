@@ -1,6 +1,5 @@
 """Bulk tables that cells are compared with: counts of genes in libraries, and genes known to differ."""
 
-import gzip
 import io
 import zlib
 from pathlib import Path
@@ -10,8 +9,8 @@ import pandas as pd
 
 from scinfill.errors import DataError
 from scinfill.io.hdf5 import one_line
+from scinfill.io.packed import LARGEST_LIST, check_length, unpacked
 from scinfill.io.streams import display, opened
-from scinfill.io.tables import GZIP_SIGNATURE
 
 GENE = "gene"
 IS_DE = "is_de"
@@ -68,10 +67,9 @@ def read_truth(source: str | Path) -> pd.Series:
 def _read(source: str | Path) -> pd.DataFrame:
     """Read a table of text, plain or gzip; its separator is a tab if the first row has one, else a comma."""
     with opened(source) as handle:
-        compressed = handle.read(2) == GZIP_SIGNATURE
-        handle.seek(0)
+        check_length(handle, LARGEST_LIST, source)
         try:
-            with io.TextIOWrapper(gzip.GzipFile(fileobj=handle) if compressed else handle, "utf-8-sig") as text:
+            with io.TextIOWrapper(unpacked(handle), "utf-8-sig") as text:
                 separator = "\t" if "\t" in text.readline(LONGEST_HEADER) else ","
                 text.seek(0)
                 return pd.read_csv(text, sep=separator, dtype=str)

@@ -5,22 +5,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from scipy import io as matrix_market
-from scipy import sparse
+from scipy import io, sparse
 from scipy.sparse import csr_array
 
-from scinfill import memory
 from scinfill.errors import DataError, InputError
-from scinfill.io.hdf5 import one_line
+from scinfill.io import matrix_market
 from scinfill.io.streams import STDIO, check_folder, display
 
 COUNTS = "counts.mtx"
 LOG2 = "log2.mtx"
 GENES = "genes.txt"
 CELLS = "cells.txt"
-REAL_FIELDS = ("real", "integer", "unsigned-integer")
-BYTES_PER_ENTRY = 24
-"""A stored entry while a Matrix Market file is read: coordinates and value, then the compressed rows."""
 
 
 def check_new_folder(target: str | Path) -> None:
@@ -66,8 +61,8 @@ def write_folder(
         _write_names(folder / GENES, genes, "gene")
         _write_names(folder / CELLS, cells, "cell")
         if counts is not None:
-            matrix_market.mmwrite(folder / COUNTS, counts.T.tocoo().astype(np.int64), field="integer")
-        matrix_market.mmwrite(folder / LOG2, log2.T.tocoo(), field="real")
+            io.mmwrite(folder / COUNTS, counts.T.tocoo().astype(np.int64), field="integer")
+        io.mmwrite(folder / LOG2, log2.T.tocoo(), field="real")
         try:
             folder.rename(path)
         except OSError as error:
@@ -99,16 +94,9 @@ def read_matrix(source: str | Path, shape: tuple[int, int]) -> csr_array:
     path = Path(source)
     if not path.is_file():
         raise InputError(f"{display(source)} cannot be read: it is no file")
-    try:
-        n_genes, n_cells, n_entries, _, field, _ = matrix_market.mminfo(path)
-        if field not in REAL_FIELDS:
-            raise DataError(f"{display(source)} holds a {field} matrix, not real numbers")
-        if (n_cells, n_genes) != shape:
-            raise DataError(
-                f"{display(source)} is {n_genes} genes x {n_cells} cells, the table {shape[1]} genes x {shape[0]} cells"
-            )
-        memory.require(BYTES_PER_ENTRY * n_entries, f"reading {display(source)}")
-        matrix = matrix_market.mmread(path, spmatrix=False)
-    except (ValueError, OSError, EOFError, OverflowError, TypeError) as error:
-        raise DataError(f"{display(source)} is not a usable Matrix Market file: {one_line(error)}") from error
-    return sparse.csr_array(matrix.T, dtype=np.float32)
+    n_genes, n_cells, _ = matrix_market.info(path)
+    if (n_cells, n_genes) != shape:
+        raise DataError(
+            f"{display(source)} is {n_genes} genes x {n_cells} cells, the table {shape[1]} genes x {shape[0]} cells"
+        )
+    return sparse.csr_array(matrix_market.read(path).T, dtype=np.float32)

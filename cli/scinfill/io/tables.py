@@ -1,13 +1,12 @@
 """Counts as text: comma or tab between fields, plain or gzip, header with or without a corner field."""
 
 import csv
-import gzip
 import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TextIO, cast
+from typing import BinaryIO, TextIO
 
 import numpy as np
 import pandas as pd
@@ -17,9 +16,9 @@ from scipy import sparse
 from scinfill import memory
 from scinfill.errors import DataError
 from scinfill.io.hdf5 import SIGNATURE, first_bytes, one_line
+from scinfill.io.packed import unpacked
 from scinfill.io.streams import display
 
-GZIP_SIGNATURE = b"\x1f\x8b"
 VALUES_PER_BLOCK = 2**22
 """Values parsed at once: a text table is mostly zeros, which are dropped block by block."""
 BYTES_PER_VALUE = 20
@@ -57,10 +56,8 @@ def read(handle: BinaryIO, source: str | Path) -> AnnData:
 
 @contextmanager
 def _as_text(handle: BinaryIO, source: str | Path) -> Iterator[TextIO]:
-    compressed = handle.read(2) == GZIP_SIGNATURE
-    handle.seek(0)
-    stream = cast("BinaryIO", gzip.GzipFile(fileobj=handle)) if compressed else handle
-    if compressed and _is_hdf5(stream):
+    stream = unpacked(handle)
+    if stream is not handle and _is_hdf5(stream):
         raise DataError(f"{display(source)} is a compressed HDF5 file; unpack it first (gunzip)")
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
     try:

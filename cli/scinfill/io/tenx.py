@@ -8,20 +8,18 @@ import h5py
 import numpy as np
 import pandas as pd
 from anndata import AnnData
-from scipy import io as matrix_market
 from scipy import sparse
 from scipy.sparse import csr_array
 
-from scinfill import memory
 from scinfill.errors import DataError, InputError
+from scinfill.io import matrix_market
 from scinfill.io.hdf5 import one_line
+from scinfill.io.packed import LARGEST_LIST, check_length
 from scinfill.io.streams import display
 
 log = logging.getLogger(__name__)
 
 GENE_EXPRESSION = "Gene Expression"
-BYTES_PER_ENTRY = 24
-"""A stored entry while a Matrix Market file is read: coordinates and value, then the compressed rows."""
 
 
 def is_tenx(file: h5py.File) -> bool:
@@ -81,17 +79,13 @@ def read_folder(folder: Path) -> AnnData:
     path = _one_of(folder, "matrix.mtx")
     features = _table(_one_of(folder, "features.tsv", "genes.tsv"))
     barcodes = _table(_one_of(folder, "barcodes.tsv"))
-    try:
-        n_genes, n_cells, n_entries, *_ = matrix_market.mminfo(path)
-        if (n_genes, n_cells) != (len(features), len(barcodes)):
-            raise DataError(
-                f"{display(path)} is {n_genes} genes x {n_cells} cells, but {len(features)} features "
-                f"and {len(barcodes)} barcodes are beside it"
-            )
-        memory.require(BYTES_PER_ENTRY * n_entries, f"reading {display(path)}")
-        matrix = sparse.csr_array(matrix_market.mmread(path, spmatrix=False).T)
-    except (ValueError, OSError, EOFError, OverflowError, TypeError) as error:
-        raise DataError(f"{display(path)} is not a usable Matrix Market file: {one_line(error)}") from error
+    n_genes, n_cells, _ = matrix_market.info(path)
+    if (n_genes, n_cells) != (len(features), len(barcodes)):
+        raise DataError(
+            f"{display(path)} is {n_genes} genes x {n_cells} cells, but {len(features)} features "
+            f"and {len(barcodes)} barcodes are beside it"
+        )
+    matrix = sparse.csr_array(matrix_market.read(path).T)
     names = features[1 if features.shape[1] > 1 else 0]
     columns = {
         "gene_ids": features[0].tolist(),
@@ -110,6 +104,8 @@ def _one_of(folder: Path, *names: str) -> Path:
 
 
 def _table(path: Path) -> pd.DataFrame:
+    with path.open("rb") as handle:
+        check_length(handle, LARGEST_LIST, path)
     try:
         return pd.read_csv(path, sep="\t", header=None, dtype=str, keep_default_na=False, quoting=3)
     except (ValueError, OSError, EOFError) as error:

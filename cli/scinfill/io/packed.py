@@ -1,0 +1,67 @@
+"""Text that may be compressed, from anyone: it is measured a piece at a time before a library takes it in whole."""
+
+import gzip
+import zlib
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from scinfill import memory
+from scinfill.errors import DataError
+from scinfill.io.streams import display
+
+GZIP_SIGNATURE = b"\x1f\x8b"
+PIECE = 2**20
+LARGEST_LIST = 2**28
+"""Of names or bulk counts: a hundred thousand genes in hundreds of libraries are less."""
+LONGEST_HEADER = 2**20
+"""Of a Matrix Market file: its comments."""
+LONGEST_ENTRY = 100
+"""Characters of a line with two positions and a number."""
+
+
+def unpacked(handle: BinaryIO) -> BinaryIO:
+    """Return the text of an open file, plain or gzip, from its start."""
+    compressed = handle.read(len(GZIP_SIGNATURE)) == GZIP_SIGNATURE
+    handle.seek(0)
+    return cast("BinaryIO", gzip.GzipFile(fileobj=handle)) if compressed else handle
+
+
+def check_length(handle: BinaryIO, most: int, source: str | Path) -> None:
+    """Read an open file once, and go back to its start.
+
+    Raises
+    ------
+    DataError
+        Its text is longer than ``most``, or cannot be unpacked.
+    """
+    length = 0
+    text = unpacked(handle)
+    try:
+        while piece := text.read(PIECE):
+            length += len(piece)
+            if length > most:
+                raise DataError(f"{display(source)} holds more than {memory.readable(most)} of text, too much to be it")
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{display(source)} cannot be unpacked: {error}") from error
+    finally:
+        handle.seek(0)
+
+
+def check_matrix_header(handle: BinaryIO, source: str | Path) -> None:
+    """Look for the size of a Matrix Market file near its start: what reads it would go on to the end.
+
+    Raises
+    ------
+    DataError
+        There is no line but comments, or the file cannot be unpacked.
+    """
+    try:
+        head = unpacked(handle).read(LONGEST_HEADER)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{display(source)} cannot be unpacked: {error}") from error
+    finally:
+        handle.seek(0)
+    lines = head.split(b"\n")
+    whole = lines if len(head) < LONGEST_HEADER else lines[:-1]
+    if not any(line.strip() and not line.startswith(b"%") for line in whole):
+        raise DataError(f"{display(source)} is not a usable Matrix Market file: its size does not follow its comments")
