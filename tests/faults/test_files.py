@@ -156,6 +156,16 @@ def test_a_link_to_the_input_as_output(table_file, tmp_path):
     assert "heldout" in h5ad.read(table_file).layers
 
 
+def test_another_name_of_the_input_keeps_its_content(table_file, tmp_path):
+    """The output has the name alone; what the other name leads to was never the output."""
+    other = tmp_path / "other.h5ad"
+    other.hardlink_to(table_file)
+    before = table_file.read_bytes()
+    assert invoke("mask", table_file, "-o", other).exit_code == 0
+    assert table_file.read_bytes() == before
+    assert "heldout" in h5ad.read(other).layers
+
+
 def test_named_pipes_in_and_out(counts_file, tmp_path):
     source, target = tmp_path / "in", tmp_path / "out"
     os.mkfifo(source)

@@ -1,6 +1,7 @@
 """Text that may be compressed, from anyone: it is measured a piece at a time before a library takes it in whole."""
 
 import gzip
+import os
 import zlib
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -27,24 +28,30 @@ def unpacked(handle: BinaryIO) -> BinaryIO:
 
 
 def check_length(handle: BinaryIO, most: int, source: str | Path) -> None:
-    """Read an open file once, and go back to its start.
+    """Measure the text of an open file, unpacking it once where it is packed, and go back to its start.
 
     Raises
     ------
     DataError
         Its text is longer than ``most``, or cannot be unpacked.
     """
-    length = 0
     text = unpacked(handle)
     try:
-        while piece := text.read(PIECE):
-            length += len(piece)
-            if length > most:
-                raise DataError(f"{display(source)} holds more than {memory.readable(most)} of text, too much to be it")
+        length = handle.seek(0, os.SEEK_END) if text is handle else _length(text, most)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{display(source)} cannot be unpacked: {error}") from error
     finally:
         handle.seek(0)
+    if length > most:
+        raise DataError(f"{display(source)} holds more than {memory.readable(most)} of text, too much for what it says")
+
+
+def _length(text: BinaryIO, most: int) -> int:
+    """Read up to the end, or to where it is too much."""
+    length = 0
+    while length <= most and (piece := text.read(PIECE)):
+        length += len(piece)
+    return length
 
 
 def check_matrix_header(handle: BinaryIO, source: str | Path) -> None:
