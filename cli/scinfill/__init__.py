@@ -1,6 +1,6 @@
 """Fill the dropouts of single-cell RNA-seq data, and say honestly whether that helped.
 
-Every verb of the command line is a function here: AnnData in, a new AnnData out.
+Every verb of the command line is a function here: AnnData in, a new AnnData out. ``checkpointed`` is ``--checkpoint``.
 They are loaded when first used, so that ``import scinfill`` stays light.
 """
 
@@ -15,6 +15,7 @@ _PUBLIC = {
     "impute_deepmc": "scinfill.methods.deepmc",
     "impute_auto": "scinfill.methods.autoimpute",
     "impute_baseline": "scinfill.methods.baselines",
+    "checkpointed": "scinfill.io.checkpoints",
     "reconstruct": "scinfill.methods.reconstruct",
     "evaluate": "scinfill.methods.evaluate",
     "simulate": "scinfill.methods.simulate",

@@ -81,20 +81,20 @@ def leaving(monkeypatch):
     return after
 
 
-def impute(name, table, **options):
+def impute(name, table, folder=None, *, minutes=resume.MINUTES):
     verb, settings, _ = LOOPS[name]
-    return to_bytes(getattr(scinfill, f"impute_{verb}")(table, **settings, **options))
+    with scinfill.checkpointed(folder, minutes=minutes):
+        return to_bytes(getattr(scinfill, f"impute_{verb}")(table, **settings))
 
 
 @pytest.mark.parametrize("name", LOOPS)
 def test_left_again_and_again_it_ends_with_the_same_bytes(name, table, uninterrupted, tmp_path, leaving):
     """Every process gets a few states further; the places where they end fall into all parts of the fits."""
-    options = {"checkpoint": tmp_path, "checkpoint_minutes": 0}
     finished, result, n_processes = [], None, 0
     while result is None and n_processes < MOST_PROCESSES:
         kept = leaving(LOOPS[name][2] + n_processes % 3)
         with suppress(Interrupted):
-            result = impute(name, table, **options)
+            result = impute(name, table, tmp_path, minutes=0)
         finished += [fit for fit, is_finished in kept if is_finished]
         n_processes += 1
     assert n_processes > 2
@@ -105,35 +105,34 @@ def test_left_again_and_again_it_ends_with_the_same_bytes(name, table, uninterru
 
 @pytest.mark.parametrize("name", LOOPS)
 def test_left_at_once_it_ends_with_the_same_bytes(name, table, uninterrupted, tmp_path, leaving):
-    options = {"checkpoint": tmp_path, "checkpoint_minutes": 0}
     leaving(1)
     with pytest.raises(Interrupted):
-        impute(name, table, **options)
+        impute(name, table, tmp_path, minutes=0)
     leaving(np.inf)
-    assert impute(name, table, **options) == uninterrupted(name)
+    assert impute(name, table, tmp_path, minutes=0) == uninterrupted(name)
 
 
 @pytest.mark.parametrize("name", ["poisson factors", "network"])
 def test_without_its_first_files_it_ends_with_the_same_bytes(name, table, uninterrupted, tmp_path, leaving):
     """As where a process was killed while it emptied the folder."""
-    options = {"checkpoint": tmp_path, "checkpoint_minutes": 0}
     leaving(60)
     with pytest.raises(Interrupted):
-        impute(name, table, **options)
+        impute(name, table, tmp_path, minutes=0)
     (tmp_path / sorted(path.name for path in tmp_path.glob("0*"))[0]).unlink()
     leaving(np.inf)
-    assert impute(name, table, **options) == uninterrupted(name)
+    assert impute(name, table, tmp_path, minutes=0) == uninterrupted(name)
 
 
 def test_between_two_states_only_ends_are_kept(table, tmp_path, leaving):
     kept = leaving(np.inf)
-    impute("network", table, checkpoint=tmp_path)
+    impute("network", table, tmp_path)
     assert all(finished for _, finished in kept)
     assert len(kept) == len(set(kept)) > 3
 
 
 def test_nothing_of_it_is_recorded(table, tmp_path):
-    result = scinfill.impute_deepmc(table, rank=2, checkpoint=tmp_path / "folder")
+    with scinfill.checkpointed(tmp_path / "folder"):
+        result = scinfill.impute_deepmc(table, rank=2)
     assert "checkpoint" not in str(provenance.steps(result))
 
 
@@ -143,7 +142,7 @@ def test_a_failed_run_keeps_everything(table, tmp_path, monkeypatch):
 
     monkeypatch.setattr("scinfill.methods.imputer.Imputation.to_anndata", fail)
     with pytest.raises(Interrupted):
-        impute("chain", table, checkpoint=tmp_path)
+        impute("chain", table, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0001-chain.npz", checkpoints.MANIFEST]
 
 

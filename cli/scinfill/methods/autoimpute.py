@@ -2,15 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 from anndata import AnnData
 
-from scinfill import resume
 from scinfill.errors import InputError
-from scinfill.io.checkpoints import checkpointed
 from scinfill.methods import work
 from scinfill.methods.imputer import (
     Imputation,
@@ -208,8 +205,6 @@ def impute_auto(
     device: Literal["auto", "cpu", "gpu"] = "auto",
     layer: str | None = None,
     seed: int = 0,
-    checkpoint: str | Path | None = None,
-    checkpoint_minutes: float = resume.MINUTES,
 ) -> AnnData:
     """Impute by an autoencoder, gated and shrunk by what held-out data support.
 
@@ -225,7 +220,7 @@ def impute_auto(
         Of the paper preset: λ, the step, and when it stops.
     device
         ``"auto"`` takes a GPU if there is one.
-    estimate, loss, counts_kind, zero_weight, keep, gate, uncertainty, openproblems, layer, seed, checkpoint
+    estimate, loss, counts_kind, zero_weight, keep, gate, uncertainty, openproblems, layer, seed
         As for :func:`scinfill.impute_deepmc`.
 
     Returns
@@ -236,9 +231,9 @@ def impute_auto(
     Raises
     ------
     InputError
-        Settings that contradict each other or the data, or a checkpoint of other data or settings.
+        Settings that contradict each other or the data.
     DataError
-        Wrong values or another scale, or a damaged checkpoint.
+        Wrong values or another scale.
     ResourceError
         A GPU was asked for and there is none.
     """
@@ -254,16 +249,15 @@ def impute_auto(
         seed=seed,
     )
     widths = () if hidden_units is None else (hidden_units,) if isinstance(hidden_units, int) else tuple(hidden_units)
-    with checkpointed(checkpoint, minutes=checkpoint_minutes):
-        return autoimpute_imputation(
-            adata,
-            settings,
-            preset=preset,
-            hidden_units=widths,
-            zero_weight=zero_weight,
-            regularisation=regularisation,
-            learning_rate=learning_rate,
-            iterations=iterations,
-            threshold=threshold,
-            device=device,
-        ).to_anndata()
+    return autoimpute_imputation(
+        adata,
+        settings,
+        preset=preset,
+        hidden_units=widths,
+        zero_weight=zero_weight,
+        regularisation=regularisation,
+        learning_rate=learning_rate,
+        iterations=iterations,
+        threshold=threshold,
+        device=device,
+    ).to_anndata()

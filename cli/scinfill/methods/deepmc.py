@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 from anndata import AnnData
 
-from scinfill import resume
 from scinfill.errors import InputError
-from scinfill.io.checkpoints import checkpointed
 from scinfill.methods import work
 from scinfill.methods.imputer import (
     Imputation,
@@ -289,8 +286,6 @@ def impute_deepmc(
     device: Device = "auto",
     layer: str | None = None,
     seed: int = 0,
-    checkpoint: str | Path | None = None,
-    checkpoint_minutes: float = resume.MINUTES,
 ) -> AnnData:
     """Impute by matrix factorisation: X ≈ μ + Z·D, gated and shrunk by what held-out data support.
 
@@ -326,10 +321,6 @@ def impute_deepmc(
         Layer that holds the log2 values instead of ``X``.
     seed
         Same seed, same machine, same threads: same bytes.
-    checkpoint
-        Folder that keeps the work under way every ``checkpoint_minutes``, made if it is not there. A process that was
-        killed goes on from it when it is called again in the same way, and ends with the same bytes. The folder is
-        emptied before the function returns.
 
     Returns
     -------
@@ -339,9 +330,9 @@ def impute_deepmc(
     Raises
     ------
     InputError
-        Settings that contradict each other or the data, or a checkpoint of other data or settings.
+        Settings that contradict each other or the data.
     DataError
-        Wrong values or another scale, or a damaged checkpoint.
+        Wrong values or another scale.
 
     Examples
     --------
@@ -364,16 +355,15 @@ def impute_deepmc(
         seed=seed,
     )
     ranks = () if rank is None else (rank,) if isinstance(rank, int) else tuple(rank)
-    with checkpointed(checkpoint, minutes=checkpoint_minutes):
-        return deepmc_imputation(
-            adata,
-            settings,
-            preset=preset,
-            depth=depth,
-            ranks=ranks,
-            zero_weight=zero_weight,
-            ridge=ridge,
-            alpha=alpha,
-            n_iterations=n_iterations,
-            device=device,
-        ).to_anndata()
+    return deepmc_imputation(
+        adata,
+        settings,
+        preset=preset,
+        depth=depth,
+        ranks=ranks,
+        zero_weight=zero_weight,
+        ridge=ridge,
+        alpha=alpha,
+        n_iterations=n_iterations,
+        device=device,
+    ).to_anndata()

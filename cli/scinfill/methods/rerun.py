@@ -37,8 +37,8 @@ STEPS: Final[dict[str, Callable[..., AnnData]]] = {
     "reconstruct": reconstruct,
 }
 """Verbs by the function that takes a table, and the recorded parameters as its keyword arguments."""
-NEVER_RECORDED = {"adata", "seed", "checkpoint", "checkpoint_minutes"}
-"""The table; the seed, which stands beside them; and folders: a file that somebody else made must not name any."""
+NEVER_RECORDED = {"adata", "seed"}
+"""The table, and the seed, which stands beside them."""
 ESSENTIAL = ("command", "parameters", "seed")
 """What makes two steps the same work, whoever does it."""
 

@@ -19,7 +19,8 @@ class Terminal(io.StringIO):
 
 
 def run(**options):
-    return running("verb", **{"threads": None, "max_memory": None, "verbosity": None, "debug": False, "log_json": False, **options})
+    usual = {"threads": None, "max_memory": None, "verbosity": None, "debug": False, "log_json": False}
+    return running("verb", **usual | options)
 
 
 def talk():
