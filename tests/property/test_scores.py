@@ -5,7 +5,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from scinfill.numerics import calibration, clustering, differential, guard, intervals, metrics, molecules, variation
+from scinfill.numerics import (
+    calibration,
+    clustering,
+    differential,
+    guard,
+    intervals,
+    metrics,
+    molecules,
+    simulation,
+    variation,
+)
 
 SEEDS = st.integers(0, 2**32 - 1)
 REAL = st.floats(-50, 50, allow_nan=False, width=32)
@@ -110,3 +120,81 @@ def test_bins_are_even_and_follow_expression(bulk, n_bins):
     assert sizes.max() - sizes.min() <= 1
     expressed = np.argsort(bulk[bulk > 0], kind="stable")
     assert (np.diff(bins[bulk > 0][expressed]) >= 0).all()
+
+
+@given(
+    arrays(np.float64, st.integers(1, 40), elements=st.floats(0.1, 50)), SEEDS, st.floats(0.01, 100), st.floats(0, 5)
+)
+def test_relative_errors_do_not_mind_the_unit(truth, seed, unit, threshold):
+    estimate = np.random.default_rng(seed).gamma(1, 5, truth.size)
+    relative = metrics.nmse(truth, estimate)
+    np.testing.assert_allclose(metrics.nmse(unit * truth, unit * estimate), relative, rtol=1e-9)
+    np.testing.assert_allclose(metrics.nmse_squared(truth, estimate), relative**2)
+    np.testing.assert_allclose(metrics.nmse(truth, np.zeros_like(truth)), 1)
+    assert (
+        0
+        <= metrics.false_fill(estimate, threshold=threshold + 1)
+        <= metrics.false_fill(estimate, threshold=threshold)
+        <= 1
+    )
+
+
+@given(arrays(np.float64, st.integers(1, 99), elements=st.floats(0, 9)))
+def test_deciles_are_even_and_follow_the_mean(means):
+    deciles = metrics.decile_of_genes(means)
+    sizes = np.bincount(deciles, minlength=10)
+    assert sizes.size == 10
+    assert sizes.max() - sizes.min() <= 1
+    assert (np.diff(deciles[np.argsort(means, kind="stable")]) >= 0).all()
+
+
+@given(
+    arrays(np.float64, (5, 3), elements=st.floats(0.01, 100)),
+    arrays(np.int64, (5, 3), elements=COUNTS),
+    arrays(np.float64, 3, elements=st.floats(0, 0.95)),
+    arrays(np.float64, 5, elements=st.floats(0.1, 10)),
+)
+def test_the_models_part_of_a_shrunk_value_is_found_again(rate, counts, weights, sizes):
+    shrunk = (1 - weights) * rate + weights * counts / sizes[:, None]
+    np.testing.assert_allclose(calibration.model_rate(shrunk, counts, sizes, weights), rate, rtol=1e-6, atol=1e-9)
+
+
+@given(
+    arrays(np.float64, (5, 3), elements=st.floats(0.01, 50)),
+    arrays(np.int64, (5, 3), elements=COUNTS),
+    arrays(np.int64, (5, 3), elements=COUNTS),
+    arrays(np.float64, 3, elements=st.floats(0, 1)),
+    SEEDS,
+)
+def test_a_pit_lies_where_its_count_does_and_wider_intervals_cover_more(rate, kept, heldout, weights, seed):
+    distribution = calibration.predictive(rate, kept, np.ones(5), weights, rate.mean(axis=0), fraction=0.1)
+    pit = calibration.randomised_pit(distribution, heldout, np.random.default_rng(seed))
+    assert (pit >= distribution.cdf(heldout - 1)).all()
+    assert (pit <= distribution.cdf(heldout)).all()
+    covered = list(calibration.coverage(pit, (0.1, 0.5, 0.9, 1.0)).values())
+    assert covered == sorted(covered)
+    assert covered[-1] == 1
+
+
+@given(arrays(np.int64, (6, 4), elements=COUNTS))
+def test_cells_per_ten_thousand_have_that_total(counts):
+    totals = np.expm1(molecules.log_cp10k(counts)).sum(axis=1)
+    np.testing.assert_allclose(totals, np.where(counts.sum(axis=1) > 0, 10_000, 0), rtol=1e-9)
+
+
+@given(arrays(np.float32, (8, 5), elements=st.floats(0, 1e4, width=32)), SEEDS, st.floats(-5, 20))
+def test_simulated_counts_are_none_where_nothing_is_expressed_and_dropout_only_loses(means, seed, midpoint):
+    rng = np.random.default_rng(seed)
+    counts = simulation.negative_binomial(means, rng.uniform(0.05, 3, 5), rng)
+    assert (counts.data > 0).all()
+    assert not counts.toarray()[means == 0].any()
+    left = simulation.drop_out(counts, means, midpoint, rng).toarray()
+    assert ((left == 0) | (left == counts.toarray())).all()
+
+
+@given(st.integers(1, 300), st.integers(1, 20), SEEDS)
+def test_every_type_has_cells_if_there_are_enough(n_cells, n_types, seed):
+    types = simulation.draw_types(n_cells, n_types, np.random.default_rng(seed))
+    assert types.size == n_cells
+    assert 0 <= types.min() <= types.max() < n_types
+    assert len(set(types.tolist())) == min(n_cells, n_types) or n_cells < n_types
