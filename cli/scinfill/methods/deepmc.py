@@ -221,6 +221,8 @@ def deepmc_imputation(
     if preset == "paper":
         if zero_weight is not None or ridge is not None:
             raise InputError("--preset paper has neither zero weight nor ridge; leave out --zero-weight and --ridge")
+        if device == "gpu":
+            raise InputError("--preset paper of deepMc runs on the CPU; leave out --device gpu")
         return _paper(adata, settings, depth=depth, ranks=ranks, alpha=alpha, n_iterations=n_iterations)
     if depth not in (None, 1) or alpha is not None or n_iterations is not None:
         raise InputError(
