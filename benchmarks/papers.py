@@ -465,7 +465,8 @@ def written(settings: Sequence[Setting], first_masks: Sequence[Setting], argumen
             "`deepmc` and `auto` are our defaults (`--estimate detected` for recovery). `deepmc-paper-1L` to `-3L` and "
             "`auto-paper` are the published algorithms: deepMc with ranks of the authors' size, AutoImpute with λ "
             "1000, step 1e-3 and 3,000 iterations on all data (its authors tuned these for each dataset; with its "
-            "released defaults it loses to filling zeros). `mcimpute` is `impute-baseline --method nuclear-norm`. *Peers* are raw, gene mean, SVD, mcImpute and MAGIC. "
+            "released defaults it loses to filling zeros). `mcimpute` is "
+            "`impute-baseline --method nuclear-norm`. *Peers* are raw, gene mean, SVD, mcImpute and MAGIC. "
             f"AutoImpute as published is slow: it ran on data of at most {slow_up_to} cells, recovery on one mask "
             "with 10 % hidden."
         ),
