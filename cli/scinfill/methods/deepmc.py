@@ -1,5 +1,6 @@
 """deepMc: deep matrix factorisation, by default aware of zeros and of what held-out data support."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -27,7 +28,7 @@ from scinfill.models.choices import RANKS, best_by_entries, best_by_molecules, f
 from scinfill.models.deepmc import PoissonFactorization, SquaredFactorization
 from scinfill.models.deepmc_paper import Chain, PaperFactorization
 from scinfill.models.detected import CellFloor, Detected
-from scinfill.models.devices import Device
+from scinfill.models.devices import Device, computing_on
 from scinfill.models.estimates import GatedModel, Shrunk
 from scinfill.models.factorization import Factors
 from scinfill.models.learning import THOROUGH, AsIs, Effort, Learned, learn_as_is
@@ -48,6 +49,8 @@ from scinfill.schema import (
     ModelKind,
     Preset,
 )
+
+log = logging.getLogger(__name__)
 
 PAPER_RANKS = {1: (10,), 2: (11, 5), 3: (13, 11, 5)}
 """Ranks for each depth when none are given, from the grids of the authors' scripts."""
@@ -222,7 +225,8 @@ def deepmc_imputation(
         if zero_weight is not None or ridge is not None:
             raise InputError("--preset paper has neither zero weight nor ridge; leave out --zero-weight and --ridge")
         if device == "gpu":
-            raise InputError("--preset paper of deepMc runs on the CPU; leave out --device gpu")
+            with computing_on(device):  # refuses where there is none
+                log.warning("--preset paper of deepMc runs on the CPU; the GPU that was asked for stays idle")
         return _paper(adata, settings, depth=depth, ranks=ranks, alpha=alpha, n_iterations=n_iterations)
     if depth not in (None, 1) or alpha is not None or n_iterations is not None:
         raise InputError(
