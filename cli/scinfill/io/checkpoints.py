@@ -88,13 +88,15 @@ class Folder:
         """Write down what the work is, or compare it with what is written."""
         text = json.dumps({"format": FORMAT, "work": work}, indent=1, sort_keys=True)
         self._key = hashlib.sha256(text.encode()).hexdigest()
-        manifest, fits = self.path / MANIFEST, self._fits()
+        manifest, fits = self.path / MANIFEST, self._files(FIT_FILE)
         if manifest.exists():
             _check_same(self.path, _manifest(manifest), json.loads(text)["work"])
         elif fits:
             raise _damaged(manifest, "it is not there")
         else:
             write_text(text, manifest)
+        for part in self._files(PART_FILE):
+            part.unlink()
         if fits:
             number, name = fits[-1].stem.split("-")
             log.info("goes on from %s, at fit %d (%s)", display(self.path), int(number), name)
@@ -129,14 +131,14 @@ class Folder:
 
     def clear(self) -> None:
         """Remove what was kept; what the work is goes last, so that no state is ever without it."""
-        for path in (*self._fits(), self.path / MANIFEST):
+        for path in (*self._files(FIT_FILE), self.path / MANIFEST):
             path.unlink(missing_ok=True)
 
     def _file(self, fit: str) -> Path:
         return self.path / f"{fit}.npz"
 
-    def _fits(self) -> list[Path]:
-        return sorted(path for path in self.path.iterdir() if FIT_FILE.fullmatch(path.name))
+    def _files(self, pattern: re.Pattern[str]) -> list[Path]:
+        return sorted(path for path in self.path.iterdir() if pattern.fullmatch(path.name))
 
 
 def _make_usable(path: Path) -> None:
@@ -166,9 +168,6 @@ def _locked(path: Path) -> Iterator[None]:
     except OSError as error:
         raise _unusable(path, error) from error
     try:
-        for part in path.iterdir():
-            if PART_FILE.fullmatch(part.name):
-                part.unlink()
         yield
     finally:
         lock.unlink(missing_ok=True)
