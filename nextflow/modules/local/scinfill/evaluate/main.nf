@@ -14,6 +14,7 @@ process EVALUATE {
 
     script:
     def args = task.ext.args ?: ''
+    def memory = task.memory ? "--max-memory ${task.memory.toMega()}M" : ''
     def files = h5ads instanceof List ? h5ads : [h5ads]
     def inputs = [methods, files].transpose().collect { method, file -> "${method}=${file}" }.join(' ')
     def labels = meta.labels ? "--labels '${meta.labels}'" : ''
@@ -26,6 +27,7 @@ process EVALUATE {
         --table ${meta.id}.genes.csv \\
         --seed ${seed} \\
         --threads ${task.cpus} \\
+        ${memory} \\
         ${args} \\
         -o ${meta.id}.scores.json
     """

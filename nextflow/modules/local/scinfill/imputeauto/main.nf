@@ -14,12 +14,14 @@ process IMPUTE_AUTO {
 
     script:
     def args = task.ext.args ?: ''
+    def memory = task.memory ? "--max-memory ${task.memory.toMega()}M" : ''
     def device = task.accelerator ? 'gpu' : 'cpu'
     """
     scinfill impute-auto ${h5ad} \\
         --estimate ${estimate} \\
         --seed ${seed} \\
         --threads ${task.cpus} \\
+        ${memory} \\
         --device ${device} \\
         ${args} \\
         -o ${meta.id}.${meta.method}.h5ad

@@ -13,11 +13,13 @@ process IMPUTE_BASELINE {
 
     script:
     def args = task.ext.args ?: ''
+    def memory = task.memory ? "--max-memory ${task.memory.toMega()}M" : ''
     """
     scinfill impute-baseline ${h5ad} \\
         --method ${meta.method} \\
         --seed ${seed} \\
         --threads ${task.cpus} \\
+        ${memory} \\
         ${args} \\
         -o ${meta.id}.${meta.method}.h5ad
     """

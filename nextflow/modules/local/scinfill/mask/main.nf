@@ -12,6 +12,7 @@ process MASK {
 
     script:
     def args = task.ext.args ?: ''
+    def memory = task.memory ? "--max-memory ${task.memory.toMega()}M" : ''
     """
     scinfill mask ${h5ad} \\
         --mode ${mode} \\
@@ -19,6 +20,7 @@ process MASK {
         --null-genes ${null_genes} \\
         --seed ${seed} \\
         --threads ${task.cpus} \\
+        ${memory} \\
         ${args} \\
         -o ${meta.id}.masked.h5ad
     """

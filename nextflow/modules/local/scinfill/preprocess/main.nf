@@ -12,12 +12,14 @@ process PREPROCESS {
 
     script:
     def args = task.ext.args ?: ''
+    def memory = task.memory ? "--max-memory ${task.memory.toMega()}M" : ''
     def layer = meta.layer ? "--layer '${meta.layer}'" : ''
     def transpose = meta.genes_in_rows ? '--transpose' : ''
     """
     scinfill preprocess ${counts} \\
         ${layer} ${transpose} \\
         --threads ${task.cpus} \\
+        ${memory} \\
         ${args} \\
         -o ${meta.id}.preprocessed.h5ad
     """

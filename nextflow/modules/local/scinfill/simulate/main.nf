@@ -12,12 +12,14 @@ process SIMULATE {
 
     script:
     def args = task.ext.args ?: ''
+    def memory = task.memory ? "--max-memory ${task.memory.toMega()}M" : ''
     """
     scinfill simulate \\
         --cells ${cells} \\
         --genes ${genes} \\
         --seed ${seed} \\
         --threads ${task.cpus} \\
+        ${memory} \\
         ${args} \\
         -o ${meta.id}.h5ad
     """
