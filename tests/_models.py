@@ -6,7 +6,9 @@ from typing import Literal
 import numpy as np
 from scipy.sparse import csr_array
 
-from scinfill.models.observations import Observations, canonical, log_scale, pattern_of
+from scinfill.models.observations import Observations, pattern_of
+from scinfill.numerics.normalization import log2_counts
+from scinfill.numerics.sparse import canonical
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,8 @@ class World:
 def observations(counts: np.ndarray, size_factor: np.ndarray | None = None) -> Observations:
     """Return counts as a model sees them; size factors are 1 unless given."""
     size_factor = np.ones(len(counts)) if size_factor is None else size_factor
-    rows = canonical(csr_array(counts))
-    return Observations(log_scale(rows, size_factor), rows, size_factor)
+    rows = canonical(csr_array(counts), np.float32)
+    return Observations(log2_counts(rows, size_factor), rows, size_factor)
 
 
 def low_rank_world(n_cells: int = 60, n_genes: int = 40, *, rank: int = 2, mean: float = 2.0, seed: int = 0) -> World:

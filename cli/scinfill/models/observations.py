@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from scinfill.numerics.sparse import rows_of
+from scinfill.numerics.masking import thin
+from scinfill.numerics.normalization import log2_counts
+from scinfill.numerics.sparse import canonical, rows_of
 
 
 @dataclass(frozen=True)
@@ -76,33 +78,14 @@ class Observations:
         so what was taken out tests any model of what was kept.
         """
         counts, size_factor = self.molecules()
-        taken = counts.copy()
-        taken.data = rng.binomial(counts.data.astype(np.int64), fraction).astype(np.float32)
-        kept = canonical(counts - taken)
-        taken.eliminate_zeros()
-        return Observations(log_scale(kept, size_factor), kept, size_factor), taken
-
-
-def canonical(matrix: csr_array) -> csr_array:
-    """Return a float32 CSR copy with sorted indices, no duplicates and no stored zeros."""
-    matrix = csr_array(matrix, dtype=np.float32, copy=True)
-    matrix.sum_duplicates()
-    matrix.eliminate_zeros()
-    return matrix
-
-
-def log_scale(counts: csr_array, size_factor: NDArray[np.float64]) -> csr_array:
-    """Return log2(1 + counts / size_factor) with the pattern of ``counts``."""
-    values = counts.copy()
-    per_entry = np.repeat(size_factor, np.diff(counts.indptr))
-    values.data = np.log2(1 + counts.data / per_entry).astype(np.float32)
-    return values
+        kept, taken = thin(counts, fraction, rng)
+        return Observations(log2_counts(kept, size_factor), kept, size_factor), taken
 
 
 def remove(matrix: csr_array, hidden: csr_array) -> csr_array:
     """Return ``matrix`` with the entries that ``hidden`` stores set to zero."""
     pattern = csr_array((np.ones(hidden.nnz, dtype=np.float32), hidden.indices, hidden.indptr), shape=hidden.shape)
-    return canonical(matrix - matrix.multiply(pattern))
+    return canonical(matrix - matrix.multiply(pattern), np.float32)
 
 
 def pattern_of(rows: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[int, int]) -> csr_array:

@@ -19,8 +19,9 @@ from scinfill.models.autoencoder_paper import (
     random_weights,
 )
 from scinfill.models.devices import computing_on
-from scinfill.models.observations import Observations, canonical
+from scinfill.models.observations import Observations
 from scinfill.numerics.masking import hide_nonzeros, split
+from scinfill.numerics.sparse import canonical
 
 LAMBDA, RATE = 3.0, 1e-2
 
@@ -159,6 +160,6 @@ def test_a_large_penalty_on_blakeley_lands_where_it_is_known_to():
     values = pd.read_csv(shared("golden/blakeley_processed_log2.csv"), index_col=0).to_numpy(np.float32)
     kept, truth = split(csr_array(values), hide_nonzeros(csr_array(values), 0.1, np.random.default_rng(0)))
     recipe = PaperAutoencoder(regularisation=1000.0, learning_rate=1e-3, most_iterations=3000)
-    prediction = recipe.fit(Observations(canonical(kept)), rng=np.random.default_rng(0)).block(slice(0, 30))
+    prediction = recipe.fit(Observations(canonical(kept, np.float32)), rng=np.random.default_rng(0)).block(slice(0, 30))
     rmse = np.sqrt(np.mean((prediction[truth.nonzero()] - truth.data) ** 2))
     assert 2.6 < rmse < 3.2

@@ -5,7 +5,8 @@ from scipy.sparse import csr_array
 from _models import low_rank_world, observations
 from scinfill.models.baselines import GeneMean, LowRank, NuclearNorm, ThresholdedSvd
 from scinfill.models.detected import hide_seen
-from scinfill.models.observations import Observations, canonical, values_at
+from scinfill.models.observations import Observations, values_at
+from scinfill.numerics.sparse import canonical
 
 
 def fitted(recipe, data, *, seed=0):
@@ -160,7 +161,7 @@ def test_poor_data_give_finite_values(recipe, counts):
 def test_single_entries_of_a_low_rank_matrix():
     rng = np.random.default_rng(0)
     low_rank = LowRank(rng.normal(size=(9, 2)).astype(np.float32), rng.normal(size=(7, 2)).astype(np.float32))
-    pattern = canonical(csr_array(rng.random((9, 7)) < 0.4))
+    pattern = canonical(csr_array(rng.random((9, 7)) < 0.4), np.float32)
     expected = (low_rank.cells @ low_rank.genes.T)[pattern.nonzero()]
     np.testing.assert_allclose(low_rank.at(pattern), expected, rtol=1e-6)
     assert low_rank.block(slice(0, 9)).min() == 0

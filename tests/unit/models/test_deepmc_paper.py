@@ -4,12 +4,12 @@ import csv
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
 
 from _support import shared
 from scinfill.models.deepmc_paper import Chain, Majorised, PaperFactorization, pseudo_inverse, random_chain, unit_rows
 from scinfill.models.detected import hide_seen
-from scinfill.models.observations import Observations, canonical, values_at
+from scinfill.models.observations import Observations, values_at
+from scinfill.numerics.sparse import canonical
 
 N_CELLS, N_GENES = 30, 22
 DEPTHS = [(4,), (6, 3), (5, 5), (7, 5, 2), (4, 4, 4)]
@@ -19,7 +19,7 @@ def log_values(*, share_seen=0.6, seed=0):
     """Return a low-rank positive matrix of which a part is seen."""
     rng = np.random.default_rng(seed)
     values = 3 + rng.normal(size=(N_CELLS, 3)) @ rng.normal(size=(3, N_GENES)) + rng.normal(0, 0.3, (N_CELLS, N_GENES))
-    return canonical(csr_array(np.maximum(values, 0.1) * (rng.random(values.shape) < share_seen)))
+    return canonical(np.maximum(values, 0.1) * (rng.random(values.shape) < share_seen), np.float32)
 
 
 def fitted(ranks, data, *, seed=0, **settings):
@@ -202,7 +202,7 @@ def test_zeros_are_not_looked_at():
     ids=["two by two", "diagonal", "empty cells and silent genes"],
 )
 def test_poor_data_give_finite_values(ranks, values):
-    chain = fitted(ranks, canonical(csr_array(values)), n_iterations=50)
+    chain = fitted(ranks, canonical(values, np.float32), n_iterations=50)
     assert np.isfinite(chain.block(slice(0, len(values)))).all()
 
 
@@ -214,7 +214,7 @@ def blakeley():
     """The authors' own processed matrix: 30 cells × 1,000 genes."""
     with shared("golden/blakeley_processed_log2.csv").open() as lines:
         rows = list(csv.reader(lines))[1:]
-    return canonical(csr_array(np.array([row[1:] for row in rows], dtype=float)))
+    return canonical(np.array([row[1:] for row in rows], dtype=float), np.float32)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from _models import low_rank_world, observations, some_hidden
-from scinfill.models.observations import Observations, canonical, pattern_of, remove, values_at
+from scinfill.models.observations import Observations, pattern_of, remove, values_at
 
 
 @pytest.fixture
@@ -70,15 +70,6 @@ def test_some_cells(data):
 def test_without_counts_there_are_no_molecules(data):
     with pytest.raises(ValueError, match="counts and size factors are needed"):
         Observations(data.log_values).molecules()
-
-
-def test_canonical_is_a_copy_without_duplicates_and_zeros():
-    raw = csr_array((np.array([1.0, 0, 2, 3]), np.array([2, 1, 0, 0]), np.array([0, 2, 4])), (2, 3))
-    rows = canonical(raw)
-    np.testing.assert_array_equal(rows.toarray(), [[0, 0, 1], [5, 0, 0]])
-    assert rows.nnz == 2
-    assert rows.dtype == np.float32
-    assert raw.nnz == 4
 
 
 def test_patterns_keep_their_entries():
