@@ -83,7 +83,8 @@ class DeepMc:
 
     def memory_for(self, data: Observations) -> int:
         """Return the bytes of a fit with the largest rank that may be tried."""
-        return requirements.factorization(data, self.rank or max(*RANKS, *(rank for rank, _ in DETECTED_FITS)))
+        largest = self.rank or max(*RANKS, *(rank for rank, _ in DETECTED_FITS))
+        return requirements.factorization(data, min(largest, *data.shape))
 
     def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
         """Choose the rank on a sample of cells."""

@@ -6,7 +6,7 @@ solution for the squared loss. Each round reads the data once, a block of cells 
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -160,7 +160,7 @@ def _move_cells(loss: BlockLoss, rows: slice, factors: Factors, *, ridge: float)
     system = loss.cell_system(rows, factors)
     current = factors.cells[rows]
     step = np.asarray(loss.arrays.solve(system.curvature, system.gradient - penalty * current, penalty))
-    factors.cells[rows] = current + _damped(step, lambda part: part @ factors.genes.T, loss.largest_step)
+    factors.cells[rows] = current + _damped(step, factors.genes, loss.largest_step)
 
 
 def _gene_step(factors: Factors, system: System, *, ridge: float, largest: float) -> tuple[Floats, Floats]:
@@ -170,16 +170,18 @@ def _gene_step(factors: Factors, system: System, *, ridge: float, largest: float
     penalty[0] = 0.0
     step = solve_packed(system.curvature, system.gradient - penalty * current, penalty)
     sample = factors.cells[:: max(1, len(factors.cells) // DAMPING_CELLS)]
-    moved = current + _damped(step, lambda part: part[:, :1] + part[:, 1:] @ sample.T, largest)
+    moved = current + _damped(step, design_with_offset(sample), largest)
     moved = moved.astype(np.float32)
     return np.ascontiguousarray(moved[:, 0]), np.ascontiguousarray(moved[:, 1:])
 
 
-def _damped(step: AnyFloats, effect: Callable[[AnyFloats], AnyFloats], largest: float) -> AnyFloats:
-    """Shorten each row of ``step`` so that no predicted value moves by more than ``largest``."""
+def _damped(step: AnyFloats, design: Floats, largest: float) -> AnyFloats:
+    """Shorten each row of ``step`` so that no predicted value, step · designᵀ, moves by more than ``largest``."""
     if np.isinf(largest):
         return step
-    reach = np.abs(effect(step)).max(axis=1)
+    reach = np.linalg.norm(step, axis=1) * np.linalg.norm(design, axis=1).max()  # at most: Cauchy and Schwarz
+    far = reach > largest
+    reach[far] = np.abs(step[far] @ design.T).max(axis=1)
     return step * np.minimum(1.0, largest / np.maximum(reach, 1e-12))[:, None].astype(step.dtype)
 
 

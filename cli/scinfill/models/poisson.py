@@ -46,5 +46,8 @@ class PoissonLoss:
 
     def _system(self, rate: Array, counts: csr_array, design: Array) -> System:
         arrays, xp = self.arrays, self.arrays.xp
-        gradient = arrays.sparse_product(counts, design) - xp.matmul(rate, design)
-        return System(xp.matmul(rate, arrays.pair_products(design)), gradient)
+        pairs = arrays.pair_products(design)
+        n_pairs = pairs.shape[1]
+        # One product with both: a thin one of its own would read all rates again.
+        weighted = xp.matmul(rate, xp.concatenate([pairs, design], axis=1))
+        return System(weighted[:, :n_pairs], arrays.sparse_product(counts, design) - weighted[:, n_pairs:])

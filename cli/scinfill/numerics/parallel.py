@@ -4,6 +4,7 @@ Each block's linear algebra runs on one thread and several blocks run at once. S
 from threads of their own, and lose much where other work shares the cores.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -45,10 +46,13 @@ def map_in_order(function: Callable[[Item], Result], items: Sequence[Item]) -> I
                 release()
             return
         with ThreadPoolExecutor(n_threads) as pool:
-            for first in range(0, len(items), IN_FLIGHT):
-                for result in pool.map(function, items[first : first + IN_FLIGHT]):
-                    yield result
-                    release()
+            waiting = deque(pool.submit(function, item) for item in items[:IN_FLIGHT])
+            for item in items[IN_FLIGHT:]:
+                yield waiting.popleft().result()
+                waiting.append(pool.submit(function, item))
+                release()
+            while waiting:
+                yield waiting.popleft().result()
 
 
 def _linear_algebra_threads() -> int:
