@@ -45,7 +45,7 @@ def test_what_is_no_size_is_refused(text, counts):
         ("impute-deepmc", ()),
         ("impute-deepmc", ("--preset", "paper")),
         ("impute-auto", ()),
-        ("impute-auto", ("--preset", "paper", "--hidden", "100000000")),
+        ("impute-auto", ("--preset", "paper", "--hidden", "10000000")),
         ("impute-baseline", ("--method", "svd")),
     ],
 )

@@ -235,7 +235,7 @@ def require_memory(size: int, data: Observations, command: str) -> None:
         With the figure that would do.
     """
     n_cells, n_genes = data.shape
-    memory.require(size, f"{command} of {n_cells} cells x {n_genes} genes")
+    memory.require(int(MARGIN * size), f"{command} of {n_cells} cells x {n_genes} genes")
 
 
 def _learn(method: Method, data: Observations, decision: Decision, settings: ImputeSettings) -> Learned:
@@ -331,6 +331,8 @@ def assemble(
     return Imputation(result, layers)
 
 
+MARGIN = 1.15
+"""What a fit takes is estimated; its peak lay up to a tenth above."""
 STALE_LAYERS = (IMPUTED, IMPUTED_SD, DENOISED)
 STALE_COLUMNS = (GATE, HELDOUT_R2, OBSERVED_WEIGHT, MODEL_OFFSET, MODEL_BASE, MODEL_GAIN, MODEL_SCALE)
 STALE_UNS = (CURVE, METHOD_ID)

@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from scinfill import memory
 
-LARGE_SHARE = 16
+LARGE_SHARE = 32
 """An array of more than this part of the memory limit lives in a file: several of them are alive at once."""
 ENTRIES_PER_CHUNK = 2**20
 """Values looked at together: temporary arrays stay small beside any memory."""
@@ -64,8 +64,8 @@ def _reserve(descriptor: int, size: int) -> None:
 
 
 def release() -> None:
-    """Give pages back if half of the memory is in use; their values stay in their files."""
-    if _mappings and memory.resident() > memory.limit() // 2:
+    """Give pages back if a third of the memory is in use; their values stay in their files."""
+    if _mappings and memory.resident() > memory.limit() // 3:
         for mapping in list(_mappings):
             mapping.madvise(mmap.MADV_DONTNEED)
 
