@@ -13,6 +13,7 @@ from scinfill import memory
 from scinfill.errors import InputError
 from scinfill.methods import openproblems, provenance, work
 from scinfill.methods.observations import observed
+from scinfill.models import requirements
 from scinfill.models.estimates import Estimate as Values
 from scinfill.models.estimates import Shrunk
 from scinfill.models.learning import Effort, Learned, learn_detection, learn_model, learn_shrunk
@@ -21,6 +22,7 @@ from scinfill.models.recipe import Loss, Recipe
 from scinfill.models.uncertainty import posterior_spread
 from scinfill.numerics.blocks import RowBlocks
 from scinfill.numerics.parallel import blocks_in_parallel
+from scinfill.numerics.scratch import give_back
 from scinfill.numerics.sparse import median_count
 from scinfill.schema import (
     CELL_FACTORS,
@@ -235,7 +237,8 @@ def require_memory(size: int, data: Observations, command: str) -> None:
         With the figure that would do.
     """
     n_cells, n_genes = data.shape
-    memory.require(int(MARGIN * size), f"{command} of {n_cells} cells x {n_genes} genes")
+    give_back()
+    memory.require(int(requirements.MARGIN * size), f"{command} of {n_cells} cells x {n_genes} genes")
 
 
 def _learn(method: Method, data: Observations, decision: Decision, settings: ImputeSettings) -> Learned:
@@ -331,8 +334,6 @@ def assemble(
     return Imputation(result, layers)
 
 
-MARGIN = 1.15
-"""What a fit takes is estimated; its peak lay up to a tenth above."""
 STALE_LAYERS = (IMPUTED, IMPUTED_SD, DENOISED)
 STALE_COLUMNS = (GATE, HELDOUT_R2, OBSERVED_WEIGHT, MODEL_OFFSET, MODEL_BASE, MODEL_GAIN, MODEL_SCALE)
 STALE_UNS = (CURVE, METHOD_ID)

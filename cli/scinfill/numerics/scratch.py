@@ -66,8 +66,13 @@ def _reserve(descriptor: int, size: int) -> None:
 def release() -> None:
     """Give pages back if a third of the memory is in use; their values stay in their files."""
     if _mappings and memory.resident() > memory.limit() // 3:
-        for mapping in list(_mappings):
-            mapping.madvise(mmap.MADV_DONTNEED)
+        give_back()
+
+
+def give_back() -> None:
+    """Give all pages of large arrays back, before it is measured how much memory is in use."""
+    for mapping in list(_mappings):
+        mapping.madvise(mmap.MADV_DONTNEED)
 
 
 def chunks(n_entries: int) -> Iterator[slice]:
@@ -81,15 +86,12 @@ def converted(values: NDArray, dtype: DTypeLike) -> NDArray:
     """Return values as another type; the array itself where it has that type already."""
     if values.dtype == np.dtype(dtype):
         return values
-    out = empty(values.shape, dtype)
-    for part in chunks(len(values)):
-        out[part] = values[part]
-    return out
+    return copied(values, dtype)
 
 
-def copied(values: NDArray) -> NDArray:
-    """Return a copy."""
-    out = empty(values.shape, values.dtype)
+def copied(values: NDArray, dtype: DTypeLike | None = None) -> NDArray:
+    """Return a copy, of another type where one is given."""
+    out = empty(values.shape, values.dtype if dtype is None else dtype)
     for part in chunks(len(values)):
         out[part] = values[part]
     return out

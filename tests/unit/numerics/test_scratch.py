@@ -53,6 +53,9 @@ def test_pages_are_given_back_where_memory_is_short_and_keep_their_values(monkey
         scratch.release()
     assert memory.resident() < full - 50 * MIB
     assert (values == 7).all()
+    scratch.give_back()
+    assert memory.resident() < full - 50 * MIB
+    assert (values == 7).all()
 
 
 def test_no_room_for_temporary_files_is_an_error_at_once(little_memory, monkeypatch):
