@@ -15,11 +15,11 @@ import numpy as np
 from _measure import machine
 from scipy import sparse
 
-from scinfill.models.batches import epoch, prepare
+from scinfill.models.autoencoder.batches import epoch, prepare
+from scinfill.models.autoencoder.network import initial_weights
+from scinfill.models.autoencoder.training import Adam, TrainingState, TrainSettings
 from scinfill.models.devices import computing_on
-from scinfill.models.network import initial_weights
 from scinfill.models.observations import Observations, canonical, log_scale
-from scinfill.models.training import Adam, TrainSettings
 
 
 def seconds_each(tasks: dict[str, Callable[[], object]], repetitions: int) -> dict[str, float]:
@@ -76,19 +76,19 @@ def main() -> None:
             five_products(*tensors)[0].numpy()
 
         tensors = [tf.constant(array) for array in (inputs, encoder, codes, decoder, errors)]
-        adam = Adam(tf, start, settings, data.shape[0])
-        batches = list(epoch(data, batch_cells=options.rows, hide=settings.hide, rng=rng))
+        adam, state = Adam(settings, data.shape[0]), TrainingState.starting_at(tf, start, settings.learning_rate)
+        batches = list(epoch(data, batch_cells=options.rows, input_dropout=settings.input_dropout, rng=rng))
 
         def whole_epoch() -> None:
-            for batch in epoch(data, batch_cells=options.rows, hide=settings.hide, rng=rng):
-                adam.step(batch)
+            for batch in epoch(data, batch_cells=options.rows, input_dropout=settings.input_dropout, rng=rng):
+                adam.step(state, batch)
 
         best = seconds_each(
             {
                 "five products, NumPy": by_numpy,
                 "five products, TensorFlow": by_tensorflow,
-                "training step": lambda: (adam.step(batches[0]), adam.weights[-1].numpy()),
-                "training step and its batch": lambda: (whole_epoch(), adam.weights[-1].numpy()),
+                "training step": lambda: (adam.step(state, batches[0]), state.weights[-1].numpy()),
+                "training step and its batch": lambda: (whole_epoch(), state.weights[-1].numpy()),
             },
             options.repetitions,
         )

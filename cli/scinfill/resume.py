@@ -1,28 +1,31 @@
-"""How iterative work goes on where an earlier process left off, without knowing who keeps what.
+"""Loops that go on where an earlier process left off, without knowing who stores their checkpoints.
 
-A model opens a :class:`Point` by :func:`resumable` and hands its state over now and then; :func:`keeping` names
-who keeps it. Without a keeper all of this costs nothing.
+A fit is one call of :func:`resumable` with its first state and the step from one state to the next;
+:func:`storing_in` names who stores the states. Without a store all of this costs nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from itertools import count
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from scinfill.progress import track
 
 if TYPE_CHECKING:
     import numpy as np
 
 MINUTES = 3.0
-"""Between two states of one fit, unless another time is asked for."""
+"""Between two checkpoints of one fit, unless another time is asked for."""
 
-Work = Mapping[str, Mapping[str, Any]]
+Job = Mapping[str, Mapping[str, Any]]
 """What is computed, from what, by what: groups of named facts that JSON can hold. ``input`` holds hashes."""
+State = TypeVar("State")
 
 
 @dataclass(frozen=True)
-class State:
+class Checkpoint:
     """All that a fit needs to go on.
 
     Attributes
@@ -43,96 +46,146 @@ class State:
     finished: bool = False
 
 
-class Keeper(Protocol):
-    """Keeps the states of one piece of work."""
+class CheckpointStore(Protocol):
+    """Stores the checkpoints of one job."""
 
-    def bind(self, work: Work) -> None:
-        """Learn what is computed, before anything is recalled; refuse it where other work is kept here."""
+    def identify(self, job: Job) -> None:
+        """Learn what is computed, before anything is loaded; refuse it where another job is stored here."""
         ...
 
-    def recall(self, fit: str, alike: Sequence[State]) -> State | None:
-        """Return what was kept of a fit: a state with the names, types and shapes of one in ``alike``."""
+    def load(self, fit: str, alike: Sequence[Checkpoint]) -> Checkpoint | None:
+        """Return what was stored of a fit, with the names, types and shapes of one of ``alike``."""
         ...
 
     def due(self) -> bool:
-        """Whether it is time to keep the state of a fit under way."""
+        """Whether it is time to store a fit that is under way."""
         ...
 
-    def keep(self, fit: str, state: State) -> None:
-        """Keep a state in place of the fit's earlier one."""
+    def save(self, fit: str, checkpoint: Checkpoint) -> None:
+        """Store a checkpoint in place of the fit's earlier one."""
         ...
 
 
 @dataclass(frozen=True)
-class Point:
-    """Where one fit may be left and taken up again.
-
-    Attributes
-    ----------
-    keeper
-        None: nobody keeps anything.
-    fit
-        Its number and name.
-    """
-
-    keeper: Keeper | None
-    fit: str
-
-    def recall(self, *alike: State, rng: "np.random.Generator | None" = None) -> State | None:
-        """Return what was kept, and set ``rng`` to where it was then.
-
-        Parameters
-        ----------
-        alike
-            States with the names, types and shapes that may have been kept; their values do not matter.
-        """
-        kept = None if self.keeper is None else self.keeper.recall(self.fit, alike)
-        if kept is not None and kept.generator is not None and rng is not None:
-            rng.bit_generator.state = kept.generator
-        return kept
-
-    def due(self) -> bool:
-        """Whether it is time to keep a state; one that is finished is always kept."""
-        return self.keeper is not None and self.keeper.due()
-
-    def keep(self, state: State) -> None:
-        """Hand a state over."""
-        if self.keeper is not None:
-            self.keeper.keep(self.fit, state)
-
-
-@dataclass(frozen=True)
-class _Keeping:
-    keeper: Keeper
+class _Storing:
+    store: CheckpointStore
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
 
-_keeping: ContextVar[_Keeping | None] = ContextVar("scinfill_keeping", default=None)
+_storing: ContextVar[_Storing | None] = ContextVar("scinfill_storing", default=None)
 
 
 @contextmanager
-def keeping(keeper: Keeper) -> Iterator[None]:
-    """Let ``keeper`` keep the states of the fits inside the block."""
-    token = _keeping.set(_Keeping(keeper))
+def storing_in(store: CheckpointStore) -> Iterator[None]:
+    """Let ``store`` hold the checkpoints of the fits inside the block."""
+    token = _storing.set(_Storing(store))
     try:
         yield
     finally:
-        _keeping.reset(token)
+        _storing.reset(token)
 
 
-def bind(describe: Callable[[], Work]) -> None:
-    """Tell the keeper, if there is one, what is computed; ``describe`` may be expensive."""
-    kept_by = _keeping.get()
-    if kept_by is not None:
-        kept_by.keeper.bind(describe())
+def identify(describe: Callable[[], Job]) -> None:
+    """Tell the store, if there is one, what is computed; ``describe`` may be expensive."""
+    storing = _storing.get()
+    if storing is not None:
+        storing.store.identify(describe())
 
 
-def resumable(name: str) -> Point:
-    """Begin a fit that may be left and taken up again.
+def resumable(
+    name: str,
+    state: State,
+    step: Callable[[State, int], State],
+    n_steps: int,
+    *,
+    result: Callable[[State], Any] = lambda state: state,
+    until: Callable[[State], bool] = lambda _: False,
+    rng: "np.random.Generator | None" = None,
+    label: str,
+) -> Any:  # noqa: ANN401 - what ``result`` returns
+    """Take ``n_steps`` steps from a first state and return what ``result`` takes of the last.
 
     Fits are numbered in the order in which they begin, which is the same in every process that does the same work.
+
+    Parameters
+    ----------
+    name
+        The kind of fit, in lower-case letters.
+    state
+        A dataclass of arrays, TensorFlow variables, tuples of those, and numbers and lists of numbers.
+    step
+        From a state and the number of the step to the next state.
+    result
+        The part of the last state to return and to store; all of it by default.
+    until
+        Whether a state is the last one, before all steps are taken.
+    rng
+        Random numbers that the steps draw.
+    label
+        What the progress is called.
     """
-    kept_by = _keeping.get()
-    if kept_by is None:
-        return Point(None, name)
-    return Point(kept_by.keeper, f"{next(kept_by.numbers):04d}-{name}")
+    storing = _storing.get()
+    done = 0
+    if storing is not None:
+        fit = f"{next(storing.numbers):04d}-{name}"
+        alike = _checkpoint(state, rng, done=0), _checkpoint(result(state), rng, finished=True)
+        if loaded := storing.store.load(fit, alike):
+            if loaded.generator is not None and rng is not None:
+                rng.bit_generator.state = loaded.generator
+            if loaded.finished:
+                return _restored(result(state), loaded)
+            state, done = _restored(state, loaded), loaded.facts["done"]
+    for number in track(range(n_steps), label):
+        if number < done:
+            continue
+        state = step(state, number)
+        if until(state):
+            break
+        if storing is not None and storing.store.due():
+            storing.store.save(fit, _checkpoint(state, rng, done=number + 1))
+    end = result(state)
+    if storing is not None:
+        storing.store.save(fit, _checkpoint(end, rng, finished=True))
+    return end
+
+
+def _checkpoint(
+    state: Any,  # noqa: ANN401 - whatever a fit is made of
+    rng: "np.random.Generator | None",
+    *,
+    finished: bool = False,
+    **facts: int,
+) -> Checkpoint:
+    parts = dict(_parts(state))
+    arrays = {name: _plain(part) for name, part in parts.items() if hasattr(part, "shape")}
+    facts |= {name: part for name, part in parts.items() if name not in arrays}
+    return Checkpoint(arrays, facts, None if rng is None else rng.bit_generator.state, finished)
+
+
+def _parts(state: Any, name: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+    """Yield the arrays and numbers of a state with their names."""
+    if is_dataclass(state):
+        for item in fields(state):
+            yield from _parts(getattr(state, item.name), f"{name}-{item.name}".lstrip("-"))
+    elif isinstance(state, tuple):
+        for number, part in enumerate(state):
+            yield from _parts(part, f"{name}-{number}")
+    else:
+        yield name, state
+
+
+def _restored(like: Any, loaded: Checkpoint, name: str = "") -> Any:  # noqa: ANN401
+    """Return a state built as ``like`` from what was loaded; variables are assigned to."""
+    if is_dataclass(like) and not isinstance(like, type):
+        names = {item.name: f"{name}-{item.name}".lstrip("-") for item in fields(like)}
+        return replace(like, **{key: _restored(getattr(like, key), loaded, part) for key, part in names.items()})
+    if isinstance(like, tuple):
+        return tuple(_restored(part, loaded, f"{name}-{number}") for number, part in enumerate(like))
+    if hasattr(like, "assign"):
+        like.assign(loaded.arrays[name])
+        return like
+    return loaded.arrays[name] if name in loaded.arrays else loaded.facts[name]
+
+
+def _plain(array: Any) -> Any:  # noqa: ANN401 - a NumPy array or a TensorFlow variable
+    return array.numpy() if hasattr(array, "numpy") else array

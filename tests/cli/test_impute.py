@@ -290,6 +290,6 @@ def test_a_failure_in_a_block_leaves_no_file(table_file, out, monkeypatch):
     def fail(self, rows):
         raise MemoryError("a block of cells")
 
-    monkeypatch.setattr("scinfill.models.estimates.Shrunk.block", fail)
+    monkeypatch.setattr("scinfill.models.estimate.values.Shrunk.block", fail)
     assert_refused(invoke("impute-deepmc", table_file, "-q", "--rank", 3, "-o", out), 4, "not enough memory")
     assert list(out.parent.iterdir()) == [table_file]

@@ -6,13 +6,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from _models import Given, everything, observations
-from scinfill.models.detected import Detected, hide_seen
-from scinfill.models.estimates import ExpectedCounts, GatedModel, Shrunk, gated_model
-from scinfill.models.gate import Moments, draw_folds, gate_from_moments, gene_centre
-from scinfill.models.least_squares import column_pairs, solve_packed
+from scinfill.models.centre import gene_centre
+from scinfill.models.estimate.detected import Detected, hide_seen
+from scinfill.models.estimate.gate import Moments, draw_folds, gate_from_moments
+from scinfill.models.estimate.shrinkage import GRID, choose_weights, loglikelihood_grid
+from scinfill.models.estimate.uncertainty import posterior_spread
+from scinfill.models.estimate.values import ExpectedCounts, GatedModel, Shrunk, gated_model
+from scinfill.models.factorization.least_squares import column_pairs, solve_packed
 from scinfill.models.observations import remove
-from scinfill.models.shrinkage import GRID, choose_weights, loglikelihood_grid
-from scinfill.models.uncertainty import posterior_spread
 
 N_CELLS, N_GENES = 7, 4
 SEEDS = st.integers(0, 2**32 - 1)

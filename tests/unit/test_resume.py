@@ -1,7 +1,7 @@
 """Fits go on where they were left: any fit, left anywhere, ends with the same bytes."""
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -11,11 +11,12 @@ import scinfill
 from _support import make_counts, to_bytes
 from scinfill import resume
 from scinfill.io import checkpoints
-from scinfill.io.checkpoints import Folder, checkpointed
+from scinfill.io.checkpoints import Folder
 from scinfill.methods import provenance
 from scinfill.methods.autoimpute import AutoImpute
-from scinfill.models import deepmc, learning
-from scinfill.resume import State, keeping, resumable
+from scinfill.models.estimate import learning
+from scinfill.models.factorization import recipes
+from scinfill.resume import resumable, storing_in
 
 LOOPS = {
     "poisson factors": ("deepmc", {"rank": 3}, 25),
@@ -43,9 +44,9 @@ def short_training():
         patch.setattr(
             AutoImpute,
             "_recipe",
-            lambda *args: replace(usual(*args), most_steps=72, batch_cells=25, learning_rate=0.1),
+            lambda *args: replace(usual(*args), max_steps=72, batch_cells=25, learning_rate=0.1),
         )
-        patch.setattr(deepmc, "SAMPLE_CELLS", 45)
+        patch.setattr(recipes, "SAMPLE_CELLS", 45)
         patch.setattr(learning, "SAMPLE_CELLS", 55)
         yield
 
@@ -68,16 +69,16 @@ def leaving(monkeypatch):
     def after(n_states):
         kept = []
 
-        def keep(self, fit, state):
-            usual(self, fit, state)
-            kept.append((fit, state.finished))
+        def save(self, fit, checkpoint):
+            usual(self, fit, checkpoint)
+            kept.append((fit, checkpoint.finished))
             if len(kept) == n_states:
                 raise Interrupted
 
-        monkeypatch.setattr(Folder, "keep", keep)
+        monkeypatch.setattr(Folder, "save", save)
         return kept
 
-    usual = Folder.keep
+    usual = Folder.save
     return after
 
 
@@ -146,29 +147,76 @@ def test_a_failed_run_keeps_everything(table, tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0001-chain.npz", checkpoints.MANIFEST]
 
 
-def test_without_a_keeper_nothing_is_asked_for():
-    point = resumable("fit")
-    point.keep(State({}))
-    assert point.recall(State({})) is None
-    assert not point.due()
-    resume.bind(lambda: pytest.fail("nobody wants to know"))
+@dataclass(frozen=True)
+class Walk:
+    """A state of all kinds of parts."""
+
+    place: np.ndarray
+    pair: tuple
+    trail: list
+    n_steps: int = 0
+
+
+def walk(n_steps=6, *, rng=None, until=lambda state: False, step=None, **options):
+    """Take random steps; the result is a walk."""
+    rng = np.random.default_rng(4) if rng is None else rng
+
+    def one_step(state, number):
+        moved = state.place + rng.normal(size=2)
+        assert number == state.n_steps
+        return Walk(moved, (moved[:1], state.pair[0]), [*state.trail, (number, float(moved[0]))], number + 1)
+
+    start = Walk(np.zeros(2), (np.zeros(1), np.zeros(1)), [(0, 0.0)])
+    return resumable("walk", start, step or one_step, n_steps, until=until, rng=rng, label="walk", **options)
+
+
+def assert_same_walk(one, other):
+    np.testing.assert_array_equal(one.place, other.place)
+    np.testing.assert_array_equal(one.pair, other.pair)
+    assert np.array_equal(one.trail, other.trail)
+    assert one.n_steps == other.n_steps
+
+
+def test_without_a_store_nothing_is_asked_for():
+    assert walk().n_steps == 6
+    resume.identify(lambda: pytest.fail("nobody wants to know"))
 
 
 def test_fits_are_numbered_anew_in_every_block(tmp_path):
     for _ in range(2):
-        with keeping(Folder(tmp_path, 1)):
-            assert [resumable("a").fit, resumable("b").fit] == ["0001-a", "0002-b"]
-    assert resumable("a").fit == "a"
+        with storing_in(Folder(tmp_path, 1)):
+            walk(), walk()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0001-walk.npz", "0002-walk.npz"]
 
 
-def test_random_numbers_go_on(tmp_path):
-    drawn = np.random.default_rng(3)
-    drawn.random(5)
-    with checkpointed(tmp_path):
-        resume.bind(lambda: {"input": {}})
-        state = State({}, generator=drawn.bit_generator.state)
-        resumable("a").keep(state)
-        other = np.random.default_rng(0)
-        with keeping(resumable("b").keeper):
-            resumable("a").recall(state, rng=other)
-        assert other.random() == drawn.random()
+@pytest.mark.parametrize("n_saved", [1, 3, 6])
+def test_state_and_random_numbers_go_on(tmp_path, leaving, n_saved):
+    """Also those that are drawn after the loop, by whoever comes next."""
+    rng = np.random.default_rng(4)
+    whole, after = walk(rng=rng), rng.random()
+    leaving(n_saved)
+    with pytest.raises(Interrupted), storing_in(Folder(tmp_path, 0)):
+        walk()
+    leaving(np.inf)
+    rng = np.random.default_rng(9)
+    with storing_in(Folder(tmp_path, 0)):
+        assert_same_walk(walk(rng=np.random.default_rng(4)), whole)
+    with storing_in(Folder(tmp_path, 0)):
+        assert_same_walk(walk(rng=rng, step=lambda *_: pytest.fail("it is done")), whole)
+    assert rng.random() == after
+
+
+def test_an_early_end_is_an_end(tmp_path):
+    with storing_in(Folder(tmp_path, 0)):
+        short = walk(until=lambda state: state.n_steps == 2)
+    with storing_in(Folder(tmp_path, 0)):
+        again = walk(step=lambda *_: pytest.fail("it is done"))
+    assert_same_walk(short, again)
+    assert short.n_steps == 2
+
+
+def test_only_the_result_of_a_finished_fit_is_stored(tmp_path):
+    with storing_in(Folder(tmp_path, 0)):
+        assert_same_walk(walk(result=lambda state: replace(state, pair=())), replace(walk(), pair=()))
+    with np.load(tmp_path / "0001-walk.npz") as archive:
+        assert "pair-0" not in archive

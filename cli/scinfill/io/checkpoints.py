@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from scinfill.errors import DataError, InputError, ResourceError
 from scinfill.io.streams import NO_SPACE, complete, display, write_text
-from scinfill.resume import MINUTES, State, Work, keeping
+from scinfill.resume import MINUTES, Checkpoint, Job, storing_in
 
 log = logging.getLogger(__name__)
 
@@ -69,24 +69,24 @@ def checkpointed(folder: str | Path | None, *, minutes: float = MINUTES) -> Iter
     path = Path(folder)
     _make_usable(path)
     with _locked(path):
-        kept = Folder(path, minutes)
-        with keeping(kept):
+        store = Folder(path, minutes)
+        with storing_in(store):
             yield
-        kept.clear()
+        store.clear()
 
 
 class Folder:
-    """A :class:`scinfill.resume.Keeper` on disk; the caller holds the lock."""
+    """A :class:`scinfill.resume.CheckpointStore` on disk; the caller holds the lock."""
 
     def __init__(self, path: Path, minutes: float) -> None:
         self.path = path
         self._seconds = 60 * minutes
-        self._kept_at = time.monotonic()
+        self._saved_at = time.monotonic()
         self._key = ""
 
-    def bind(self, work: Work) -> None:
+    def identify(self, job: Job) -> None:
         """Write down what the work is, or compare it with what is written."""
-        text = json.dumps({"format": FORMAT, "work": work}, indent=1, sort_keys=True)
+        text = json.dumps({"format": FORMAT, "work": job}, indent=1, sort_keys=True)
         self._key = hashlib.sha256(text.encode()).hexdigest()
         manifest, fits = self.path / MANIFEST, self._files(FIT_FILE)
         if manifest.exists():
@@ -101,7 +101,7 @@ class Folder:
             number, name = fits[-1].stem.split("-")
             log.info("goes on from %s, at fit %d (%s)", display(self.path), int(number), name)
 
-    def recall(self, fit: str, alike: Sequence[State]) -> State | None:
+    def load(self, fit: str, alike: Sequence[Checkpoint]) -> Checkpoint | None:
         """Return what was kept of a fit, if it is sound and as expected."""
         path = self._file(fit)
         if not path.exists():
@@ -117,17 +117,17 @@ class Folder:
 
     def due(self) -> bool:
         """Whether the last state was kept long enough ago."""
-        return time.monotonic() - self._kept_at >= self._seconds
+        return time.monotonic() - self._saved_at >= self._seconds
 
-    def keep(self, fit: str, state: State) -> None:
+    def save(self, fit: str, checkpoint: Checkpoint) -> None:
         """Write a state. Where that fails the work is worth more than its copy: it goes on, with a warning."""
         path = self._file(fit)
         try:
             with complete(path) as handle:
-                _write(handle, fit=fit, key=self._key, state=state)
+                _write(handle, fit=fit, key=self._key, checkpoint=checkpoint)
         except (ResourceError, OSError) as error:
             log.warning("%s is not kept: %s", display(path), error)
-        self._kept_at = time.monotonic()
+        self._saved_at = time.monotonic()
 
     def clear(self) -> None:
         """Remove what was kept; what the work is goes last, so that no state is ever without it."""
@@ -220,7 +220,7 @@ def _manifest(path: Path) -> Any:  # noqa: ANN401 - what JSON may hold
     return work
 
 
-def _check_same(path: Path, kept: Work, now: Work) -> None:
+def _check_same(path: Path, kept: Job, now: Job) -> None:
     """Refuse the work of other data, parameters or versions, and say what differs."""
     differences = []
     if kept.get("input") != now.get("input"):
@@ -241,22 +241,22 @@ def _shown(value: object) -> str:
     return "unset" if value is None else f"{value}"
 
 
-def _write(handle: BinaryIO, *, fit: str, key: str, state: State) -> None:
+def _write(handle: BinaryIO, *, fit: str, key: str, checkpoint: Checkpoint) -> None:
     facts = {
         "fit": fit,
         "key": key,
-        "finished": state.finished,
-        "facts": state.facts,
-        "generator": state.generator,
+        "finished": checkpoint.finished,
+        "facts": checkpoint.facts,
+        "generator": checkpoint.generator,
     }
     with zipfile.ZipFile(handle, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(STATE, json.dumps(facts))
-        for name, array in state.arrays.items():
+        for name, array in checkpoint.arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asarray(array), version=(1, 0), allow_pickle=False)
 
 
-def _read(handle: BinaryIO, *, fit: str, key: str, alike: Sequence[State]) -> State:
+def _read(handle: BinaryIO, *, fit: str, key: str, alike: Sequence[Checkpoint]) -> Checkpoint:
     """Read a state, after its sizes are compared with the file's and its names and types with the expected ones.
 
     Raises
@@ -272,7 +272,7 @@ def _read(handle: BinaryIO, *, fit: str, key: str, alike: Sequence[State]) -> St
         content = json.loads(archive.read(STATE))
         if (content["fit"], content["key"]) != (fit, key):
             raise ValueError("it belongs to another fit or other work")
-        expected = next((state for state in alike if state.finished == content["finished"]), alike[0])
+        expected = next(one for one in alike if one.finished == content["finished"])
         facts, generator = content["facts"], content["generator"]
         if not (_like(expected.facts, facts) and _like(expected.generator, generator)):
             raise ValueError(f"{STATE} is not what this fit keeps")
@@ -281,7 +281,7 @@ def _read(handle: BinaryIO, *, fit: str, key: str, alike: Sequence[State]) -> St
         if sorted(info.filename for info in members) != sorted([STATE, *(f"{name}.npy" for name in expected.arrays)]):
             raise ValueError("its arrays are not those of this fit")
         arrays = {name: _array(archive, f"{name}.npy", array) for name, array in expected.arrays.items()}
-    return State(arrays, facts, generator, bool(content["finished"]))
+    return Checkpoint(arrays, facts, generator, expected.finished)
 
 
 def _array(archive: zipfile.ZipFile, name: str, expected: NDArray[Any]) -> NDArray[Any]:

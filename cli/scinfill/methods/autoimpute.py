@@ -22,12 +22,12 @@ from scinfill.methods.imputer import (
     require_memory,
 )
 from scinfill.models import requirements
-from scinfill.models.autoencoder import TRAINING_CELLS, AutoencoderRecipe
-from scinfill.models.autoencoder_paper import PaperAutoencoder
-from scinfill.models.deepmc import SquaredFactorization
+from scinfill.models.autoencoder.recipe import TRAINING_CELLS, AutoencoderRecipe
 from scinfill.models.devices import Device
-from scinfill.models.learning import Effort, Learned, learn_as_is
+from scinfill.models.estimate.learning import Effort, Learned, learn_as_is
+from scinfill.models.factorization.recipes import SquaredFactorization
 from scinfill.models.observations import Observations
+from scinfill.models.published.autoimpute import PaperAutoencoder
 from scinfill.models.recipe import Loss, Recipe
 from scinfill.schema import Keep, Preset
 

@@ -12,10 +12,10 @@ from scinfill.errors import InputError
 from scinfill.methods.deepmc import check_rank
 from scinfill.methods.imputer import Imputation, ImputeSettings, assemble, observations, require_memory
 from scinfill.models import requirements
-from scinfill.models.baselines import GeneMean, NuclearNorm, ThresholdedSvd
-from scinfill.models.deepmc import SquaredFactorization
-from scinfill.models.learning import Learned, learn_model
+from scinfill.models.estimate.learning import Learned, learn_model
+from scinfill.models.factorization.recipes import SquaredFactorization
 from scinfill.models.observations import Observations
+from scinfill.models.published.baselines import GeneMean, NuclearNorm, ThresholdedSvd
 from scinfill.models.recipe import Recipe
 from scinfill.numerics.parallel import blocks_in_parallel
 from scinfill.schema import BASELINES, Baseline, Estimate, Keep

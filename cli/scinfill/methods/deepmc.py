@@ -24,15 +24,15 @@ from scinfill.methods.imputer import (
     require_memory,
 )
 from scinfill.models import requirements
-from scinfill.models.choices import RANKS, best_by_entries, best_by_molecules, feasible_ranks
-from scinfill.models.deepmc import PoissonFactorization, SquaredFactorization
-from scinfill.models.deepmc_paper import Chain, PaperFactorization
-from scinfill.models.detected import CellFloor, Detected
 from scinfill.models.devices import Device, computing_on
-from scinfill.models.estimates import GatedModel, Shrunk
-from scinfill.models.factorization import Factors
-from scinfill.models.learning import THOROUGH, AsIs, Effort, Learned, learn_as_is
+from scinfill.models.estimate.choices import RANKS, best_by_entries, best_by_molecules, feasible_ranks
+from scinfill.models.estimate.detected import CellFloor, Detected
+from scinfill.models.estimate.learning import THOROUGH, AsIs, Effort, Learned, learn_as_is
+from scinfill.models.estimate.values import GatedModel, Shrunk
+from scinfill.models.factorization.alternating import Factors
+from scinfill.models.factorization.recipes import PoissonFactorization, SquaredFactorization
 from scinfill.models.observations import Observations
+from scinfill.models.published.deepmc import Chain, PaperFactorization
 from scinfill.models.recipe import Loss, Recipe
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
 from scinfill.schema import (

@@ -14,12 +14,12 @@ from scinfill.errors import InputError
 from scinfill.methods import openproblems, provenance, work
 from scinfill.methods.observations import observed
 from scinfill.models import requirements
-from scinfill.models.estimates import Estimate as Values
-from scinfill.models.estimates import Shrunk
-from scinfill.models.learning import Effort, Learned, learn_detection, learn_model, learn_shrunk
+from scinfill.models.estimate.learning import Effort, Learned, learn_detection, learn_model, learn_shrunk
+from scinfill.models.estimate.uncertainty import posterior_spread
+from scinfill.models.estimate.values import Estimate as Values
+from scinfill.models.estimate.values import Shrunk
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss, Recipe
-from scinfill.models.uncertainty import posterior_spread
 from scinfill.numerics.blocks import RowBlocks
 from scinfill.numerics.parallel import blocks_in_parallel
 from scinfill.numerics.scratch import give_back

@@ -8,8 +8,8 @@ from anndata import AnnData
 from numpy.typing import NDArray
 
 from scinfill.errors import InputError
-from scinfill.models.estimates import Estimate
-from scinfill.models.gate import LARGEST_LOG_RATE
+from scinfill.models.centre import LARGEST_LOG_RATE
+from scinfill.models.estimate.values import Estimate
 from scinfill.models.observations import Observations
 from scinfill.numerics.blocks import RowBlocks
 from scinfill.schema import COUNTS, DATASET_ID, METHOD_ID

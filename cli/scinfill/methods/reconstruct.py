@@ -11,10 +11,10 @@ from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance
 from scinfill.methods.observations import observed
 from scinfill.methods.validation import listed
-from scinfill.models.detected import Detected
-from scinfill.models.estimates import Estimate, GatedModel, Shrunk
-from scinfill.models.factorization import Factors
-from scinfill.models.learning import AsIs
+from scinfill.models.estimate.detected import Detected
+from scinfill.models.estimate.learning import AsIs
+from scinfill.models.estimate.values import Estimate, GatedModel, Shrunk
+from scinfill.models.factorization.alternating import Factors
 from scinfill.schema import (
     CELL_FACTORS,
     CURVE,

@@ -17,12 +17,12 @@ WITHOUT_EFFECT = ("counts_kind", "keep", "layer", "openproblems", "output", "unc
 
 def bind(data: Observations, signer: "Signer", settings: "ImputeSettings", estimate: Estimate, loss: Loss) -> None:
     """Tell whoever keeps the fits what they belong to, before the first of them begins."""
-    resume.bind(lambda: _described(data, signer, settings, estimate, loss))
+    resume.identify(lambda: _described(data, signer, settings, estimate, loss))
 
 
 def _described(
     data: Observations, signer: "Signer", settings: "ImputeSettings", estimate: Estimate, loss: Loss
-) -> resume.Work:
+) -> resume.Job:
     parameters = {name: value for name, value in signer.parameters(settings).items() if name not in WITHOUT_EFFECT}
     size_factor = None if data.size_factor is None else data.size_factor[:, None]
     matrices = {"log_values": data.log_values, "counts": data.counts, "size_factor": size_factor}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scinfill.models.network import mirrored
+from scinfill.models.autoencoder.network import mirrored
 from scinfill.models.observations import Observations
 from scinfill.models.sampling import SAMPLE_CELLS
 from scinfill.numerics.blocks import BLOCK_BYTES

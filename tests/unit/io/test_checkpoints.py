@@ -7,6 +7,7 @@ import os
 import pickle
 import re
 import zipfile
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from scinfill.errors import DataError, InputError
 from scinfill.io import checkpoints
 from scinfill.io.checkpoints import MANIFEST, STATE, Folder, checkpointed
-from scinfill.resume import State, bind, resumable
+from scinfill.resume import Checkpoint, identify, resumable
 
 WORK = {
     "input": {"log_values": "a" * 64, "counts": None},
@@ -23,7 +24,7 @@ WORK = {
     "versions": {"numpy": "2.0"},
 }
 FIT = "0001-fit"
-KEPT = State(
+KEPT = Checkpoint(
     {
         "wide": np.arange(12, dtype=np.float32).reshape(3, 4),
         "by-columns": np.asfortranarray(np.random.default_rng(0).random((5, 3))),
@@ -33,29 +34,29 @@ KEPT = State(
     {"rounds": 3, "rate": 0.1 + 0.2, "losses": [1e-300, float("inf")], "pairs": [(1.0, 2.0)], "inner": {"stale": 0}},
     np.random.default_rng(5).bit_generator.state,
 )
-ALIKE = State(
+ALIKE = Checkpoint(
     {name: np.ones_like(array) for name, array in KEPT.arrays.items()},
     {"rounds": 0, "rate": 1.0, "losses": [0.0], "pairs": [(0.0, 0.0)], "inner": {"stale": 9}},
     np.random.default_rng(0).bit_generator.state,
 )
-RESULT = State({"wide": np.ones((3, 4), np.float32)}, {"rounds": 0}, finished=True)
+RESULT = Checkpoint({"wide": np.ones((3, 4), np.float32)}, {"rounds": 0}, finished=True)
 
 
 def folder(path, work=WORK, *, minutes=1.0):
     kept = Folder(path, minutes)
-    kept.bind(work)
+    kept.identify(work)
     return kept
 
 
 @pytest.fixture
 def kept(tmp_path):
     """A folder with one state, and the path of its file."""
-    folder(tmp_path).keep(FIT, KEPT)
+    folder(tmp_path).save(FIT, KEPT)
     return tmp_path / f"{FIT}.npz"
 
 
-def recall(path, *alike):
-    return folder(path.parent).recall(FIT, alike or (ALIKE,))
+def load(path, *alike):
+    return folder(path.parent).load(FIT, alike or (ALIKE,))
 
 
 def refused(error, words, function, *arguments):
@@ -69,7 +70,7 @@ def refused(error, words, function, *arguments):
 
 
 def test_a_state_comes_back_bit_by_bit(kept):
-    state = recall(kept)
+    state = load(kept)
     assert list(state.arrays) == list(KEPT.arrays)
     for name, array in KEPT.arrays.items():
         back = state.arrays[name]
@@ -82,14 +83,14 @@ def test_a_state_comes_back_bit_by_bit(kept):
 
 
 def test_the_later_state_counts_and_the_end_may_be_smaller(kept):
-    folder(kept.parent).keep(FIT, RESULT)
-    state = recall(kept, ALIKE, RESULT)
+    folder(kept.parent).save(FIT, RESULT)
+    state = load(kept, ALIKE, RESULT)
     assert state.finished
     assert list(state.arrays) == ["wide"]
 
 
 def test_nothing_kept_of_a_fit(kept):
-    assert folder(kept.parent).recall("0002-fit", [ALIKE]) is None
+    assert folder(kept.parent).load("0002-fit", [ALIKE]) is None
 
 
 def test_numpy_reads_it_without_pickles(kept):
@@ -105,7 +106,7 @@ def test_due_after_a_while(tmp_path, monkeypatch):
     for later, due in ((119, False), (120, True), (500, True)):
         now[0] = later
         assert kept.due() is due
-    kept.keep(FIT, KEPT)
+    kept.save(FIT, KEPT)
     assert not kept.due()
 
 
@@ -141,12 +142,12 @@ def test_a_state_of_other_work(kept, tmp_path):
     other.mkdir()
     folder(other, with_changes(parameters={"rank": 20}))
     kept.rename(other / kept.name)
-    refused(DataError, "other work", folder(other, with_changes(parameters={"rank": 20})).recall, FIT, [ALIKE])
+    refused(DataError, "other work", folder(other, with_changes(parameters={"rank": 20})).load, FIT, [ALIKE])
 
 
 def test_a_state_of_another_fit(kept):
     kept.rename(kept.with_name("0002-fit.npz"))
-    refused(DataError, "another fit", folder(kept.parent).recall, "0002-fit", [ALIKE])
+    refused(DataError, "another fit", folder(kept.parent).load, "0002-fit", [ALIKE])
 
 
 def test_a_format_of_the_future(kept):
@@ -185,7 +186,7 @@ def test_states_without_a_description(kept):
 
 def damaged(path, words=""):
     before = path.read_bytes()
-    refused(DataError, f"0001-fit.npz' is damaged: .*{words}", recall, path)
+    refused(DataError, f"0001-fit.npz' is damaged: .*{words}", load, path)
     assert path.read_bytes() == before
 
 
@@ -205,7 +206,7 @@ def test_every_flipped_byte_is_found_or_harmless(kept):
         kept.write_bytes(whole)
         whole[place] ^= 0xFF
         try:
-            state = recall(kept)
+            state = load(kept)
         except DataError:
             continue
         harmless += 1
@@ -335,10 +336,19 @@ def test_nonsense_instead_of_facts(kept, text):
 # --- the folder -----------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Counter:
+    values: np.ndarray
+
+
+def count_to_four():
+    return resumable("fit", Counter(np.zeros(2)), lambda state, _: Counter(state.values + 1), 4, label="count")
+
+
 def use(path, **options):
     with checkpointed(path, **options):
-        bind(lambda: WORK)
-        resumable("fit").keep(KEPT)
+        identify(lambda: WORK)
+        count_to_four()
 
 
 def test_it_is_made_and_emptied(tmp_path):
@@ -349,8 +359,8 @@ def test_it_is_made_and_emptied(tmp_path):
 def test_it_stays_where_the_work_fails(tmp_path):
     def fail():
         with checkpointed(tmp_path):
-            bind(lambda: WORK)
-            resumable("fit").keep(KEPT)
+            identify(lambda: WORK)
+            count_to_four()
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -467,6 +477,6 @@ def test_the_work_outlives_a_full_disk(kept, monkeypatch, caplog):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(checkpoints, "_write", refuse)
-    folder(kept.parent).keep(FIT, RESULT)
+    folder(kept.parent).save(FIT, RESULT)
     assert "0001-fit.npz' is not kept: no space left for" in caplog.text
-    assert not recall(kept, ALIKE, RESULT).finished
+    assert not load(kept, ALIKE, RESULT).finished

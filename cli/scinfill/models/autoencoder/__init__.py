@@ -1,0 +1,1 @@
+"""The default AutoImpute: an autoencoder trained on entries that it does not read."""

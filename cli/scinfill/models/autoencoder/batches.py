@@ -1,0 +1,152 @@
+"""Dense mini-batches out of sparse observations, and the patterns that blind them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from scinfill.models.centre import gene_centre
+from scinfill.models.observations import Observations
+from scinfill.models.recipe import Loss
+from scinfill.numerics.sparse import by_row_blocks
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.intp] | slice
+Tensor = Any
+"""A TensorFlow tensor or variable, or a NumPy array in its place; TensorFlow is not imported for its types."""
+
+SMALLEST_SPREAD = 0.3
+"""Standard deviation, in log2 units, below which a gene's input is not scaled up any further."""
+
+
+class Batch(NamedTuple):
+    """Some cells, dense. Every field is (n_rows, n_genes), or (n_rows, 1) or (1, 1) where that says it all.
+
+    Attributes
+    ----------
+    inputs, target, exposure
+        What the network reads, what it should say, and the size factors.
+    seen
+        0 at entries that take no part, 1 elsewhere.
+    visible
+        Factor of each input; 0 hides it.
+    counted
+        Weight of each output in the loss.
+    """
+
+    inputs: Tensor
+    target: Tensor
+    exposure: Tensor
+    seen: Tensor
+    visible: Tensor
+    counted: Tensor
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Observations as a network reads them.
+
+    Attributes
+    ----------
+    log_values
+        CSR (n_cells, n_genes).
+    spread
+        (n_genes,) the genes' standard deviations, by which inputs are divided.
+    centre
+        (n_genes,) the genes' means on that scale: where inputs are zero.
+    hidden
+        Pattern of entries that take no part, neither as input nor in the loss; or None.
+    """
+
+    log_values: csr_array
+    spread: Floats
+    centre: Floats
+    hidden: csr_array | None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_cells, n_genes)."""
+        n_cells, n_genes = self.log_values.shape
+        return int(n_cells), int(n_genes)
+
+    def gain(self) -> np.float32:
+        """Return the factor of the inputs that makes up for the share that is hidden."""
+        share = 0 if self.hidden is None else self.hidden.nnz / np.prod(self.shape, dtype=float)
+        return np.float32(1 / (1 - share))
+
+    def centred(self, rows: Rows) -> Floats:
+        """Return the inputs of some cells, (n_rows, n_genes), without regard to what is hidden."""
+        block: Floats = self.log_values[rows].toarray()
+        block /= self.spread
+        block -= self.centre
+        return block
+
+    def seen(self, rows: Rows) -> Floats:
+        """Return 0 at hidden entries and 1 elsewhere, (n_rows, n_genes), or (1, 1) where nothing is hidden."""
+        if self.hidden is None:
+            return np.ones((1, 1), np.float32)
+        seen: Floats = 1 - self.hidden[rows].toarray()
+        return seen
+
+    def inputs(self, rows: Rows) -> Floats:
+        """Return what the network reads of some cells when nothing but the hidden entries is kept from it."""
+        block = self.centred(rows)
+        block *= self.seen(rows)
+        block *= self.gain()
+        return block
+
+
+@dataclass(frozen=True)
+class FitData(Inputs):
+    """What a network reads, and what it should say of it.
+
+    Attributes
+    ----------
+    target
+        CSR of counts (Poisson loss) or log2 values (squared loss).
+    exposure
+        (n_cells, 1) size factors; ones for the squared loss.
+    """
+
+    target: csr_array
+    exposure: Floats
+
+    def hiding(self, entries: csr_array) -> "FitData":
+        """Return the same data with further entries hidden."""
+        return replace(self, hidden=entries if self.hidden is None else csr_array(self.hidden + entries))
+
+
+def prepare(data: Observations, loss: Loss, hidden: csr_array | None) -> FitData:
+    """Centre and scale every gene by its entries that are not hidden."""
+    values = data.log_values
+    mean = gene_centre("squared", data, hidden, zero_weight=1.0)
+    squares = Observations(by_row_blocks(values, lambda rows: values[rows] ** 2))
+    variance = gene_centre("squared", squares, hidden, zero_weight=1.0) - mean**2
+    spread = np.sqrt(np.maximum(variance, SMALLEST_SPREAD**2)).astype(np.float32)
+    centre = (mean / spread).astype(np.float32)
+    if loss == "squared":
+        return FitData(values, spread, centre, hidden, values, np.ones((data.shape[0], 1), np.float32))
+    counts, size_factor = data.molecules()
+    return FitData(values, spread, centre, hidden, counts, size_factor.astype(np.float32)[:, None])
+
+
+def epoch(data: FitData, *, batch_cells: int, input_dropout: float, rng: np.random.Generator) -> Iterator[Batch]:
+    """Yield every cell once, in random order and in batches of equal shape; the last is filled up with the first.
+
+    One dropout pattern, drawn for the epoch, serves all its batches: cells meet its rows in random order.
+    The loss counts what is dropped, divided by the share ``input_dropout`` and the rows, so that it estimates a
+    cell's sum.
+    """
+    n_cells, n_genes = data.shape
+    n_batches = -(-n_cells // batch_cells)
+    n_rows = -(-n_cells // n_batches)
+    dropped = rng.random((n_rows, n_genes), dtype=np.float32) < input_dropout
+    visible = np.where(dropped, np.float32(0), data.gain() / np.float32(1 - input_dropout))
+    counted = dropped * np.float32(1 / (input_dropout * n_rows))
+    order = np.resize(rng.permutation(n_cells), n_batches * n_rows)
+    for rows in order.reshape(n_batches, n_rows):
+        target = data.target[rows].toarray()
+        yield Batch(data.centred(rows), target, data.exposure[rows], data.seen(rows), visible, counted)

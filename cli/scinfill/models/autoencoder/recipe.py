@@ -1,0 +1,81 @@
+"""The default AutoImpute: an autoencoder that never reads what its loss counts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from scinfill.models.autoencoder.batches import Floats, Inputs, prepare
+from scinfill.models.autoencoder.network import Weights, compiled_forward, initial_weights, mirrored
+from scinfill.models.autoencoder.training import TrainSettings, train
+from scinfill.models.centre import gene_centre
+from scinfill.models.devices import Device, computing_on
+from scinfill.models.observations import Observations
+from scinfill.models.sampling import sample_cells
+
+TRAINING_CELLS = 50_000
+"""More cells than a training ever visits often: it learns from a sample, and reads all of them at the end."""
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What a trained network says of cells.
+
+    Attributes
+    ----------
+    weights
+        Matrix and bias of every layer.
+    data
+        What it reads.
+    device
+        Where it is computed.
+    heldout_loss
+        At the start of the training and at every look.
+    """
+
+    weights: Weights
+    data: Inputs
+    device: Device
+    heldout_loss: Sequence[float]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_cells, n_genes)."""
+        return self.data.shape
+
+    def block(self, rows: slice) -> Floats:
+        """Return (n_rows, n_genes): the log rate per unit size factor (Poisson loss), or the log2 value (squared)."""
+        with computing_on(self.device):
+            output: Floats = compiled_forward()(self.weights, self.data.inputs(rows)).numpy()
+        return output
+
+
+@dataclass(frozen=True)
+class AutoencoderRecipe(TrainSettings):
+    """An autoencoder with sigmoid units and a linear output; the fields of its parent say how it is trained.
+
+    Attributes
+    ----------
+    hidden_units
+        Width of each encoder layer; the decoder mirrors them.
+    device
+        ``auto`` takes a GPU if there is one.
+    """
+
+    hidden_units: tuple[int, ...] = (512,)
+    device: Device = "auto"
+
+    def fit(self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None) -> Reconstruction:
+        """Train on ``data``; see :class:`scinfill.models.recipe.Recipe`."""
+        rows = sample_cells(data, TRAINING_CELLS, rng)
+        sample = data if rows is None else data.cells(rows)
+        sample_hidden = hidden if rows is None or hidden is None else hidden[rows]
+        fit_data = prepare(sample, self.loss, sample_hidden)
+        centre = gene_centre(self.loss, sample, sample_hidden, zero_weight=self.zero_weight)
+        output_bias = np.log(centre) if self.loss == "poisson" else centre
+        start = initial_weights(data.shape[1], mirrored(self.hidden_units), output_bias, rng)
+        with computing_on(self.device) as tf:
+            trained = train(tf, start, fit_data, self, rng)
+        everything = Inputs(data.log_values, fit_data.spread, fit_data.centre, hidden)
+        return Reconstruction(trained.weights, everything, self.device, trained.heldout_loss)

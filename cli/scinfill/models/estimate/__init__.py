@@ -1,0 +1,1 @@
+"""From a model's prediction to imputed values: gate, weights, and the three named estimates."""

@@ -1,0 +1,69 @@
+"""Settings chosen from what was held out: molecules where there are some, entries otherwise. Never from labels."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from scinfill.models.estimate.gate import draw_folds
+from scinfill.models.estimate.shrinkage import loglikelihood_grid
+from scinfill.models.estimate.values import ExpectedCounts, gated_model
+from scinfill.models.observations import Observations, values_at
+from scinfill.models.recipe import Recipe, predicted_at
+from scinfill.progress import track
+
+THINNED_SHARE = 0.1
+"""Of the molecules, held out to choose and to weigh."""
+RANKS = (3, 5, 10, 15, 20, 30)
+
+SomeRecipe = TypeVar("SomeRecipe", bound=Recipe)
+
+
+def feasible_ranks(shape: tuple[int, int], ranks: Iterable[int] = RANKS) -> list[int]:
+    """Return the ranks that a matrix of this shape can have, at least one."""
+    largest = max(1, min(shape) - 1)
+    return [rank for rank in ranks if rank <= largest] or [largest]
+
+
+def best_by_molecules(recipes: Sequence[SomeRecipe], data: Observations, rng: np.random.Generator) -> SomeRecipe:
+    """Return the recipe whose fit to 90 % of the molecules, mixed with what was seen, best predicts the other 10 %.
+
+    The mixture takes each gene's best weight, as the estimate ``shrunk`` will. The recipes come in order of
+    size; the search stops at the first that is worse than the one before.
+    """
+    if len(recipes) == 1:
+        return recipes[0]
+    kept, taken = data.thinned(THINNED_SHARE, rng)
+    counts, size_factor = kept.molecules()
+    open_gate = np.ones(data.shape[1], np.float32)
+
+    def loss(recipe: Recipe) -> float:
+        model = gated_model(recipe.fit(kept, rng=rng), recipe.loss, kept, open_gate, match_totals=True)
+        return -float(loglikelihood_grid(ExpectedCounts(model, size_factor), counts, taken).max(axis=0).sum())
+
+    return _first_minimum(recipes, loss)
+
+
+def best_by_entries(recipes: Sequence[SomeRecipe], data: Observations, rng: np.random.Generator) -> SomeRecipe:
+    """Return the recipe that best predicts a tenth of all entries, zeros among them, from the others."""
+    if len(recipes) == 1:
+        return recipes[0]
+    (hidden,) = draw_folds(data.shape, n_folds=1, rng=rng)
+    visible = data.without(hidden)
+
+    truth = values_at(data.log_values, *hidden.nonzero())
+
+    def loss(recipe: Recipe) -> float:
+        return float(np.mean((predicted_at(recipe.fit(visible, rng=rng, hidden=hidden), hidden) - truth) ** 2))
+
+    return _first_minimum(recipes, loss)
+
+
+def _first_minimum(recipes: Sequence[SomeRecipe], loss: Callable[[SomeRecipe], float]) -> SomeRecipe:
+    best, lowest = recipes[0], np.inf
+    for recipe in track(recipes, "choose settings"):
+        value = loss(recipe)
+        if value >= lowest:
+            break
+        best, lowest = recipe, value
+    return best

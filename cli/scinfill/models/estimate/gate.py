@@ -1,0 +1,166 @@
+"""The per-gene gate: how much of what a model says about a gene is supported by held-out entries.
+
+A smoother always predicts something, also for a gene without structure, and so invents correlation and
+differential expression. Here every gene's prediction is regressed on entries the fit did not see; a gene
+whose slope is not clearly above zero stays at its mean (design section 7).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from scinfill.models.centre import LARGEST_LOG_RATE, gene_centre
+from scinfill.models.observations import Observations, pattern_of, values_at
+from scinfill.models.recipe import Loss, Prediction, Recipe
+from scinfill.numerics.blocks import row_slices
+from scinfill.numerics.parallel import map_in_order
+from scinfill.progress import track
+
+T_THRESHOLD = 3.0
+"""A slope must exceed this many standard errors; about one null gene in a thousand does."""
+HIDDEN_SHARE = 0.1
+"""Of all entries, zeros and non-zeros, in each fold."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What held-out entries say of each gene.
+
+    Attributes
+    ----------
+    slope
+        (n_genes,) 0..1; the share of the model's deviation from the gene mean to keep.
+    r_squared
+        (n_genes,) share of the held-out variance that the gated prediction explains; negative where it harms.
+    """
+
+    slope: NDArray[np.float32]
+    r_squared: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Weighted second moments of centred predictions p and truths t at held-out entries, for each gene."""
+
+    predicted: NDArray[np.float64]
+    cross: NDArray[np.float64]
+    truth: NDArray[np.float64]
+    n_entries: NDArray[np.float64]
+
+    def __add__(self, other: "Moments") -> "Moments":
+        return Moments(
+            self.predicted + other.predicted,
+            self.cross + other.cross,
+            self.truth + other.truth,
+            self.n_entries + other.n_entries,
+        )
+
+
+def learn_gate(
+    recipe: Recipe, data: Observations, *, n_folds: int, rng: np.random.Generator, zero_weight: float = 1.0
+) -> Gate:
+    """Hide ``n_folds`` disjoint tenths of the entries in turn, refit, and regress truth on prediction gene by gene."""
+    folds = draw_folds(data.shape, n_folds=n_folds, rng=rng)
+    moments = []
+    for hidden in track(folds, "gate"):
+        prediction = recipe.fit(data.without(hidden), rng=rng, hidden=hidden)
+        moments.append(heldout_moments(recipe.loss, prediction, data, hidden, zero_weight=zero_weight))
+    return gate_from_moments(sum(moments[1:], moments[0]))
+
+
+def gate_from_moments(moments: Moments) -> Gate:
+    """Regress through the origin: b = Σpt/Σpp, kept (clipped to 0..1) where b exceeds T_THRESHOLD standard errors."""
+    predicted = np.maximum(moments.predicted, 1e-12)
+    slope = moments.cross / predicted
+    residual = np.maximum(moments.truth - slope * moments.cross, 1e-12)
+    # A single entry lies on a line through the origin whatever it is, so it says nothing.
+    variance = np.where(moments.n_entries > 1, residual / np.maximum(moments.n_entries - 1, 1) / predicted, np.inf)
+    kept = np.where(slope > T_THRESHOLD * np.sqrt(variance), np.clip(slope, 0, 1), 0)
+    explained = 2 * kept * moments.cross - kept**2 * moments.predicted
+    r_squared = explained / np.maximum(moments.truth, 1e-12)
+    return Gate(kept.astype(np.float32), r_squared.astype(np.float32))
+
+
+def draw_folds(shape: tuple[int, int], *, n_folds: int, rng: np.random.Generator) -> list[csr_array]:
+    """Draw disjoint random patterns, each of a HIDDEN_SHARE of all entries, a block of rows at a time."""
+    n_cells, n_genes = shape
+    rows_of: list[list[NDArray[np.intp]]] = [[] for _ in range(n_folds)]
+    columns_of: list[list[NDArray[np.intp]]] = [[] for _ in range(n_folds)]
+    for rows in row_slices(n_cells, n_genes):
+        part = rng.random((rows.stop - rows.start, n_genes), dtype=np.float32) / HIDDEN_SHARE
+        for fold in range(n_folds):
+            row, column = np.nonzero((part >= fold) & (part < fold + 1))
+            rows_of[fold].append(row + rows.start)
+            columns_of[fold].append(column)
+    return [pattern_of(np.concatenate(r), np.concatenate(c), shape) for r, c in zip(rows_of, columns_of, strict=True)]
+
+
+@dataclass(frozen=True)
+class HiddenEntries:
+    """The hidden entries of a block of cells, in the order in which the pattern stores them.
+
+    Attributes
+    ----------
+    row, column
+        Their cells (in the whole matrix) and genes.
+    predicted
+        The model's values there.
+    centre
+        Their genes' means.
+    """
+
+    row: NDArray[np.intp]
+    column: NDArray[np.intp]
+    predicted: NDArray[np.float64]
+    centre: NDArray[np.float64]
+
+
+Centred = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+"""Prediction and truth minus the mean, and weights."""
+
+
+def heldout_moments(
+    loss: Loss, prediction: Prediction, data: Observations, hidden: csr_array, *, zero_weight: float = 1.0
+) -> Moments:
+    """Sum the weighted products of centred prediction and centred truth over the hidden entries of each gene."""
+    n_genes = data.shape[1]
+    centre = gene_centre(loss, data.without(hidden), hidden, zero_weight=zero_weight)
+
+    def moments(rows: slice) -> Moments:
+        row, column = hidden[rows].nonzero()
+        predicted = prediction.block(rows)[row, column].astype(np.float64)
+        entries = HiddenEntries(row + rows.start, column, predicted, centre[column])
+        p, t, weight = (
+            centred_counts(data, entries) if loss == "poisson" else centred_values(data, entries, zero_weight)
+        )
+
+        def by_gene(values: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.bincount(column, values, n_genes).astype(np.float64)
+
+        return Moments(
+            by_gene(weight * p * p),
+            by_gene(weight * p * t),
+            by_gene(weight * t * t),
+            by_gene((weight > 0).astype(np.float64)),
+        )
+
+    total, *others = map_in_order(moments, row_slices(*data.shape))
+    return sum(others, total)
+
+
+def centred_counts(data: Observations, entries: HiddenEntries) -> Centred:
+    """Return counts and expected counts, centred by the size factor times the gene's mean rate B, weights 1/B."""
+    counts, size_factor = data.molecules()
+    exposure = size_factor[entries.row]
+    mean = exposure * entries.centre
+    expected = exposure * np.exp(np.minimum(entries.predicted, LARGEST_LOG_RATE))
+    return expected - mean, values_at(counts, entries.row, entries.column) - mean, 1 / mean
+
+
+def centred_values(data: Observations, entries: HiddenEntries, zero_weight: float) -> Centred:
+    """Return log2 values, centred by the gene's weighted mean, weights 1 on non-zeros and ``zero_weight`` on zeros."""
+    seen = values_at(data.log_values, entries.row, entries.column)
+    weight = np.where(seen > 0, 1.0, zero_weight)
+    return entries.predicted - entries.centre, seen - entries.centre, weight

@@ -1,0 +1,131 @@
+"""From a model's prediction to the imputed value: the three named answers of design section 7."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from scinfill.models.centre import LARGEST_LOG_RATE, gene_centre
+from scinfill.models.observations import Observations
+from scinfill.models.recipe import Loss, Prediction
+from scinfill.numerics.blocks import row_slices
+from scinfill.numerics.parallel import map_in_order
+from scinfill.numerics.sparse import column_sums
+
+Floats = NDArray[np.float32]
+
+
+class Estimate(Protocol):
+    """Imputed values, a block of cells at a time."""
+
+    def block(self, rows: slice) -> Floats:
+        """Return (n_rows, n_genes) on the scale log2(1 + counts / size_factor), never negative."""
+        ...
+
+
+@dataclass(frozen=True)
+class GatedModel:
+    """The model's mean after the gate: base + gain · model, on the model's own scale, for each gene.
+
+    Poisson loss: the scale is the rate per unit size factor, base = (1 − gate)·m·q and gain = gate·q with the
+    gene's mean rate m and q such that the gene's total equals the observed one. Squared loss: log2 values,
+    base = (1 − gate)·μ, gain = gate, and ``rate_scale`` is q (None: no matching of totals).
+    """
+
+    prediction: Prediction
+    loss: Loss
+    base: Floats
+    gain: Floats
+    rate_scale: Floats | None = None
+
+    def block(self, rows: slice) -> Floats:
+        """Return log2(1 + rate); the estimate ``model``."""
+        if self.loss == "squared" and self.rate_scale is None:
+            return self._log_values(rows)
+        rate = self.rate(rows)
+        return np.log2(np.add(rate, 1, out=rate), out=rate)
+
+    def rate(self, rows: slice) -> Floats:
+        """Return λ/s, (n_rows, n_genes)."""
+        if self.loss == "poisson":
+            rate = self.prediction.block(rows)
+            np.exp(np.minimum(rate, LARGEST_LOG_RATE, out=rate), out=rate)
+            rate *= self.gain
+            rate += self.base
+            return rate
+        rate = self._log_values(rows)
+        np.exp2(np.minimum(rate, LARGEST_LOG_RATE / np.log(2), out=rate), out=rate)
+        rate -= 1
+        return rate if self.rate_scale is None else rate * self.rate_scale
+
+    def _log_values(self, rows: slice) -> Floats:
+        values = self.prediction.block(rows)
+        values *= self.gain
+        values += self.base
+        return np.maximum(values, 0, out=values)
+
+
+def gated_model(
+    prediction: Prediction, loss: Loss, data: Observations, slope: Floats, *, match_totals: bool
+) -> GatedModel:
+    """Apply the gate's slopes; ``match_totals`` rescales each gene's rates so that its total is the observed one."""
+    centre = gene_centre(loss, data, None, zero_weight=1.0).astype(np.float32)
+    gated = GatedModel(prediction, loss, (1 - slope) * centre, slope.astype(np.float32))
+    if not match_totals:
+        return gated
+    scale = total_scale(gated, data)
+    if loss == "poisson":
+        return GatedModel(prediction, loss, gated.base * scale, gated.gain * scale)
+    return GatedModel(prediction, loss, gated.base, gated.gain, scale)
+
+
+def total_scale(model: GatedModel, data: Observations) -> Floats:
+    """Return q_g = Σ C / Σ λ over all cells."""
+    counts, size_factor = data.molecules()
+    weights = size_factor.astype(np.float32)
+    parts = map_in_order(lambda rows: weights[rows] @ model.rate(rows), row_slices(*data.shape))
+    expected = sum(parts, np.zeros(data.shape[1]))
+    observed = column_sums(counts)
+    return np.where(expected > 0, observed / np.maximum(expected, 1e-12), 1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class ExpectedCounts:
+    """λ = s · rate, as blocks."""
+
+    model: GatedModel
+    size_factor: NDArray[np.float64]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_cells, n_genes)."""
+        return self.model.prediction.shape
+
+    def block(self, rows: slice) -> Floats:
+        """Return (n_rows, n_genes)."""
+        return self.model.rate(rows) * self.size_factor[rows, None].astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Shrunk:
+    """log2(1 + (1 − w_g)·λ/s + w_g·C/s); the estimate ``shrunk``."""
+
+    model: GatedModel
+    data: Observations
+    observed_weight: Floats
+
+    def block(self, rows: slice) -> Floats:
+        """Return (n_rows, n_genes)."""
+        counts, size_factor = self.data.molecules()
+        rate = self.model.rate(rows)
+        rate *= 1 - self.observed_weight
+        add_scaled(rate, counts[rows], size_factor[rows], self.observed_weight)
+        return np.log2(np.add(rate, 1, out=rate), out=rate)
+
+
+def add_scaled(block: Floats, counts: csr_array, size_factor: NDArray[np.float64], weight: Floats) -> None:
+    """Add w_g · C / s to the stored entries of ``counts``, in place."""
+    row, column = counts.nonzero()
+    block[row, column] += weight[column] * counts.data / size_factor[row]

@@ -1,0 +1,1 @@
+"""The default deepMc: alternating half-steps with gene offsets and a ridge, for either loss."""

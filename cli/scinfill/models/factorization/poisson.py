@@ -1,0 +1,53 @@
+"""The Poisson loss on counts: C ~ Poisson(s · exp(μ + Z·D)), zeros are data (design section 5)."""
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from scinfill.models.centre import LARGEST_LOG_RATE
+from scinfill.models.factorization.alternating import Factors, System, design_with_offset
+from scinfill.models.factorization.arrays import HOST, Array, Arrays
+from scinfill.models.observations import Observations
+
+LARGEST_STEP = 1.5
+"""No log rate moves further in one half-step: Newton's quadratic is a poor guide beyond."""
+
+
+class PoissonLoss:
+    """Σ over entries not hidden of λ − C·log λ, with λ = s·exp(μ + Z·D)."""
+
+    largest_step = LARGEST_STEP
+
+    def __init__(self, data: Observations, hidden: csr_array | None = None, *, arrays: Arrays = HOST) -> None:
+        self.counts, size_factor = data.molecules()
+        self.log_exposure = np.log(size_factor).astype(np.float32)[:, None]
+        self.hidden = hidden
+        self.arrays = arrays
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_cells, n_genes)."""
+        return self.counts.shape
+
+    def cell_system(self, rows: slice, factors: Factors) -> System:
+        """Return the curvature DᵀΛD and the gradient Dᵀ(C − λ) for every cell in ``rows``."""
+        return self._system(self.rate(rows, factors), self.counts[rows], factors.genes)
+
+    def gene_system(self, rows: slice, factors: Factors) -> System:
+        """Return the same for every gene and the design [1, Z], summed over the cells in ``rows``."""
+        rate = self.arrays.xp.transpose(self.rate(rows, factors))
+        return self._system(rate, self.counts[rows].T, design_with_offset(factors.cells[rows]))
+
+    def rate(self, rows: slice, factors: Factors) -> Array:
+        """Return (n_rows, n_genes) expected counts, zero where hidden."""
+        xp = self.arrays.xp
+        log_rate = xp.matmul(factors.cells[rows], factors.genes.T) + (factors.offset + self.log_exposure[rows])
+        rate = xp.exp(xp.minimum(log_rate, np.float32(LARGEST_LOG_RATE)))
+        return rate if self.hidden is None else rate * (1 - self.hidden[rows].toarray())
+
+    def _system(self, rate: Array, counts: csr_array, design: Array) -> System:
+        arrays, xp = self.arrays, self.arrays.xp
+        pairs = arrays.pair_products(design)
+        n_pairs = pairs.shape[1]
+        # One product with both: a thin one of its own would read all rates again.
+        weighted = xp.matmul(rate, xp.concatenate([pairs, design], axis=1))
+        return System(weighted[:, :n_pairs], arrays.sparse_product(counts, design) - weighted[:, n_pairs:])

@@ -1,0 +1,1 @@
+"""The methods as published, and the baselines that they were compared with."""

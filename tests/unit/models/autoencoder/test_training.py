@@ -1,0 +1,85 @@
+"""When training stops, and what it keeps."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from _models import low_rank_world, some_hidden
+from scinfill.models.autoencoder import training
+from scinfill.models.autoencoder.batches import prepare
+from scinfill.models.autoencoder.network import initial_weights
+from scinfill.models.autoencoder.training import TrainSettings, Validation, draw_heldout, train
+from scinfill.models.centre import gene_centre
+from scinfill.models.devices import computing_on
+from scinfill.progress import listening
+
+SETTINGS = TrainSettings("poisson", learning_rate=5e-3, batch_cells=30, max_steps=200)
+
+
+def start_of(data, hidden_units=(16,)):
+    bias = np.log(gene_centre("poisson", data, None, zero_weight=1.0))
+    return initial_weights(data.shape[1], hidden_units, bias, np.random.default_rng(0))
+
+
+def trained(data, settings=SETTINGS, *, seed=0):
+    with computing_on("cpu") as tf:
+        return train(tf, start_of(data), prepare(data, settings.loss, None), settings, np.random.default_rng(seed))
+
+
+@pytest.fixture(scope="module")
+def world():
+    return low_rank_world(90, 40, mean=4.0)
+
+
+def test_training_lowers_the_heldout_loss(world):
+    losses = trained(world.data).heldout_loss
+    assert min(losses) < losses[0] - 0.02 * abs(losses[0])
+
+
+def test_the_best_weights_are_kept(world):
+    """Whatever came after the lowest held-out loss is forgotten."""
+    data = prepare(world.data, "poisson", None)
+    result = trained(world.data, replace(SETTINGS, learning_rate=0.3))
+    heldout = draw_heldout(data, np.random.default_rng(0))
+    with computing_on("cpu"):
+        loss = Validation(data.hiding(heldout), heldout, SETTINGS).loss(result.weights)
+    assert loss == pytest.approx(min(result.heldout_loss), rel=1e-6)
+    assert result.heldout_loss[-1] > min(result.heldout_loss)
+
+
+def test_training_of_noise_stops_at_once():
+    """Nothing can be learned, so the looks end after the slowdowns and their patience."""
+    noise = low_rank_world(60, 30, rank=1, seed=1).data
+    rng = np.random.default_rng(0)
+    shuffled = replace(noise, log_values=noise.log_values[:, rng.permutation(30)])
+    result = trained(shuffled, replace(SETTINGS, max_steps=10_000))
+    assert len(result.heldout_loss) < 10_000 / training.CHECK_STEPS / 10
+
+
+def test_steps_are_bounded(world):
+    """90 cells in batches of 30 are three steps an epoch, and nine a look."""
+    result = trained(world.data, replace(SETTINGS, max_steps=27))
+    assert len(result.heldout_loss) == 1 + 3
+
+
+def test_heldout_entries_were_seen_and_are_a_tenth(world):
+    hidden = some_hidden(world.data.shape)
+    heldout = draw_heldout(prepare(world.data, "poisson", hidden), np.random.default_rng(0))
+    assert not heldout.multiply(hidden).nnz
+    assert heldout.nnz == pytest.approx(0.1 * 0.9 * np.prod(world.data.shape), rel=0.2)
+
+
+def test_few_cells_of_many_are_held_out(world, monkeypatch):
+    monkeypatch.setattr(training, "VALIDATION_CELLS", 25)
+    heldout = draw_heldout(prepare(world.data, "poisson", None), np.random.default_rng(0))
+    assert np.count_nonzero(np.diff(heldout.indptr)) == 25
+
+
+def test_progress_ends_although_training_stops_early(world):
+    heard = []
+    with listening(lambda name, done, total: heard.append((name, done, total))):
+        result = trained(world.data, replace(SETTINGS, max_steps=10_000))
+    looks = len(result.heldout_loss) - 1
+    assert heard[looks - 1][1] < heard[-1][2]
+    assert heard[-1][1] == heard[-1][2]
