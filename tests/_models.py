@@ -43,16 +43,16 @@ def low_rank_world(n_cells: int = 60, n_genes: int = 40, *, rank: int = 2, mean:
     return World(observations(rng.poisson(size_factor[:, None] * rate), size_factor), rate)
 
 
-def some_hidden(shape: tuple[int, int], *, share: float = 0.1, seed: int = 5) -> csr_array:
+def some_held_out(shape: tuple[int, int], *, share: float = 0.1, seed: int = 5) -> csr_array:
     """Return a random pattern over all entries, zeros too."""
     return pattern_of(*np.nonzero(np.random.default_rng(seed).random(shape) < share), shape)
 
 
-def with_other_values(data: Observations, hidden: csr_array) -> Observations:
-    """Return the same observations with other values wherever ``hidden`` says."""
+def with_other_values(data: Observations, held_out: csr_array) -> Observations:
+    """Return the same observations with other values wherever ``held_out`` says."""
     counts, size_factor = data.molecules()
     changed = counts.toarray()
-    changed[hidden.nonzero()] = changed[hidden.nonzero()] * 3 + 7
+    changed[held_out.nonzero()] = changed[held_out.nonzero()] * 3 + 7
     return observations(changed, size_factor)
 
 
@@ -79,9 +79,9 @@ class Oracle:
     values: np.ndarray
     loss: Literal["poisson", "squared"] = "poisson"
 
-    def fit(self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None) -> Given:
+    def fit(self, data: Observations, *, rng: np.random.Generator, held_out: csr_array | None = None) -> Given:
         """Learn nothing."""
-        del rng, hidden
+        del rng, held_out
         assert data.shape == self.values.shape
         return Given(self.values)
 

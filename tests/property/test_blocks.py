@@ -142,13 +142,13 @@ def test_blocks_change_no_value(values, n_entries, seed):
 def test_blocks_change_no_mask(values, n_entries, seed, fraction):
     counts = canonical(values, np.float32)
     with cut(n_entries):
-        for hidden in (
+        for held_out in (
             hide_nonzeros(counts, fraction, np.random.default_rng(seed)),
             hide_entries(values.shape, fraction, np.random.default_rng(seed)),
         ):
-            kept, truth = split(counts, hidden)
+            kept, truth = split(counts, held_out)
             np.testing.assert_array_equal((kept + truth).toarray(), values)
-            assert not kept.toarray()[hidden.toarray()].any()
+            assert not kept.toarray()[held_out.toarray()].any()
         kept, taken = thin(counts, fraction, np.random.default_rng(seed))
     np.testing.assert_array_equal((kept + taken).toarray(), values)
 

@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import arrays
 
 from _models import Given, everything, observations
 from scinfill.models.centre import gene_centre
-from scinfill.models.estimate.detected import Detected, hide_seen
+from scinfill.models.estimate.detected import Detected, hold_out_seen
 from scinfill.models.estimate.gate import Moments, draw_folds, gate_from_moments
 from scinfill.models.estimate.shrinkage import GRID, choose_weights, loglikelihood_grid
 from scinfill.models.estimate.uncertainty import posterior_spread
@@ -118,10 +118,10 @@ def test_folds_are_disjoint(n_cells, n_genes, n_folds, seed):
 @given(COUNTS, FACTORS, SEEDS, st.sampled_from(["poisson", "squared"]))
 def test_what_is_hidden_has_no_part_in_a_genes_centre(counts, factors, seed, loss):
     rng = np.random.default_rng(seed)
-    hidden = draw_folds(counts.shape, n_folds=1, rng=rng)[0]
-    other = np.where(hidden.toarray() > 0, rng.integers(0, 99, counts.shape), counts)
+    held_out = draw_folds(counts.shape, n_folds=1, rng=rng)[0]
+    other = np.where(held_out.toarray() > 0, rng.integers(0, 99, counts.shape), counts)
     centres = [
-        gene_centre(loss, observations(values, factors).without(hidden), hidden, zero_weight=1.0)
+        gene_centre(loss, observations(values, factors).without(held_out), held_out, zero_weight=1.0)
         for values in (counts, other)
     ]
     np.testing.assert_array_equal(*centres)
@@ -131,10 +131,10 @@ def test_what_is_hidden_has_no_part_in_a_genes_centre(counts, factors, seed, los
 @given(COUNTS.filter(lambda counts: counts.any()), SEEDS, st.floats(0.01, 0.99))
 def test_hidden_values_are_seen_ones_and_at_least_one(counts, seed, share):
     data = observations(counts)
-    hidden = hide_seen(data.log_values, share, np.random.default_rng(seed))
-    assert 1 <= hidden.nnz <= data.log_values.nnz
-    assert (counts[hidden.nonzero()] > 0).all()
-    assert remove(data.log_values, hidden).nnz == data.log_values.nnz - hidden.nnz
+    held_out = hold_out_seen(data.log_values, share, np.random.default_rng(seed))
+    assert 1 <= held_out.nnz <= data.log_values.nnz
+    assert (counts[held_out.nonzero()] > 0).all()
+    assert remove(data.log_values, held_out).nnz == data.log_values.nnz - held_out.nnz
 
 
 @given(PREDICTIONS, st.lists(st.floats(0, 20, width=32), min_size=2, max_size=6, unique=True), SEEDS)

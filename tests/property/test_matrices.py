@@ -97,10 +97,10 @@ def test_samples_are_sets_of_the_size_asked_for(total, share, seed):
 def test_what_is_hidden_and_what_stays_make_the_whole(values, fraction, seed, zeros_too):
     matrix = canonical(values, np.float32)
     rng = generator(seed)
-    hidden = hide_entries(values.shape, fraction, rng) if zeros_too else hide_nonzeros(matrix, fraction, rng)
-    kept, truth = split(matrix, hidden)
-    where = hidden.toarray()
-    assert where.sum() == hidden.nnz == truth.nnz
+    held_out = hide_entries(values.shape, fraction, rng) if zeros_too else hide_nonzeros(matrix, fraction, rng)
+    kept, truth = split(matrix, held_out)
+    where = held_out.toarray()
+    assert where.sum() == held_out.nnz == truth.nnz
     np.testing.assert_array_equal((kept + truth).toarray(), values)
     assert not kept.toarray()[where].any()
     assert not truth.toarray()[~where].any()

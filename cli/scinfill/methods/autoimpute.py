@@ -21,17 +21,16 @@ from scinfill.methods.imputer import (
     refuse_zero_weight,
     require_memory,
 )
-from scinfill.models import requirements
-from scinfill.models.autoencoder.recipe import TRAINING_CELLS, AutoencoderRecipe
+from scinfill.models.autoencoder.recipe import AutoencoderRecipe
 from scinfill.models.devices import Device
-from scinfill.models.estimate.learning import Effort, Learned, learn_as_is
+from scinfill.models.estimate.learning import Effort, Learned, learn_prediction
 from scinfill.models.factorization.recipes import SquaredFactorization
 from scinfill.models.observations import Observations
 from scinfill.models.published.autoimpute import PaperAutoencoder
 from scinfill.models.recipe import Loss, Recipe
 from scinfill.schema import Keep, Preset
 
-FRUGAL = Effort(most_folds=4, most_splits=2)
+FRUGAL = Effort(max_folds=4, max_splits=2)
 """A network costs some hundred times a factorisation of small data."""
 ZERO_WEIGHTS_FOR_DETECTED = (0.0, 0.03, 0.3)
 """Of the networks that ``detected`` combines."""
@@ -61,8 +60,7 @@ class AutoImpute:
 
     def memory_for(self, data: Observations) -> int:
         """Return the bytes of training a network."""
-        batch_cells = AutoencoderRecipe.batch_cells
-        return requirements.network(data, self.hidden_units, training_cells=TRAINING_CELLS, batch_cells=batch_cells)
+        return self._recipe("poisson", 1.0).memory_for(data)
 
     def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
         """Return the recipe; its epochs are chosen by each fit from entries it holds out."""
@@ -111,7 +109,7 @@ class PaperAutoImpute:
             "hidden_units": self.recipe.hidden_units,
             "regularisation": self.recipe.regularisation,
             "learning_rate": self.recipe.learning_rate,
-            "iterations": self.recipe.most_iterations,
+            "iterations": self.recipe.max_iterations,
             "threshold": self.recipe.threshold,
             "device": self.recipe.device,
         }
@@ -166,16 +164,16 @@ def autoimpute_imputation(
             "hidden_units": hidden_units[0] if hidden_units else None,
             "regularisation": regularisation,
             "learning_rate": learning_rate,
-            "most_iterations": iterations,
+            "max_iterations": iterations,
             "threshold": threshold,
         }
         chosen = {name: value for name, value in given.items() if value is not None}
         recipe = replace(PaperAutoencoder(device=device), **chosen)
         data = observations(adata, settings)
         signer = PaperAutoImpute(recipe)
-        require_memory(requirements.paper_network(data, recipe.hidden_units), data, signer.command)
+        require_memory(recipe.memory_for(data), data, signer.command)
         work.bind(data, signer, settings, "detected", recipe.loss)
-        learned = learn_as_is(recipe, data, rng=np.random.default_rng(settings.seed))
+        learned = learn_prediction(recipe, data, rng=np.random.default_rng(settings.seed))
         return assemble(adata, data, learned, "detected", settings=settings, signer=signer)
     foreign = [option for option, value in only_paper.items() if value is not None]
     if foreign:

@@ -11,12 +11,12 @@ from scipy.sparse import csr_array, csr_matrix
 from scinfill.errors import InputError
 from scinfill.methods.deepmc import check_rank
 from scinfill.methods.imputer import Imputation, ImputeSettings, assemble, observations, require_memory
-from scinfill.models import requirements
 from scinfill.models.estimate.learning import Learned, learn_model
 from scinfill.models.factorization.recipes import SquaredFactorization
 from scinfill.models.observations import Observations
 from scinfill.models.published.baselines import GeneMean, NuclearNorm, ThresholdedSvd
 from scinfill.models.recipe import Recipe
+from scinfill.models.requirements import DOUBLE
 from scinfill.numerics.parallel import blocks_in_parallel
 from scinfill.schema import BASELINES, Baseline, Estimate, Keep
 
@@ -66,9 +66,14 @@ class Magic:
     n_threads: int = 1
     loss: Literal["squared"] = "squared"
 
-    def fit(self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None) -> InMemory:
+    def memory_for(self, data: Observations) -> int:
+        """Return the bytes of dense copies of the matrix in double precision."""
+        n_cells, n_genes = data.shape
+        return 3 * n_cells * n_genes * DOUBLE
+
+    def fit(self, data: Observations, *, rng: np.random.Generator, held_out: csr_array | None = None) -> InMemory:
         """Diffuse values over the graph of cells."""
-        del hidden
+        del held_out
         try:
             import magic
         except ImportError as error:
@@ -97,23 +102,11 @@ def baseline_imputation(
         check_rank(rank, data.shape)
     chosen = rank or min(DEFAULT_RANK, *data.shape)
     recipe = _recipe(method, chosen)
-    require_memory(_memory_for(method, chosen, data), data, f"impute-baseline --method {method}")
+    require_memory(recipe.memory_for(data), data, f"impute-baseline --method {method}")
     with blocks_in_parallel():
         learned = learn_model(recipe, data, gated=False, rng=np.random.default_rng(settings.seed))
     estimate: Estimate = "detected" if method in BLIND_TO_ZEROS else "model"
     return assemble(adata, data, learned, estimate, settings=settings, signer=BaselineMethod(method, rank))
-
-
-def _memory_for(method: Baseline, rank: int, data: Observations) -> int:
-    """Return the bytes that a baseline takes beside the data."""
-    sizes: dict[Baseline, int] = {
-        "gene-mean": requirements.BLOCKS,
-        "als": requirements.factorization(data, rank),
-        "nuclear-norm": requirements.low_rank(data, NuclearNorm.largest_rank, sparse_copies=2),
-        "svd": requirements.low_rank(data, rank, sparse_copies=2),
-        "magic": requirements.dense(data, copies=3),
-    }
-    return sizes[method]
 
 
 def _recipe(method: Baseline, rank: int) -> Recipe:

@@ -23,11 +23,10 @@ from scinfill.methods.imputer import (
     refuse_zero_weight,
     require_memory,
 )
-from scinfill.models import requirements
 from scinfill.models.devices import Device, computing_on
 from scinfill.models.estimate.choices import RANKS, best_by_entries, best_by_molecules, feasible_ranks
 from scinfill.models.estimate.detected import CellFloor, Detected
-from scinfill.models.estimate.learning import THOROUGH, AsIs, Effort, Learned, learn_as_is
+from scinfill.models.estimate.learning import THOROUGH, Effort, Learned, learn_prediction
 from scinfill.models.estimate.values import GatedModel, Shrunk
 from scinfill.models.factorization.alternating import Factors
 from scinfill.models.factorization.recipes import PoissonFactorization, SquaredFactorization
@@ -84,7 +83,7 @@ class DeepMc:
     def memory_for(self, data: Observations) -> int:
         """Return the bytes of a fit with the largest rank that may be tried."""
         largest = self.rank or max(*RANKS, *(rank for rank, _ in DETECTED_FITS))
-        return requirements.factorization(data, min(largest, *data.shape))
+        return PoissonFactorization(min(largest, *data.shape)).memory_for(data)
 
     def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
         """Choose the rank on a sample of cells."""
@@ -166,9 +165,9 @@ class PaperDeepMc:
 
     def store(self, result: AnnData, learned: Learned) -> None:
         """Keep Z, and D_L ⋯ D_1 as one matrix."""
-        if not (isinstance(learned.estimate, AsIs) and isinstance(learned.estimate.prediction, Chain)):
+        if not isinstance(learned.estimate, Chain):
             raise TypeError("the paper preset's estimate is a chain of factors")
-        cells, genes = learned.estimate.prediction.two_factors()
+        cells, genes = learned.estimate.two_factors()
         store_factors(result, Factors(np.zeros(len(genes), np.float32), cells, genes), "as-is")
 
 
@@ -260,15 +259,15 @@ def _paper(
         check_rank(rank, data.shape)
     if any(after > before for before, after in pairwise(chosen)):
         raise InputError(f"--rank {','.join(map(str, chosen))} must not grow from layer to layer")
-    require_memory(requirements.paper_factorization(data, chosen), data, PaperDeepMc.command)
     recipe = PaperFactorization(
         chosen,
         alpha=PaperFactorization.alpha if alpha is None else alpha,
         n_iterations=PaperFactorization.n_iterations if n_iterations is None else n_iterations,
     )
+    require_memory(recipe.memory_for(data), data, PaperDeepMc.command)
     signer = PaperDeepMc(recipe)
     work.bind(data, signer, settings, "detected", recipe.loss)
-    learned = learn_as_is(recipe, data, rng=np.random.default_rng(settings.seed))
+    learned = learn_prediction(recipe, data, rng=np.random.default_rng(settings.seed))
     return assemble(adata, data, learned, "detected", settings=settings, signer=signer)
 
 
@@ -304,7 +303,7 @@ def impute_deepmc(
         ``"paper"`` is deepMc as published (``depth`` layers, ``alpha``, ``n_iterations``), blind to zeros.
     estimate
         ``"shrunk"`` (UMI counts) or ``"model"`` (reads): what is the mean expression? For clustering and DE.
-        ``"detected"``: what would have been seen here? For filling hidden values.
+        ``"detected"``: what would have been seen here? For filling held-out values.
     loss, counts_kind
         ``"auto"`` is the Poisson loss for counts whose median non-zero value is below 20.
     rank

@@ -16,8 +16,7 @@ from scinfill.methods.observations import observed
 from scinfill.models import requirements
 from scinfill.models.estimate.learning import Effort, Learned, learn_detection, learn_model, learn_shrunk
 from scinfill.models.estimate.uncertainty import posterior_spread
-from scinfill.models.estimate.values import Estimate as Values
-from scinfill.models.estimate.values import Shrunk
+from scinfill.models.estimate.values import ImputedValues, Shrunk
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss, Recipe
 from scinfill.numerics.blocks import RowBlocks
@@ -356,7 +355,7 @@ def copied(adata: AnnData) -> AnnData:
     )
 
 
-def kept(values: Values, data: Observations, keep: Keep) -> Callable[[slice], np.ndarray]:
+def kept(values: ImputedValues, data: Observations, keep: Keep) -> Callable[[slice], np.ndarray]:
     """Return the block function that treats seen values as ``--keep`` says."""
     if keep == "none":
         return values.block

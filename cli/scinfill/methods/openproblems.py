@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from scinfill.errors import InputError
 from scinfill.models.centre import LARGEST_LOG_RATE
-from scinfill.models.estimate.values import Estimate
+from scinfill.models.estimate.values import ImputedValues
 from scinfill.models.observations import Observations
 from scinfill.numerics.blocks import RowBlocks
 from scinfill.schema import COUNTS, DATASET_ID, METHOD_ID
@@ -21,7 +21,7 @@ def check_counts(data: Observations) -> None:
         raise InputError(f"--openproblems writes counts, and there is no layers[{COUNTS!r}]; keep them beside X")
 
 
-def denoised(estimate: Estimate, data: Observations) -> RowBlocks:
+def denoised(estimate: ImputedValues, data: Observations) -> RowBlocks:
     """Return the expected counts (2^x̂ − 1)·s at the depth s of each cell, float32, never negative.
 
     They are the estimate itself, also with ``--keep``: a merge of seen and expected is no mean, and the task

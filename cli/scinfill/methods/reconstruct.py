@@ -12,8 +12,7 @@ from scinfill.methods import provenance
 from scinfill.methods.observations import observed
 from scinfill.methods.validation import listed
 from scinfill.models.estimate.detected import Detected
-from scinfill.models.estimate.learning import AsIs
-from scinfill.models.estimate.values import Estimate, GatedModel, Shrunk
+from scinfill.models.estimate.values import GatedModel, ImputedValues, Shrunk
 from scinfill.models.factorization.alternating import Factors
 from scinfill.schema import (
     CELL_FACTORS,
@@ -72,7 +71,7 @@ def reconstruct(adata: AnnData, *, genes: Sequence[str] = (), cells: Sequence[st
     return part
 
 
-def estimate_of(adata: AnnData, kind: str, *, cells: Positions = EVERY, genes: Positions = EVERY) -> Estimate:
+def estimate_of(adata: AnnData, kind: str, *, cells: Positions = EVERY, genes: Positions = EVERY) -> ImputedValues:
     """Return the estimate of some cells and genes from the pieces that the table holds.
 
     The counts that a value was moved towards are taken from the whole table, which says more on its scale than a
@@ -90,7 +89,7 @@ def estimate_of(adata: AnnData, kind: str, *, cells: Positions = EVERY, genes: P
     cell_factors, gene_factors = _factors(adata)
     factors = Factors(column(MODEL_OFFSET), cell_factors[cells], gene_factors[genes])
     if kind == "as-is":
-        return AsIs(factors)
+        return factors
     if kind == "detected":
         curve = _curve(adata)
         return Detected([factors], [1.0], curve[:, 0], curve[:, 1], heldout_error=float("nan"), recipes={})

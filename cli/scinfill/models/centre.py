@@ -12,17 +12,19 @@ LARGEST_LOG_RATE = 30.0
 """exp of more would overflow products in float32."""
 
 
-def gene_centre(loss: Loss, data: Observations, hidden: csr_array | None, *, zero_weight: float) -> NDArray[np.float64]:
-    """Return each gene's mean over the entries that are not hidden: a rate per unit size factor, or a log2 value.
+def gene_centre(
+    loss: Loss, data: Observations, held_out: csr_array | None, *, zero_weight: float
+) -> NDArray[np.float64]:
+    """Return each gene's mean over the entries that are not held out: a rate per unit size factor, or a log2 value.
 
     A gene without a count gets the rate of half a count, so that its logarithm exists.
     """
     n_cells, n_genes = data.shape
     if loss == "poisson":
         counts, size_factor = data.molecules()
-        exposure = size_factor.sum() - (np.zeros(n_genes) if hidden is None else hidden.T @ size_factor)
+        exposure = size_factor.sum() - (np.zeros(n_genes) if held_out is None else held_out.T @ size_factor)
         return np.maximum(column_sums(counts), 0.5) / np.maximum(exposure, 1e-12)
-    n_hidden = np.zeros(n_genes) if hidden is None else column_counts(hidden)
+    n_held_out = np.zeros(n_genes) if held_out is None else column_counts(held_out)
     n_seen = column_counts(data.log_values)
-    weight = n_seen + zero_weight * (n_cells - n_hidden - n_seen)
+    weight = n_seen + zero_weight * (n_cells - n_held_out - n_seen)
     return column_sums(data.log_values) / np.maximum(weight, 1e-12)

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from scinfill.numerics.masking import thin
+from scinfill.numerics.masking import split, thin
 from scinfill.numerics.normalization import log2_counts
-from scinfill.numerics.sparse import canonical, rows_of
+from scinfill.numerics.sparse import rows_of
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ class Observations:
             counts=None if self.counts is None else self.counts[:, columns],
         )
 
-    def without(self, hidden: csr_array) -> "Observations":
-        """Return the same observations with the entries of the pattern ``hidden`` set to zero."""
+    def without(self, held_out: csr_array) -> "Observations":
+        """Return the same observations with the entries of the pattern ``held_out`` set to zero."""
         return replace(
             self,
-            log_values=remove(self.log_values, hidden),
-            counts=None if self.counts is None else remove(self.counts, hidden),
+            log_values=split(self.log_values, held_out)[0],
+            counts=None if self.counts is None else split(self.counts, held_out)[0],
         )
 
     def molecules(self) -> tuple[csr_array, NDArray[np.float64]]:
@@ -80,12 +80,6 @@ class Observations:
         counts, size_factor = self.molecules()
         kept, taken = thin(counts, fraction, rng)
         return Observations(log2_counts(kept, size_factor), kept, size_factor), taken
-
-
-def remove(matrix: csr_array, hidden: csr_array) -> csr_array:
-    """Return ``matrix`` with the entries that ``hidden`` stores set to zero."""
-    pattern = csr_array((np.ones(hidden.nnz, dtype=np.float32), hidden.indices, hidden.indptr), shape=hidden.shape)
-    return canonical(matrix - matrix.multiply(pattern), np.float32)
 
 
 def pattern_of(rows: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[int, int]) -> csr_array:

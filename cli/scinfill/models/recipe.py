@@ -34,8 +34,12 @@ class Recipe(Protocol):
         """Which question the fit answers, and so what its blocks mean."""
         ...
 
-    def fit(self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None) -> Prediction:
-        """Fit ``data``; the entries stored in the pattern ``hidden`` take no part, neither as input nor in the loss."""
+    def memory_for(self, data: Observations) -> int:
+        """Return the bytes that a fit takes beside the data."""
+        ...
+
+    def fit(self, data: Observations, *, rng: np.random.Generator, held_out: csr_array | None = None) -> Prediction:
+        """Fit ``data``; entries that the pattern ``held_out`` stores take no part, neither as input nor in the loss."""
         ...
 
 

@@ -100,33 +100,33 @@ def _pattern(columns: NDArray[np.integer], indptr: NDArray[np.integer], shape: t
     return csr_array((scratch.full(len(columns), 1, np.bool_), columns, indptr.astype(columns.dtype)), shape=shape)
 
 
-def split(matrix: csr_array, hidden: csr_array) -> tuple[csr_array, csr_array]:
-    """Return the matrix without the hidden entries, and the hidden entries.
+def split(matrix: csr_array, held_out: csr_array) -> tuple[csr_array, csr_array]:
+    """Return the matrix without the held-out entries, and the held-out entries.
 
     Parameters
     ----------
     matrix
         Canonical CSR (n_cells, n_genes).
-    hidden
+    held_out
         Pattern with sorted columns.
 
     Returns
     -------
-    Canonical CSR, and CSR that stores every hidden position, also where the truth is zero.
+    Canonical CSR, and CSR that stores every held-out position, also where the truth is zero.
     """
-    truth = scratch.full(hidden.nnz, 0, matrix.dtype)
+    truth = scratch.full(held_out.nnz, 0, matrix.dtype)
 
     def visible(rows: slice) -> csr_array:
-        known, wanted = _keys(matrix, rows), _keys(hidden, rows)
+        known, wanted = _keys(matrix, rows), _keys(held_out, rows)
         place = np.searchsorted(known, wanted)
         inside = place < len(known)
         found = np.flatnonzero(inside)[known[place[inside]] == wanted[inside]]
-        truth[hidden.indptr[rows.start] + found] = matrix.data[matrix.indptr[rows.start] + place[found]]
+        truth[held_out.indptr[rows.start] + found] = matrix.data[matrix.indptr[rows.start] + place[found]]
         return _without(matrix[rows], place[found])
 
-    blocks = entry_blocks(matrix.indptr.astype(np.int64) + hidden.indptr)
+    blocks = entry_blocks(matrix.indptr.astype(np.int64) + held_out.indptr)
     kept = stacked(map(visible, blocks), matrix.shape, matrix.nnz, matrix.dtype)
-    return kept, csr_array((truth, hidden.indices, hidden.indptr), shape=hidden.shape)
+    return kept, csr_array((truth, held_out.indices, held_out.indptr), shape=held_out.shape)
 
 
 def _keys(matrix: csr_array, rows: slice) -> NDArray[np.int64]:

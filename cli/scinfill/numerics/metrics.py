@@ -47,7 +47,7 @@ def nmse_squared(truth: ArrayLike, estimate: ArrayLike) -> float:
 
 
 def false_fill(estimate_at_zeros: ArrayLike, *, threshold: float) -> float:
-    """Share of hidden zeros that the estimate fills with more than ``threshold``."""
+    """Share of held-out zeros that the estimate fills with more than ``threshold``."""
     _, estimate = _difference(0.0, estimate_at_zeros)
     return float(np.mean(estimate > threshold))
 

@@ -189,7 +189,7 @@ def drop_out(counts: csr_matrix, means: Floats, midpoint: float, rng: np.random.
     return kept
 
 
-def depth_for_density(density: float, profiles: Profiles, cells: Cells, *, most_cells: int = 500) -> float:
+def depth_for_density(density: float, profiles: Profiles, cells: Cells, *, max_cells: int = 500) -> float:
     """Return the depth at which the expected share of non-zeros is ``density``, judged on some cells.
 
     Raises
@@ -199,14 +199,14 @@ def depth_for_density(density: float, profiles: Profiles, cells: Cells, *, most_
     """
 
     def excess(log_depth: float) -> float:
-        return expected_density(np.exp(log_depth), profiles, cells, most_cells=most_cells) - density
+        return expected_density(np.exp(log_depth), profiles, cells, max_cells=max_cells) - density
 
     return float(np.exp(brentq(excess, np.log(1e-3), np.log(1e12))))
 
 
-def expected_density(depth: float, profiles: Profiles, cells: Cells, *, most_cells: int = 500) -> float:
+def expected_density(depth: float, profiles: Profiles, cells: Cells, *, max_cells: int = 500) -> float:
     """Return the expected share of non-zeros before dropout, judged on some cells."""
-    clusters = np.log1p(cells.means(profiles, depth, slice(0, most_cells)) * profiles.dispersions)
+    clusters = np.log1p(cells.means(profiles, depth, slice(0, max_cells)) * profiles.dispersions)
     return float(-np.expm1(-clusters / profiles.dispersions).mean())
 
 

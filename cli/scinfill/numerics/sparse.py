@@ -50,7 +50,7 @@ def by_row_blocks(
     block: Callable[[slice], csr_array],
     *,
     n_columns: int | None = None,
-    most_entries: int | None = None,
+    max_entries: int | None = None,
     dtype: DTypeLike | None = None,
 ) -> csr_array:
     """Return the CSR matrix whose rows are computed block by block, so that nothing large is made on the way.
@@ -66,12 +66,12 @@ def by_row_blocks(
     """
     shape = (matrix.shape[0], matrix.shape[1] if n_columns is None else n_columns)
     blocks = map(block, entry_blocks(matrix.indptr))
-    return stacked(blocks, shape, matrix.nnz if most_entries is None else most_entries, dtype or matrix.dtype)
+    return stacked(blocks, shape, matrix.nnz if max_entries is None else max_entries, dtype or matrix.dtype)
 
 
-def stacked(blocks: Iterable[csr_array], shape: tuple[int, int], most_entries: int, dtype: DTypeLike) -> csr_array:
+def stacked(blocks: Iterable[csr_array], shape: tuple[int, int], max_entries: int, dtype: DTypeLike) -> csr_array:
     """Return blocks of rows as one CSR matrix whose arrays may be larger than memory."""
-    data, indices = scratch.empty(most_entries, dtype), scratch.empty(most_entries, position_type(most_entries))
+    data, indices = scratch.empty(max_entries, dtype), scratch.empty(max_entries, position_type(max_entries))
     indptr = np.zeros(shape[0] + 1, indices.dtype)
     row = end = 0
     for block in blocks:
@@ -188,7 +188,7 @@ def rows_of(matrix: csr_array, rows: NDArray[np.intp]) -> csr_array:
 def columns_of(matrix: csr_array, columns: NDArray[np.intp]) -> csr_array:
     """Return some columns, in their order."""
     n_entries = int(column_counts(matrix)[columns].sum())
-    return by_row_blocks(matrix, lambda rows: matrix[rows][:, columns], n_columns=len(columns), most_entries=n_entries)
+    return by_row_blocks(matrix, lambda rows: matrix[rows][:, columns], n_columns=len(columns), max_entries=n_entries)
 
 
 def beside(left: csr_array, right: csr_array) -> csr_array:
@@ -197,7 +197,7 @@ def beside(left: csr_array, right: csr_array) -> csr_array:
         left,
         lambda rows: csr_array(sparse.hstack([left[rows], right[rows]], format="csr")),
         n_columns=left.shape[1] + right.shape[1],
-        most_entries=left.nnz + right.nnz,
+        max_entries=left.nnz + right.nnz,
         dtype=np.result_type(left.dtype, right.dtype),
     )
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from _models import low_rank_world, observations, some_hidden
+from _models import low_rank_world, observations, some_held_out
 from scinfill.models.observations import Observations, pattern_of, remove, values_at
 
 
@@ -14,10 +14,10 @@ def data():
 
 
 def test_hidden_entries_vanish_from_values_and_counts(data):
-    hidden = some_hidden(data.shape, share=0.3)
-    visible = data.without(hidden)
+    held_out = some_held_out(data.shape, share=0.3)
+    visible = data.without(held_out)
     for part in ("log_values", "counts"):
-        expected = np.where(hidden.toarray() > 0, 0, getattr(data, part).toarray())
+        expected = np.where(held_out.toarray() > 0, 0, getattr(data, part).toarray())
         np.testing.assert_array_equal(getattr(visible, part).toarray(), expected)
         assert getattr(visible, part).has_canonical_format
         assert np.all(getattr(visible, part).data != 0)
@@ -26,7 +26,7 @@ def test_hidden_entries_vanish_from_values_and_counts(data):
 
 def test_hiding_leaves_the_original_alone(data):
     before = data.log_values.copy()
-    data.without(some_hidden(data.shape))
+    data.without(some_held_out(data.shape))
     np.testing.assert_array_equal(before.toarray(), data.log_values.toarray())
 
 

@@ -57,14 +57,14 @@ class Inputs:
         (n_genes,) the genes' standard deviations, by which inputs are divided.
     centre
         (n_genes,) the genes' means on that scale: where inputs are zero.
-    hidden
+    held_out
         Pattern of entries that take no part, neither as input nor in the loss; or None.
     """
 
     log_values: csr_array
     spread: Floats
     centre: Floats
-    hidden: csr_array | None
+    held_out: csr_array | None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -73,26 +73,26 @@ class Inputs:
         return int(n_cells), int(n_genes)
 
     def gain(self) -> np.float32:
-        """Return the factor of the inputs that makes up for the share that is hidden."""
-        share = 0 if self.hidden is None else self.hidden.nnz / np.prod(self.shape, dtype=float)
+        """Return the factor of the inputs that makes up for the share that is held out."""
+        share = 0 if self.held_out is None else self.held_out.nnz / np.prod(self.shape, dtype=float)
         return np.float32(1 / (1 - share))
 
     def centred(self, rows: Rows) -> Floats:
-        """Return the inputs of some cells, (n_rows, n_genes), without regard to what is hidden."""
+        """Return the inputs of some cells, (n_rows, n_genes), without regard to what is held out."""
         block: Floats = self.log_values[rows].toarray()
         block /= self.spread
         block -= self.centre
         return block
 
     def seen(self, rows: Rows) -> Floats:
-        """Return 0 at hidden entries and 1 elsewhere, (n_rows, n_genes), or (1, 1) where nothing is hidden."""
-        if self.hidden is None:
+        """Return 0 at held-out entries and 1 elsewhere, (n_rows, n_genes), or (1, 1) where nothing is held out."""
+        if self.held_out is None:
             return np.ones((1, 1), np.float32)
-        seen: Floats = 1 - self.hidden[rows].toarray()
+        seen: Floats = 1 - self.held_out[rows].toarray()
         return seen
 
     def inputs(self, rows: Rows) -> Floats:
-        """Return what the network reads of some cells when nothing but the hidden entries is kept from it."""
+        """Return what the network reads of some cells when nothing but the held-out entries is kept from it."""
         block = self.centred(rows)
         block *= self.seen(rows)
         block *= self.gain()
@@ -114,23 +114,23 @@ class FitData(Inputs):
     target: csr_array
     exposure: Floats
 
-    def hiding(self, entries: csr_array) -> "FitData":
-        """Return the same data with further entries hidden."""
-        return replace(self, hidden=entries if self.hidden is None else csr_array(self.hidden + entries))
+    def holding_out(self, entries: csr_array) -> "FitData":
+        """Return the same data with further entries held out."""
+        return replace(self, held_out=entries if self.held_out is None else csr_array(self.held_out + entries))
 
 
-def prepare(data: Observations, loss: Loss, hidden: csr_array | None) -> FitData:
-    """Centre and scale every gene by its entries that are not hidden."""
+def prepare(data: Observations, loss: Loss, held_out: csr_array | None) -> FitData:
+    """Centre and scale every gene by its entries that are not held out."""
     values = data.log_values
-    mean = gene_centre("squared", data, hidden, zero_weight=1.0)
+    mean = gene_centre("squared", data, held_out, zero_weight=1.0)
     squares = Observations(by_row_blocks(values, lambda rows: values[rows] ** 2))
-    variance = gene_centre("squared", squares, hidden, zero_weight=1.0) - mean**2
+    variance = gene_centre("squared", squares, held_out, zero_weight=1.0) - mean**2
     spread = np.sqrt(np.maximum(variance, SMALLEST_SPREAD**2)).astype(np.float32)
     centre = (mean / spread).astype(np.float32)
     if loss == "squared":
-        return FitData(values, spread, centre, hidden, values, np.ones((data.shape[0], 1), np.float32))
+        return FitData(values, spread, centre, held_out, values, np.ones((data.shape[0], 1), np.float32))
     counts, size_factor = data.molecules()
-    return FitData(values, spread, centre, hidden, counts, size_factor.astype(np.float32)[:, None])
+    return FitData(values, spread, centre, held_out, counts, size_factor.astype(np.float32)[:, None])
 
 
 def epoch(data: FitData, *, batch_cells: int, input_dropout: float, rng: np.random.Generator) -> Iterator[Batch]:

@@ -75,8 +75,8 @@ def forward(weights: Sequence[Tensor], inputs: Tensor) -> Tensor:
     import tensorflow as tf
 
     layer = inputs
-    *hidden, (decoder, output_bias) = zip(weights[::2], weights[1::2], strict=True)
-    for encoder, bias in hidden:
+    *encoders, (decoder, output_bias) = zip(weights[::2], weights[1::2], strict=True)
+    for encoder, bias in encoders:
         layer = tf.sigmoid(tf.nn.bias_add(layer @ encoder, bias)) - 0.5
     return tf.nn.bias_add(layer @ decoder, output_bias)
 

@@ -12,6 +12,7 @@ from scinfill.models.autoencoder.training import TrainSettings, train
 from scinfill.models.centre import gene_centre
 from scinfill.models.devices import Device, computing_on
 from scinfill.models.observations import Observations
+from scinfill.models.requirements import BLOCKS, SINGLE, TENSORFLOW, sample_bytes
 from scinfill.models.sampling import sample_cells
 
 TRAINING_CELLS = 50_000
@@ -66,16 +67,23 @@ class AutoencoderRecipe(TrainSettings):
     hidden_units: tuple[int, ...] = (512,)
     device: Device = "auto"
 
-    def fit(self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None) -> Reconstruction:
+    def memory_for(self, data: Observations) -> int:
+        """Return the bytes of training: weights, moments, best weights, batches, and a sample."""
+        widths = [data.shape[1], *mirrored(self.hidden_units), data.shape[1]]
+        weights = int(np.dot(widths[:-1], widths[1:]))
+        batches = 12 * self.batch_cells * max(widths)
+        return TENSORFLOW + (8 * weights + batches) * SINGLE + sample_bytes(data, TRAINING_CELLS) + BLOCKS
+
+    def fit(self, data: Observations, *, rng: np.random.Generator, held_out: csr_array | None = None) -> Reconstruction:
         """Train on ``data``; see :class:`scinfill.models.recipe.Recipe`."""
         rows = sample_cells(data, TRAINING_CELLS, rng)
         sample = data if rows is None else data.cells(rows)
-        sample_hidden = hidden if rows is None or hidden is None else hidden[rows]
-        fit_data = prepare(sample, self.loss, sample_hidden)
-        centre = gene_centre(self.loss, sample, sample_hidden, zero_weight=self.zero_weight)
+        sample_held_out = held_out if rows is None or held_out is None else held_out[rows]
+        fit_data = prepare(sample, self.loss, sample_held_out)
+        centre = gene_centre(self.loss, sample, sample_held_out, zero_weight=self.zero_weight)
         output_bias = np.log(centre) if self.loss == "poisson" else centre
         start = initial_weights(data.shape[1], mirrored(self.hidden_units), output_bias, rng)
         with computing_on(self.device) as tf:
             trained = train(tf, start, fit_data, self, rng)
-        everything = Inputs(data.log_values, fit_data.spread, fit_data.centre, hidden)
+        everything = Inputs(data.log_values, fit_data.spread, fit_data.centre, held_out)
         return Reconstruction(trained.weights, everything, self.device, trained.heldout_loss)

@@ -70,7 +70,7 @@ def train(tf: ModuleType, start: Weights, data: FitData, settings: TrainSettings
     heldout = draw_heldout(data, rng)
     if heldout.nnz == 0:  # a handful of values: nothing could tell learning from copying, so the gene means stay
         return Trained(start, [])
-    fitted = data.hiding(heldout)
+    fitted = data.holding_out(heldout)
     validation = Validation(fitted, heldout, settings)
     adam = Adam(settings, data.shape[0])
     steps_per_epoch = -(-data.shape[0] // settings.batch_cells)
@@ -205,7 +205,7 @@ def entry_loss(output: Floats, target: Floats, exposure: Floats, settings: Train
 
 
 def draw_heldout(data: FitData, rng: np.random.Generator) -> csr_array:
-    """Return a pattern of VALIDATION_SHARE of the entries of VALIDATION_CELLS cells at most, none hidden already.
+    """Return a pattern of VALIDATION_SHARE of the entries of VALIDATION_CELLS cells at most, none held out already.
 
     Where chance takes none of a tiny table, one is taken.
     """

@@ -48,13 +48,13 @@ def best_by_entries(recipes: Sequence[SomeRecipe], data: Observations, rng: np.r
     """Return the recipe that best predicts a tenth of all entries, zeros among them, from the others."""
     if len(recipes) == 1:
         return recipes[0]
-    (hidden,) = draw_folds(data.shape, n_folds=1, rng=rng)
-    visible = data.without(hidden)
+    (held_out,) = draw_folds(data.shape, n_folds=1, rng=rng)
+    visible = data.without(held_out)
 
-    truth = values_at(data.log_values, *hidden.nonzero())
+    truth = values_at(data.log_values, *held_out.nonzero())
 
     def loss(recipe: Recipe) -> float:
-        return float(np.mean((predicted_at(recipe.fit(visible, rng=rng, hidden=hidden), hidden) - truth) ** 2))
+        return float(np.mean((predicted_at(recipe.fit(visible, rng=rng, held_out=held_out), held_out) - truth) ** 2))
 
     return _first_minimum(recipes, loss)
 

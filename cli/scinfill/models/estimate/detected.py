@@ -18,8 +18,8 @@ from scinfill.progress import track
 
 Floats = NDArray[np.float32]
 
-HIDDEN_SHARE = 0.1
-"""Of the seen entries, hidden to learn the weights and the curve."""
+HELD_OUT_SHARE = 0.1
+"""Of the seen entries, held out to learn the weights and the curve."""
 SMALLEST_WEIGHT = 0.02
 """Fits with less are left out: they cost a fit and change nothing."""
 
@@ -66,9 +66,10 @@ class Detected:
 
     def block(self, rows: slice) -> Floats:
         """Return (n_rows, n_genes) log2 values."""
-        total = np.zeros((len(range(*rows.indices(self.predictions[0].shape[0]))), self.predictions[0].shape[1]))
-        for weight, prediction in zip(self.weights, self.predictions, strict=True):
-            total += weight * prediction.block(rows)
+        blocks = [prediction.block(rows) for prediction in self.predictions]
+        total = np.zeros(blocks[0].shape)
+        for weight, block in zip(self.weights, blocks, strict=True):
+            total += weight * block
         return np.interp(total, self.curve_from, self.curve_to).astype(np.float32)
 
 
@@ -79,13 +80,13 @@ def learn_detected(
     from scipy.optimize import nnls
     from sklearn.isotonic import IsotonicRegression
 
-    hidden = hide_seen(sample.log_values, HIDDEN_SHARE, rng)
-    visible = sample.without(hidden)
-    truth = values_at(sample.log_values, *hidden.nonzero())
+    held_out = hold_out_seen(sample.log_values, HELD_OUT_SHARE, rng)
+    visible = sample.without(held_out)
+    truth = values_at(sample.log_values, *held_out.nonzero())
     guesses = np.column_stack(
         [
-            *[predicted_at(recipe.fit(visible, rng=rng), hidden) for recipe in track(recipes, "choose fits")],
-            *[predicted_at(floor, hidden) for floor in cell_floor(sample)],
+            *[predicted_at(recipe.fit(visible, rng=rng), held_out) for recipe in track(recipes, "choose fits")],
+            *[predicted_at(floor, held_out) for floor in cell_floor(sample)],
         ]
     )
     weights, _ = nnls(guesses.astype(np.float64), truth.astype(np.float64))
@@ -113,7 +114,7 @@ def cell_floor(data: Observations) -> list[CellFloor]:
     return [CellFloor(np.log2(1 + 1 / data.size_factor).astype(np.float32), data.shape[1])]
 
 
-def hide_seen(values: csr_array, share: float, rng: np.random.Generator) -> csr_array:
+def hold_out_seen(values: csr_array, share: float, rng: np.random.Generator) -> csr_array:
     """Return a pattern of a random share of the stored entries, at least one."""
     chosen = rng.random(values.nnz) < share
     if not chosen.any():

@@ -20,7 +20,7 @@ from scinfill.progress import track
 
 T_THRESHOLD = 3.0
 """A slope must exceed this many standard errors; about one null gene in a thousand does."""
-HIDDEN_SHARE = 0.1
+HELD_OUT_SHARE = 0.1
 """Of all entries, zeros and non-zeros, in each fold."""
 
 
@@ -64,9 +64,9 @@ def learn_gate(
     """Hide ``n_folds`` disjoint tenths of the entries in turn, refit, and regress truth on prediction gene by gene."""
     folds = draw_folds(data.shape, n_folds=n_folds, rng=rng)
     moments = []
-    for hidden in track(folds, "gate"):
-        prediction = recipe.fit(data.without(hidden), rng=rng, hidden=hidden)
-        moments.append(heldout_moments(recipe.loss, prediction, data, hidden, zero_weight=zero_weight))
+    for held_out in track(folds, "gate"):
+        prediction = recipe.fit(data.without(held_out), rng=rng, held_out=held_out)
+        moments.append(heldout_moments(recipe.loss, prediction, data, held_out, zero_weight=zero_weight))
     return gate_from_moments(sum(moments[1:], moments[0]))
 
 
@@ -89,7 +89,7 @@ def draw_folds(shape: tuple[int, int], *, n_folds: int, rng: np.random.Generator
     rows_of: list[list[NDArray[np.intp]]] = [[] for _ in range(n_folds)]
     columns_of: list[list[NDArray[np.intp]]] = [[] for _ in range(n_folds)]
     for rows in row_slices(n_cells, n_genes):
-        part = rng.random((rows.stop - rows.start, n_genes), dtype=np.float32) / HIDDEN_SHARE
+        part = rng.random((rows.stop - rows.start, n_genes), dtype=np.float32) / HELD_OUT_SHARE
         for fold in range(n_folds):
             row, column = np.nonzero((part >= fold) & (part < fold + 1))
             rows_of[fold].append(row + rows.start)
@@ -98,8 +98,8 @@ def draw_folds(shape: tuple[int, int], *, n_folds: int, rng: np.random.Generator
 
 
 @dataclass(frozen=True)
-class HiddenEntries:
-    """The hidden entries of a block of cells, in the order in which the pattern stores them.
+class HeldOutEntries:
+    """The held-out entries of a block of cells, in the order in which the pattern stores them.
 
     Attributes
     ----------
@@ -122,16 +122,16 @@ Centred = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
 
 def heldout_moments(
-    loss: Loss, prediction: Prediction, data: Observations, hidden: csr_array, *, zero_weight: float = 1.0
+    loss: Loss, prediction: Prediction, data: Observations, held_out: csr_array, *, zero_weight: float = 1.0
 ) -> Moments:
-    """Sum the weighted products of centred prediction and centred truth over the hidden entries of each gene."""
+    """Sum the weighted products of centred prediction and centred truth over the held-out entries of each gene."""
     n_genes = data.shape[1]
-    centre = gene_centre(loss, data.without(hidden), hidden, zero_weight=zero_weight)
+    centre = gene_centre(loss, data.without(held_out), held_out, zero_weight=zero_weight)
 
     def moments(rows: slice) -> Moments:
-        row, column = hidden[rows].nonzero()
+        row, column = held_out[rows].nonzero()
         predicted = prediction.block(rows)[row, column].astype(np.float64)
-        entries = HiddenEntries(row + rows.start, column, predicted, centre[column])
+        entries = HeldOutEntries(row + rows.start, column, predicted, centre[column])
         p, t, weight = (
             centred_counts(data, entries) if loss == "poisson" else centred_values(data, entries, zero_weight)
         )
@@ -150,7 +150,7 @@ def heldout_moments(
     return sum(others, total)
 
 
-def centred_counts(data: Observations, entries: HiddenEntries) -> Centred:
+def centred_counts(data: Observations, entries: HeldOutEntries) -> Centred:
     """Return counts and expected counts, centred by the size factor times the gene's mean rate B, weights 1/B."""
     counts, size_factor = data.molecules()
     exposure = size_factor[entries.row]
@@ -159,7 +159,7 @@ def centred_counts(data: Observations, entries: HiddenEntries) -> Centred:
     return expected - mean, values_at(counts, entries.row, entries.column) - mean, 1 / mean
 
 
-def centred_values(data: Observations, entries: HiddenEntries, zero_weight: float) -> Centred:
+def centred_values(data: Observations, entries: HeldOutEntries, zero_weight: float) -> Centred:
     """Return log2 values, centred by the gene's weighted mean, weights 1 on non-zeros and ``zero_weight`` on zeros."""
     seen = values_at(data.log_values, entries.row, entries.column)
     weight = np.where(seen > 0, 1.0, zero_weight)

@@ -11,9 +11,9 @@ from scinfill.models.estimate.choices import THINNED_SHARE
 from scinfill.models.estimate.detected import learn_detected
 from scinfill.models.estimate.gate import Gate, learn_gate
 from scinfill.models.estimate.shrinkage import GRID, choose_weights, loglikelihood_grid
-from scinfill.models.estimate.values import Estimate, ExpectedCounts, GatedModel, Shrunk, gated_model
+from scinfill.models.estimate.values import ExpectedCounts, GatedModel, ImputedValues, Shrunk, gated_model
 from scinfill.models.observations import Observations
-from scinfill.models.recipe import Prediction, Recipe
+from scinfill.models.recipe import Recipe
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
 from scinfill.progress import track
 
@@ -36,8 +36,8 @@ class Effort:
         Of the molecules, to weigh the model against what was seen.
     """
 
-    most_folds: int = 10
-    most_splits: int = 3
+    max_folds: int = 10
+    max_splits: int = 3
 
 
 THOROUGH = Effort()
@@ -59,26 +59,15 @@ class Learned:
         What was chosen and measured on the way, for the record.
     """
 
-    estimate: Estimate
+    estimate: ImputedValues
     gate: Gate | None = None
     observed_weight: Floats | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class AsIs:
-    """A squared-loss prediction at every position, as the papers leave it: not gated, not clipped."""
-
-    prediction: Prediction
-
-    def block(self, rows: slice) -> Floats:
-        """Return (n_rows, n_genes) log2 values."""
-        return self.prediction.block(rows)
-
-
-def learn_as_is(recipe: Recipe, data: Observations, *, rng: np.random.Generator) -> Learned:
-    """Fit once and take the prediction as it is (``--preset paper``)."""
-    return Learned(AsIs(recipe.fit(data, rng=rng)), details={"recipe": str(recipe)})
+def learn_prediction(recipe: Recipe, data: Observations, *, rng: np.random.Generator) -> Learned:
+    """Fit once and take the prediction for the estimate, as the papers do: not gated, not clipped."""
+    return Learned(recipe.fit(data, rng=rng), details={"recipe": str(recipe)})
 
 
 def learn_model(
@@ -122,7 +111,7 @@ def _sample(data: Observations, rng: np.random.Generator) -> Observations:
 
 
 def _gate(recipe: Recipe, sample: Observations, rng: np.random.Generator, effort: Effort) -> Gate:
-    n_folds = int(np.clip(LEARNING_CELLS // sample.shape[0], FEWEST_FOLDS, effort.most_folds))
+    n_folds = int(np.clip(LEARNING_CELLS // sample.shape[0], FEWEST_FOLDS, effort.max_folds))
     return learn_gate(recipe, sample, n_folds=n_folds, rng=rng)
 
 
@@ -137,7 +126,7 @@ def _observed_weights(
     recipe: Recipe, sample: Observations, gate: Gate | None, rng: np.random.Generator, effort: Effort
 ) -> Floats:
     """Refit on 90 % of the molecules, as often as the data are small, and weigh by the other 10 %."""
-    n_splits = int(np.clip(LEARNING_CELLS // sample.shape[0], 1, effort.most_splits))
+    n_splits = int(np.clip(LEARNING_CELLS // sample.shape[0], 1, effort.max_splits))
     n_genes = sample.shape[1]
     loglikelihood, molecules = np.zeros((len(GRID), n_genes)), np.zeros(n_genes)
     for _ in track(range(n_splits), "weigh model against counts"):

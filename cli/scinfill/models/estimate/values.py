@@ -17,7 +17,7 @@ from scinfill.numerics.sparse import column_sums
 Floats = NDArray[np.float32]
 
 
-class Estimate(Protocol):
+class ImputedValues(Protocol):
     """Imputed values, a block of cells at a time."""
 
     def block(self, rows: slice) -> Floats:

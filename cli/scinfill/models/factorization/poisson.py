@@ -13,14 +13,14 @@ LARGEST_STEP = 1.5
 
 
 class PoissonLoss:
-    """Σ over entries not hidden of λ − C·log λ, with λ = s·exp(μ + Z·D)."""
+    """Σ over entries not held out of λ − C·log λ, with λ = s·exp(μ + Z·D)."""
 
     largest_step = LARGEST_STEP
 
-    def __init__(self, data: Observations, hidden: csr_array | None = None, *, arrays: Arrays = HOST) -> None:
+    def __init__(self, data: Observations, held_out: csr_array | None = None, *, arrays: Arrays = HOST) -> None:
         self.counts, size_factor = data.molecules()
         self.log_exposure = np.log(size_factor).astype(np.float32)[:, None]
-        self.hidden = hidden
+        self.held_out = held_out
         self.arrays = arrays
 
     @property
@@ -38,11 +38,11 @@ class PoissonLoss:
         return self._system(rate, self.counts[rows].T, design_with_offset(factors.cells[rows]))
 
     def rate(self, rows: slice, factors: Factors) -> Array:
-        """Return (n_rows, n_genes) expected counts, zero where hidden."""
+        """Return (n_rows, n_genes) expected counts, zero where held out."""
         xp = self.arrays.xp
         log_rate = xp.matmul(factors.cells[rows], factors.genes.T) + (factors.offset + self.log_exposure[rows])
         rate = xp.exp(xp.minimum(log_rate, np.float32(LARGEST_LOG_RATE)))
-        return rate if self.hidden is None else rate * (1 - self.hidden[rows].toarray())
+        return rate if self.held_out is None else rate * (1 - self.held_out[rows].toarray())
 
     def _system(self, rate: Array, counts: csr_array, design: Array) -> System:
         arrays, xp = self.arrays, self.arrays.xp

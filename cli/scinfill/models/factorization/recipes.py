@@ -16,6 +16,7 @@ from scinfill.models.factorization.arrays import arrays_for
 from scinfill.models.factorization.poisson import PoissonLoss
 from scinfill.models.factorization.squared import SquaredLoss
 from scinfill.models.observations import Observations
+from scinfill.models.requirements import BLOCKS, DOUBLE, SINGLE, sample_bytes
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
 from scinfill.numerics.sparse import product
 
@@ -33,7 +34,11 @@ class PoissonFactorization:
     device: Device = "cpu"
     loss: Literal["poisson"] = "poisson"
 
-    def fit(self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None) -> Factors:
+    def memory_for(self, data: Observations) -> int:
+        """Return the bytes that a fit takes beside the data."""
+        return _memory(data, self.rank)
+
+    def fit(self, data: Observations, *, rng: np.random.Generator, held_out: csr_array | None = None) -> Factors:
         """Fit counts; see :class:`scinfill.models.recipe.Recipe`."""
 
         def begin(part: Observations) -> Factors:
@@ -46,7 +51,7 @@ class PoissonFactorization:
         def loss(part: Observations, pattern: csr_array | None) -> PoissonLoss:
             return PoissonLoss(part, pattern, arrays=arrays)
 
-        return _fit(data, hidden, loss, begin, ridge=self.ridge, n_rounds=self.n_rounds, rng=rng)
+        return _fit(data, held_out, loss, begin, ridge=self.ridge, n_rounds=self.n_rounds, rng=rng)
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,11 @@ class SquaredFactorization:
     device: Device = "cpu"
     loss: Literal["squared"] = "squared"
 
-    def fit(self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None) -> Factors:
+    def memory_for(self, data: Observations) -> int:
+        """Return the bytes that a fit takes beside the data."""
+        return _memory(data, self.rank)
+
+    def fit(self, data: Observations, *, rng: np.random.Generator, held_out: csr_array | None = None) -> Factors:
         """Fit log2 values; see :class:`scinfill.models.recipe.Recipe`."""
         arrays = arrays_for(self.device)
 
@@ -70,12 +79,20 @@ class SquaredFactorization:
         def begin(part: Observations) -> Factors:
             return alternating.start(part.log_values, rank=self.rank, rng=rng)
 
-        return _fit(data, hidden, loss, begin, ridge=self.ridge, n_rounds=self.n_rounds, rng=rng)
+        return _fit(data, held_out, loss, begin, ridge=self.ridge, n_rounds=self.n_rounds, rng=rng)
+
+
+def _memory(data: Observations, rank: int) -> int:
+    """Add up the factors of all cells, the genes' systems, a sample and blocks."""
+    n_cells, n_genes = data.shape
+    columns = rank + 1
+    systems = 2 * n_genes * (columns * (columns + 1) // 2 + columns) * DOUBLE
+    return n_cells * (3 * rank + 10) * SINGLE + systems + sample_bytes(data, SAMPLE_CELLS) + BLOCKS
 
 
 def _fit(
     data: Observations,
-    hidden: csr_array | None,
+    held_out: csr_array | None,
     make_loss: Callable[[Observations, csr_array | None], BlockLoss],
     begin: Callable[[Observations], Factors],
     *,
@@ -86,14 +103,14 @@ def _fit(
     """Settle on a sample of cells, then let all of them have their say."""
     rows = sample_cells(data, SAMPLE_CELLS, rng)
     sample = data if rows is None else data.cells(rows)
-    sample_hidden = hidden if rows is None or hidden is None else hidden[rows]
-    loss = make_loss(sample, sample_hidden)
+    sample_held_out = held_out if rows is None or held_out is None else held_out[rows]
+    loss = make_loss(sample, sample_held_out)
     factors = alternating.alternate(loss, begin(sample), ridge=ridge, n_rounds=n_rounds, label="fit")
     if rows is None:
         return factors
     guessed = replace(factors, cells=guess_cells(data.log_values, rows, factors))
     return alternating.alternate(
-        make_loss(data, hidden), guessed, ridge=ridge, n_rounds=FULL_ROUNDS, label="fit all cells"
+        make_loss(data, held_out), guessed, ridge=ridge, n_rounds=FULL_ROUNDS, label="fit all cells"
     )
 
 

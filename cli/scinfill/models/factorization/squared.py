@@ -14,17 +14,17 @@ from scinfill.models.observations import Observations
 
 
 class SquaredLoss:
-    """½ Σ W (X − μ − Z·D)², W = 1 on non-zeros, ``zero_weight`` on zeros, 0 on hidden entries."""
+    """½ Σ W (X − μ − Z·D)², W = 1 on non-zeros, ``zero_weight`` on zeros, 0 on held-out entries."""
 
     largest_step = np.inf
 
     def __init__(
-        self, data: Observations, zero_weight: float, hidden: csr_array | None = None, *, arrays: Arrays = HOST
+        self, data: Observations, zero_weight: float, held_out: csr_array | None = None, *, arrays: Arrays = HOST
     ) -> None:
         self.zero_weight = zero_weight
         self.arrays = arrays
         self.values = data.log_values
-        self.hidden = hidden
+        self.held_out = held_out
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -48,7 +48,7 @@ class SquaredLoss:
     def _entries(self, rows: slice) -> tuple[csr_array, csr_array]:
         """Return the values of some cells, and what their weights exceed ``zero_weight`` by."""
         values = self.values[rows]
-        return values, weight_excess(values, self.zero_weight, None if self.hidden is None else self.hidden[rows])
+        return values, weight_excess(values, self.zero_weight, None if self.held_out is None else self.held_out[rows])
 
     def _system(
         self, values: csr_array, excess: csr_array, design: Array, current: Array, *, explained: Array = 0
@@ -66,13 +66,13 @@ class SquaredLoss:
         return everywhere + self.arrays.sparse_product(excess, columns)
 
 
-def weight_excess(values: csr_array, zero_weight: float, hidden: csr_array | None) -> csr_array:
-    """Return W − zero_weight, sparse: 1 − zero_weight where seen, −zero_weight where hidden (and not in ``values``)."""
+def weight_excess(values: csr_array, zero_weight: float, held_out: csr_array | None) -> csr_array:
+    """Return W − zero_weight, sparse: 1 − zero_weight where seen, −zero_weight where held out (not in ``values``)."""
     seen = csr_array((np.full(values.nnz, 1 - zero_weight, np.float32), values.indices, values.indptr), values.shape)
-    if hidden is None or zero_weight == 0:
+    if held_out is None or zero_weight == 0:
         return seen
-    removed = np.full(hidden.nnz, zero_weight, np.float32)
-    return seen - csr_array((removed, hidden.indices, hidden.indptr), hidden.shape)
+    removed = np.full(held_out.nnz, zero_weight, np.float32)
+    return seen - csr_array((removed, held_out.indices, held_out.indptr), held_out.shape)
 
 
 def packed_product(arrays: Arrays, packed: Array, vectors: Array) -> Array:

@@ -18,6 +18,7 @@ from scipy.sparse import csr_array
 
 from scinfill.models.devices import Device, computing_on
 from scinfill.models.observations import Observations
+from scinfill.models.requirements import SINGLE, TENSORFLOW
 from scinfill.resume import resumable
 
 Floats = NDArray[np.float32]
@@ -33,7 +34,7 @@ FIRST_MEAN_SQUARE = 1.0
 
 @dataclass(frozen=True)
 class PaperWeights:
-    """E (n_genes, hidden), b (hidden,), D (hidden, n_genes), c (n_genes,)."""
+    """E (n_genes, n_hidden), b (n_hidden,), D (n_hidden, n_genes), c (n_genes,)."""
 
     encoder: Floats
     encoder_bias: Floats
@@ -94,16 +95,22 @@ class PaperAutoencoder:
     hidden_units: int = 2000
     regularisation: float = 1.0
     learning_rate: float = 1e-4
-    most_iterations: int = 7000
+    max_iterations: int = 7000
     threshold: float = 1e-4
     device: Device = "auto"
     loss: Literal["squared"] = "squared"
 
+    def memory_for(self, data: Observations) -> int:
+        """Return the bytes of full batches, dense."""
+        n_cells, n_genes = data.shape
+        numbers = 6 * n_cells * n_genes + 4 * n_cells * self.hidden_units + 8 * n_genes * self.hidden_units
+        return TENSORFLOW + numbers * SINGLE
+
     def fit(
-        self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None
+        self, data: Observations, *, rng: np.random.Generator, held_out: csr_array | None = None
     ) -> PaperReconstruction:
-        """Train on the non-zeros of ``data``; whatever is hidden must be zero there."""
-        del hidden  # a zero is not seen, so it takes no part
+        """Train on the non-zeros of ``data``; whatever is held out must be zero there."""
+        del held_out  # a zero is not seen, so it takes no part
         start = random_weights(data.shape[1], self.hidden_units, rng)
         with computing_on(self.device) as tf:
             values = tf.constant(data.log_values.toarray())
@@ -122,7 +129,7 @@ class PaperAutoencoder:
                 "autoencoder",
                 PaperTraining.starting_at(tf, start),
                 iterate,
-                self.most_iterations,
+                self.max_iterations,
                 result=PaperTraining.trained,
                 until=converged,
                 label="AutoImpute",

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scinfill.models.observations import Observations
+from scinfill.models.requirements import BLOCKS, low_rank_bytes
 from scinfill.numerics.blocks import row_slices
 from scinfill.numerics.decomposition import truncated_svd
 from scinfill.progress import track
@@ -29,7 +30,7 @@ class Constant:
 
     def block(self, rows: slice) -> Floats:
         """Return (n_rows, n_genes)."""
-        return np.tile(self.values, (len(range(*rows.indices(self.n_cells))), 1))
+        return np.broadcast_to(self.values, self.shape)[rows].copy()
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,14 @@ class GeneMean:
 
     loss: Literal["squared"] = "squared"
 
-    def fit(self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None) -> Constant:
+    def memory_for(self, data: Observations) -> int:
+        """Return the bytes of blocks."""
+        del data
+        return BLOCKS
+
+    def fit(self, data: Observations, *, rng: np.random.Generator, held_out: csr_array | None = None) -> Constant:
         """Average over cells."""
-        del rng, hidden
+        del rng, held_out
         if data.counts is None or data.size_factor is None:
             values = data.log_values.sum(axis=0) / data.shape[0]
         else:
@@ -90,9 +96,13 @@ class NuclearNorm:
     largest_rank: int = 50
     loss: Literal["squared"] = "squared"
 
-    def fit(self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None) -> LowRank:
+    def memory_for(self, data: Observations) -> int:
+        """Return the bytes of the largest decomposition."""
+        return low_rank_bytes(data, self.largest_rank, sparse_copies=2)
+
+    def fit(self, data: Observations, *, rng: np.random.Generator, held_out: csr_array | None = None) -> LowRank:
         """Cool λ to 1e-4 of its start, sweeping at most ``n_sweeps`` times at each value."""
-        del hidden
+        del held_out
         observed = data.log_values
         n_cells, n_genes = data.shape
         current = LowRank(np.zeros((n_cells, 1), np.float32), np.zeros((n_genes, 1), np.float32))
@@ -165,9 +175,13 @@ class ThresholdedSvd:
     quantile: float = 0.001
     loss: Literal["squared"] = "squared"
 
-    def fit(self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None) -> Thresholded:
+    def memory_for(self, data: Observations) -> int:
+        """Return the bytes of the decomposition."""
+        return low_rank_bytes(data, self.rank, sparse_copies=2)
+
+    def fit(self, data: Observations, *, rng: np.random.Generator, held_out: csr_array | None = None) -> Thresholded:
         """Decompose, then find each gene's threshold, a few genes at a time."""
-        del hidden
+        del held_out
         observed = data.log_values
         cells, singular, genes = truncated_svd(
             lambda thin: observed @ thin, lambda thin: observed.T @ thin, data.shape, self.rank, rng=rng

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scinfill.models.observations import Observations
+from scinfill.models.requirements import BLOCKS, DOUBLE
 from scinfill.numerics.blocks import row_slices
-from scinfill.numerics.decomposition import truncated_svd
+from scinfill.numerics.decomposition import OVERSAMPLING, truncated_svd
 from scinfill.resume import resumable
 
 Doubles = NDArray[np.float64]
@@ -81,9 +82,14 @@ class PaperFactorization:
     n_iterations: int = 15
     loss: Literal["squared"] = "squared"
 
-    def fit(self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None) -> Chain:
-        """Fit the non-zeros of ``data``; whatever is hidden must be zero there."""
-        del hidden  # a zero is not seen, so it takes no part
+    def memory_for(self, data: Observations) -> int:
+        """Return the bytes of the sparse part of B, and of factors in double precision."""
+        thin = 4 * sum(data.shape) * (max(self.ranks) + OVERSAMPLING)
+        return (3 * data.log_values.nnz + thin) * DOUBLE + BLOCKS
+
+    def fit(self, data: Observations, *, rng: np.random.Generator, held_out: csr_array | None = None) -> Chain:
+        """Fit the non-zeros of ``data``; whatever is held out must be zero there."""
+        del held_out  # a zero is not seen, so it takes no part
         start = random_chain(data.shape, self.ranks, rng)
 
         def sweep(chain: Chain, _number: int) -> Chain:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from _models import low_rank_world, some_hidden, with_other_values
+from _models import low_rank_world, some_held_out, with_other_values
 from scinfill.models.autoencoder.batches import SMALLEST_SPREAD, epoch, prepare
 
 WORLD = low_rank_world(45, 30)
@@ -23,13 +23,13 @@ def test_inputs_have_mean_zero_and_spread_one():
 
 
 def test_hidden_entries_change_nothing_that_is_read():
-    hidden = some_hidden(WORLD.data.shape)
+    held_out = some_held_out(WORLD.data.shape)
     inputs = [
-        prepare(data.without(hidden), "poisson", hidden).inputs(ALL)
-        for data in (WORLD.data, with_other_values(WORLD.data, hidden))
+        prepare(data.without(held_out), "poisson", held_out).inputs(ALL)
+        for data in (WORLD.data, with_other_values(WORLD.data, held_out))
     ]
     np.testing.assert_array_equal(*inputs)
-    assert not inputs[0][hidden.nonzero()].any()
+    assert not inputs[0][held_out.nonzero()].any()
 
 
 def test_what_is_hidden_is_made_up_for():
@@ -38,7 +38,7 @@ def test_what_is_hidden_is_made_up_for():
     data = prepare(WORLD.data, "squared", None)
     weights = rng.normal(size=(30, 400))
     whole = data.inputs(ALL) @ weights
-    part = data.hiding(some_hidden(data.shape, share=0.5)).inputs(ALL) @ weights
+    part = data.holding_out(some_held_out(data.shape, share=0.5)).inputs(ALL) @ weights
     slope = np.sum(whole * part) / np.sum(whole**2)
     assert slope == pytest.approx(1, abs=0.1)
 

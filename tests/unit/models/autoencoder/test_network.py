@@ -36,8 +36,8 @@ def make_batch(loss, *, n_rows=6, n_genes=5):
     return Batch(*(np.asarray(values, np.float32) for values in fields))
 
 
-def make_weights(hidden=(4, 3)):
-    weights = initial_weights(5, hidden, np.linspace(-1, 1, 5), np.random.default_rng(0))
+def make_weights(held_out=(4, 3)):
+    weights = initial_weights(5, held_out, np.linspace(-1, 1, 5), np.random.default_rng(0))
     rng = np.random.default_rng(1)
     return tuple((weight + rng.normal(0, 0.3, weight.shape)).astype(np.float32) for weight in weights)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from _models import everything, low_rank_world, observations, some_hidden, with_other_values
+from _models import everything, low_rank_world, observations, some_held_out, with_other_values
 from scinfill.errors import ResourceError
 from scinfill.models.autoencoder.recipe import AutoencoderRecipe
 from scinfill.models.centre import gene_centre
@@ -18,8 +18,8 @@ NAMES = ["poisson", "squared", "zero weight .1", "zero weight 0"]
 BRIEF = [replace(recipe, max_steps=20) for recipe in RECIPES]
 
 
-def fitted(recipe, data, *, seed=0, hidden=None):
-    return recipe.fit(data, rng=np.random.default_rng(seed), hidden=hidden)
+def fitted(recipe, data, *, seed=0, held_out=None):
+    return recipe.fit(data, rng=np.random.default_rng(seed), held_out=held_out)
 
 
 def values(prediction):
@@ -39,12 +39,12 @@ def test_poisson_rates_come_closer_to_the_truth_than_the_gene_means(world):
 
 
 def test_squared_values_come_closer_to_the_truth_than_the_gene_means(world):
-    hidden = some_hidden(world.data.shape)
-    prediction = values(fitted(SQUARED, world.data.without(hidden), hidden=hidden))
-    truth = world.data.log_values.toarray()[hidden.nonzero()]
+    held_out = some_held_out(world.data.shape)
+    prediction = values(fitted(SQUARED, world.data.without(held_out), held_out=held_out))
+    truth = world.data.log_values.toarray()[held_out.nonzero()]
     mean = gene_centre("squared", world.data, None, zero_weight=1.0)
-    error = np.mean((prediction[hidden.nonzero()] - truth) ** 2)
-    baseline = np.mean((mean[hidden.nonzero()[1]] - truth) ** 2)
+    error = np.mean((prediction[held_out.nonzero()] - truth) ** 2)
+    baseline = np.mean((mean[held_out.nonzero()[1]] - truth) ** 2)
     assert error < 0.85 * baseline
 
 
@@ -67,10 +67,10 @@ def test_noise_is_left_at_the_gene_means():
 @pytest.mark.parametrize("recipe", BRIEF, ids=NAMES)
 def test_hidden_entries_change_nothing(recipe, world):
     """Neither as input nor in the loss: other values there give the same bytes."""
-    hidden = some_hidden(world.data.shape)
+    held_out = some_held_out(world.data.shape)
     first, second = (
-        values(fitted(recipe, data.without(hidden), hidden=hidden))
-        for data in (world.data, with_other_values(world.data, hidden))
+        values(fitted(recipe, data.without(held_out), held_out=held_out))
+        for data in (world.data, with_other_values(world.data, held_out))
     )
     np.testing.assert_array_equal(first, second)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from _models import low_rank_world, some_hidden
+from _models import low_rank_world, some_held_out
 from scinfill.models.autoencoder import training
 from scinfill.models.autoencoder.batches import prepare
 from scinfill.models.autoencoder.network import initial_weights
@@ -43,7 +43,7 @@ def test_the_best_weights_are_kept(world):
     result = trained(world.data, replace(SETTINGS, learning_rate=0.3))
     heldout = draw_heldout(data, np.random.default_rng(0))
     with computing_on("cpu"):
-        loss = Validation(data.hiding(heldout), heldout, SETTINGS).loss(result.weights)
+        loss = Validation(data.holding_out(heldout), heldout, SETTINGS).loss(result.weights)
     assert loss == pytest.approx(min(result.heldout_loss), rel=1e-6)
     assert result.heldout_loss[-1] > min(result.heldout_loss)
 
@@ -64,9 +64,9 @@ def test_steps_are_bounded(world):
 
 
 def test_heldout_entries_were_seen_and_are_a_tenth(world):
-    hidden = some_hidden(world.data.shape)
-    heldout = draw_heldout(prepare(world.data, "poisson", hidden), np.random.default_rng(0))
-    assert not heldout.multiply(hidden).nnz
+    held_out = some_held_out(world.data.shape)
+    heldout = draw_heldout(prepare(world.data, "poisson", held_out), np.random.default_rng(0))
+    assert not heldout.multiply(held_out).nnz
     assert heldout.nnz == pytest.approx(0.1 * 0.9 * np.prod(world.data.shape), rel=0.2)
 
 

@@ -6,12 +6,12 @@ import pytest
 from _models import Given, Oracle, low_rank_world, observations
 from scinfill.models.estimate import detected
 from scinfill.models.estimate.detected import (
-    HIDDEN_SHARE,
+    HELD_OUT_SHARE,
     SMALLEST_WEIGHT,
     CellFloor,
     Detected,
     cell_floor,
-    hide_seen,
+    hold_out_seen,
     learn_detected,
 )
 from scinfill.models.factorization.recipes import SquaredFactorization
@@ -63,15 +63,15 @@ def test_beyond_its_ends_the_curve_is_flat():
 
 def test_a_seen_value_that_was_hidden_is_guessed_better_than_by_its_genes_mean(world):
     """Also than by the mean of the gene's seen values, which asks the same question."""
-    hidden = hide_seen(world.data.log_values, 0.1, np.random.default_rng(7))
-    truth = values_at(world.data.log_values, *hidden.nonzero())
-    visible = world.data.without(hidden)
+    held_out = hold_out_seen(world.data.log_values, 0.1, np.random.default_rng(7))
+    truth = values_at(world.data.log_values, *held_out.nonzero())
+    visible = world.data.without(held_out)
     estimate = learn_detected(RECIPES, visible, visible, np.random.default_rng(0))
-    guess = estimate.block(slice(0, 200))[hidden.nonzero()]
+    guess = estimate.block(slice(0, 200))[held_out.nonzero()]
     error = np.sqrt(np.mean((guess - truth) ** 2))
     values = visible.log_values.toarray()
-    gene_mean = values.mean(axis=0)[hidden.nonzero()[1]]
-    seen_mean = (values.sum(axis=0) / np.maximum((values > 0).sum(axis=0), 1))[hidden.nonzero()[1]]
+    gene_mean = values.mean(axis=0)[held_out.nonzero()[1]]
+    seen_mean = (values.sum(axis=0) / np.maximum((values > 0).sum(axis=0), 1))[held_out.nonzero()[1]]
     assert error < 0.7 * np.sqrt(np.mean((gene_mean - truth) ** 2))
     assert error < 0.95 * np.sqrt(np.mean((seen_mean - truth) ** 2))
     assert error == pytest.approx(estimate.heldout_error, rel=0.15)
@@ -92,15 +92,15 @@ def test_what_it_learned_from_was_not_in_the_fit(world, monkeypatch):
     fitted_to = []
 
     class Recording(Oracle):
-        def fit(self, data, *, rng, hidden=None):
+        def fit(self, data, *, rng, held_out=None):
             fitted_to.append(data)
-            return super().fit(data, rng=rng, hidden=hidden)
+            return super().fit(data, rng=rng, held_out=held_out)
 
     held = []
-    monkeypatch.setattr(detected, "hide_seen", lambda *args: held.append(hide_seen(*args)) or held[-1])
+    monkeypatch.setattr(detected, "hide_seen", lambda *args: held.append(hold_out_seen(*args)) or held[-1])
     learn_detected([Recording(world.rate, "squared")], world.data, world.data, np.random.default_rng(0))
     first, last = fitted_to
-    assert held[0].nnz == pytest.approx(HIDDEN_SHARE * world.data.log_values.nnz, rel=0.1)
+    assert held[0].nnz == pytest.approx(HELD_OUT_SHARE * world.data.log_values.nnz, rel=0.1)
     assert not values_at(first.log_values, *held[0].nonzero()).any()
     assert not values_at(first.counts, *held[0].nonzero()).any()
     assert last is world.data
@@ -137,14 +137,14 @@ def test_learning_on_a_sample_predicts_all_cells(world):
 @pytest.mark.parametrize("share", [0.1, 0.5])
 def test_seen_entries_are_hidden_and_no_others(world, share):
     values = world.data.log_values
-    hidden = hide_seen(values, share, np.random.default_rng(0))
-    assert hidden.nnz == pytest.approx(share * values.nnz, rel=0.1)
-    assert np.all(values_at(values, *hidden.nonzero()) > 0)
-    assert hidden.has_canonical_format
+    held_out = hold_out_seen(values, share, np.random.default_rng(0))
+    assert held_out.nnz == pytest.approx(share * values.nnz, rel=0.1)
+    assert np.all(values_at(values, *held_out.nonzero()) > 0)
+    assert held_out.has_canonical_format
 
 
 def test_at_least_one_entry_is_hidden():
-    assert hide_seen(observations(np.array([[0, 0], [3.0, 0]])).log_values, 1e-9, np.random.default_rng(0)).nnz == 1
+    assert hold_out_seen(observations(np.array([[0, 0], [3.0, 0]])).log_values, 1e-9, np.random.default_rng(0)).nnz == 1
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 
 from _models import Oracle, low_rank_world, observations
 from scinfill.models.estimate.gate import (
-    HIDDEN_SHARE,
+    HELD_OUT_SHARE,
     T_THRESHOLD,
     Moments,
     draw_folds,
@@ -140,8 +140,8 @@ def test_moments_by_their_definition(loss):
     world = low_rank_world()
     data = world.data
     counts, size_factor = data.molecules()
-    (hidden,) = draw_folds(data.shape, n_folds=1, rng=np.random.default_rng(0))
-    at, visible = hidden.toarray() > 0, hidden.toarray() == 0
+    (held_out,) = draw_folds(data.shape, n_folds=1, rng=np.random.default_rng(0))
+    at, visible = held_out.toarray() > 0, held_out.toarray() == 0
     exposure = np.broadcast_to(size_factor[:, None], data.shape)
     if loss == "poisson":
         values, predicted = np.log(world.rate), exposure * world.rate
@@ -153,7 +153,7 @@ def test_moments_by_their_definition(loss):
         truth = data.log_values.toarray()
         mean = np.broadcast_to((truth * visible).sum(axis=0) / visible.sum(axis=0), data.shape)
         weight = np.ones(data.shape)
-    found = heldout_moments(loss, Oracle(values).fit(data, rng=np.random.default_rng()), data, hidden)
+    found = heldout_moments(loss, Oracle(values).fit(data, rng=np.random.default_rng()), data, held_out)
     p, t = predicted - mean, truth - mean
     for name, terms in {"predicted": p * p, "cross": p * t, "truth": t * t}.items():
         np.testing.assert_allclose(getattr(found, name), (weight * terms * at).sum(axis=0), rtol=1e-4, err_msg=name)
@@ -163,9 +163,9 @@ def test_moments_by_their_definition(loss):
 def test_zeros_without_weight_do_not_count():
     world = low_rank_world(mean=0.7)
     oracle = Oracle(np.log2(1 + world.rate), "squared").fit(world.data, rng=np.random.default_rng())
-    (hidden,) = draw_folds(world.data.shape, n_folds=1, rng=np.random.default_rng(0))
-    found = heldout_moments("squared", oracle, world.data, hidden, zero_weight=0.0)
-    seen = (world.data.counts.toarray() > 0) & (hidden.toarray() > 0)
+    (held_out,) = draw_folds(world.data.shape, n_folds=1, rng=np.random.default_rng(0))
+    found = heldout_moments("squared", oracle, world.data, held_out, zero_weight=0.0)
+    seen = (world.data.counts.toarray() > 0) & (held_out.toarray() > 0)
     np.testing.assert_array_equal(found.n_entries, seen.sum(axis=0))
 
 
@@ -177,7 +177,7 @@ def test_folds_are_disjoint_tenths_of_all_entries(n_folds):
     folds = draw_folds((400, 300), n_folds=n_folds, rng=np.random.default_rng(0))
     assert len(folds) == n_folds
     for fold in folds:
-        assert fold.nnz == pytest.approx(HIDDEN_SHARE * 400 * 300, rel=0.05)
+        assert fold.nnz == pytest.approx(HELD_OUT_SHARE * 400 * 300, rel=0.05)
         assert fold.has_canonical_format
     together = sum(fold.toarray() for fold in folds)
     assert together.max() == 1

@@ -9,7 +9,7 @@ from _models import Oracle, low_rank_world, observations
 from scinfill.models.estimate import learning
 from scinfill.models.estimate.choices import RANKS, best_by_entries, best_by_molecules, feasible_ranks
 from scinfill.models.estimate.detected import Detected
-from scinfill.models.estimate.learning import Effort, learn_as_is, learn_detection, learn_model, learn_shrunk
+from scinfill.models.estimate.learning import Effort, learn_detection, learn_model, learn_prediction, learn_shrunk
 from scinfill.models.estimate.shrinkage import GRID
 from scinfill.models.estimate.values import GatedModel, Shrunk
 from scinfill.models.factorization.recipes import PoissonFactorization, SquaredFactorization
@@ -43,9 +43,9 @@ class Recording:
     def loss(self):
         return self.inner.loss
 
-    def fit(self, data, *, rng, hidden=None):
-        self.seen.append((data, hidden))
-        return self.inner.fit(data, rng=rng, hidden=hidden)
+    def fit(self, data, *, rng, held_out=None):
+        self.seen.append((data, held_out))
+        return self.inner.fit(data, rng=rng, held_out=held_out)
 
 
 # --- sampling ----------------------------------------------------------------------------------------------------
@@ -112,12 +112,12 @@ def test_the_search_stops_at_the_first_that_is_worse(world):
 def test_what_judges_was_not_in_the_fit(choose, world):
     first, second = Recording(POISSON if choose is best_by_molecules else SQUARED), Recording(SQUARED)
     choose([first, second], world.data, rng())
-    fitted, hidden = first.seen[0]
+    fitted, held_out = first.seen[0]
     if choose is best_by_molecules:
         assert fitted.counts.sum() == pytest.approx(0.9 * world.data.counts.sum(), rel=0.02)
     else:
-        assert hidden.nnz == pytest.approx(0.1 * 120 * 40, rel=0.1)
-        assert not (fitted.log_values.toarray() * hidden.toarray()).any()
+        assert held_out.nnz == pytest.approx(0.1 * 120 * 40, rel=0.1)
+        assert not (fitted.log_values.toarray() * held_out.toarray()).any()
 
 
 # --- learning ----------------------------------------------------------------------------------------------------
@@ -191,12 +191,10 @@ def test_detection(world):
 
 def test_as_is_changes_nothing(world):
     negative = Oracle(-np.ones(world.rate.shape), "squared")
-    np.testing.assert_array_equal(values(learn_as_is(negative, world.data, rng=rng())), -1)
+    np.testing.assert_array_equal(values(learn_prediction(negative, world.data, rng=rng())), -1)
 
 
-@pytest.mark.parametrize(
-    ("effort", "folds", "splits"), [(Effort(), 10, 3), (Effort(most_folds=4, most_splits=2), 4, 2)]
-)
+@pytest.mark.parametrize(("effort", "folds", "splits"), [(Effort(), 10, 3), (Effort(max_folds=4, max_splits=2), 4, 2)])
 def test_small_data_are_refitted_as_often_as_effort_allows(world, effort, folds, splits):
     recipe = Recording(POISSON)
     learn_shrunk(recipe, world.data, gated=True, rng=rng(), effort=effort)

@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
-from _models import everything, low_rank_world, observations, some_hidden, with_other_values
+from _models import everything, low_rank_world, observations, some_held_out, with_other_values
 from scinfill.models.centre import gene_centre
 from scinfill.models.factorization import recipes
 from scinfill.models.factorization.alternating import Factors, alternate, start
@@ -25,8 +25,8 @@ RECIPES = [
 NAMES = ["poisson", "squared", "zero weight .1", "zero weight 0"]
 
 
-def fitted(recipe, data, *, seed=0, hidden=None):
-    return recipe.fit(data, rng=np.random.default_rng(seed), hidden=hidden)
+def fitted(recipe, data, *, seed=0, held_out=None):
+    return recipe.fit(data, rng=np.random.default_rng(seed), held_out=held_out)
 
 
 def values(factors):
@@ -45,10 +45,12 @@ def parts(factors):
 def test_no_round_of_the_squared_loss_raises_the_penalised_objective(zero_weight, hide):
     """Every half-step is an exact minimum, so the sum of loss and ridge can only fall."""
     data, ridge = low_rank_world(mean=0.8).data, 2.0
-    hidden = some_hidden(data.shape) if hide else None
-    data = data.without(hidden) if hide else data
-    weight = np.where(data.log_values.toarray() > 0, 1.0, zero_weight) * (1 if hidden is None else 1 - hidden.toarray())
-    loss = SquaredLoss(data, zero_weight, hidden)
+    held_out = some_held_out(data.shape) if hide else None
+    data = data.without(held_out) if hide else data
+    weight = np.where(data.log_values.toarray() > 0, 1.0, zero_weight) * (
+        1 if held_out is None else 1 - held_out.toarray()
+    )
+    loss = SquaredLoss(data, zero_weight, held_out)
 
     def objective(factors):
         residual = data.log_values.toarray() - values(factors).astype(np.float64)
@@ -201,15 +203,15 @@ def test_only_the_sample_pays_for_the_rounds(monkeypatch):
 @pytest.mark.parametrize("recipe", RECIPES, ids=NAMES)
 def test_hidden_entries_stay_hidden_in_the_sample(monkeypatch, recipe):
     data = low_rank_world(120, 20).data
-    hidden = some_hidden(data.shape, share=0.3)
+    held_out = some_held_out(data.shape, share=0.3)
     monkeypatch.setattr(recipes, "SAMPLE_CELLS", 50)
     one, other = (
-        fitted(recipe, seen.without(hidden), hidden=hidden) for seen in (data, with_other_values(data, hidden))
+        fitted(recipe, seen.without(held_out), held_out=held_out) for seen in (data, with_other_values(data, held_out))
     )
     assert values(one).tobytes() == values(other).tobytes()
-    taken_for_zeros = values(fitted(recipe, data.without(hidden)))
+    taken_for_zeros = values(fitted(recipe, data.without(held_out)))
     if recipe.loss == "poisson" or recipe.zero_weight == 1:
-        assert np.mean((values(one) - taken_for_zeros)[hidden.nonzero()]) > 0.2
+        assert np.mean((values(one) - taken_for_zeros)[held_out.nonzero()]) > 0.2
 
 
 # --- what may go wrong -------------------------------------------------------------------------------------------
@@ -274,14 +276,14 @@ def test_the_start_of_nothing_is_zero():
 
 def test_gene_means_leave_hidden_entries_out():
     data = low_rank_world().data
-    hidden = some_hidden(data.shape, share=0.3)
-    visible = 1 - hidden.toarray()
-    seen = data.without(hidden)
+    held_out = some_held_out(data.shape, share=0.3)
+    visible = 1 - held_out.toarray()
+    seen = data.without(held_out)
     logs, counts = seen.log_values.toarray(), seen.counts.toarray()
     rate = np.maximum(counts.sum(axis=0), 0.5) / (visible * data.size_factor[:, None]).sum(axis=0)
-    np.testing.assert_allclose(gene_centre("poisson", seen, hidden, zero_weight=1), rate, rtol=1e-6)
+    np.testing.assert_allclose(gene_centre("poisson", seen, held_out, zero_weight=1), rate, rtol=1e-6)
     for zero_weight in (0.0, 0.1, 1.0):
         weight = np.where(logs > 0, 1, zero_weight) * visible
         expected = (weight * logs).sum(axis=0) / weight.sum(axis=0)
-        found = gene_centre("squared", seen, hidden, zero_weight=zero_weight)
+        found = gene_centre("squared", seen, held_out, zero_weight=zero_weight)
         np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from _models import everything, low_rank_world, some_hidden, with_other_values
+from _models import everything, low_rank_world, some_held_out, with_other_values
 from scinfill.models.centre import gene_centre
 from scinfill.models.factorization.alternating import Factors
 from scinfill.models.factorization.least_squares import column_pairs
@@ -25,13 +25,13 @@ def factors():
     return Factors(rng.normal(0.3, 0.3, 9), rng.normal(0, 0.4, (12, 3)), rng.normal(0, 0.4, (9, 3)))
 
 
-def loglikelihood(data, hidden, offset, cells, genes):
-    """Σ C·log λ − λ over the entries that are not hidden; ``log_exposure`` rounds size factors to float32."""
+def loglikelihood(data, held_out, offset, cells, genes):
+    """Σ C·log λ − λ over the entries that are not held out; ``log_exposure`` rounds size factors to float32."""
     counts, size_factor = data.molecules()
     exposure = np.log(size_factor).astype(np.float32)[:, None]
     log_rate = offset + exposure + cells @ genes.T
     terms = counts.toarray() * log_rate - np.exp(log_rate)
-    return terms if hidden is None else terms * (1 - hidden.toarray())
+    return terms if held_out is None else terms * (1 - held_out.toarray())
 
 
 def gradient_and_hessian(function, point):
@@ -50,15 +50,15 @@ def gradient_and_hessian(function, point):
 
 @pytest.mark.parametrize("hide", [False, True], ids=["all", "some hidden"])
 def test_a_cells_system_is_the_gradient_and_the_curvature(world, factors, hide):
-    hidden = some_hidden((12, 9), share=0.3) if hide else None
-    data = world.data.without(hidden) if hide else world.data
-    system = PoissonLoss(data, hidden).cell_system(everything(data.shape), factors)
+    held_out = some_held_out((12, 9), share=0.3) if hide else None
+    data = world.data.without(held_out) if hide else world.data
+    system = PoissonLoss(data, held_out).cell_system(everything(data.shape), factors)
     for cell in range(12):
 
         def of_cell(z, cell=cell):
             cells = factors.cells.copy()
             cells[cell] = z
-            return loglikelihood(data, hidden, factors.offset, cells, factors.genes)[cell].sum()
+            return loglikelihood(data, held_out, factors.offset, cells, factors.genes)[cell].sum()
 
         gradient, hessian = gradient_and_hessian(of_cell, factors.cells[cell])
         np.testing.assert_allclose(system.gradient[cell], gradient, rtol=1e-6, atol=1e-6)
@@ -67,16 +67,16 @@ def test_a_cells_system_is_the_gradient_and_the_curvature(world, factors, hide):
 
 @pytest.mark.parametrize("hide", [False, True], ids=["all", "some hidden"])
 def test_a_genes_system_has_the_offset_first(world, factors, hide):
-    hidden = some_hidden((12, 9), share=0.3) if hide else None
-    data = world.data.without(hidden) if hide else world.data
-    loss = PoissonLoss(data, hidden)
+    held_out = some_held_out((12, 9), share=0.3) if hide else None
+    data = world.data.without(held_out) if hide else world.data
+    loss = PoissonLoss(data, held_out)
     parts = [loss.gene_system(rows, factors) for rows in (slice(0, 5), slice(5, 12))]
     for gene in range(9):
 
         def of_gene(point, gene=gene):
             offset, genes = factors.offset.copy(), factors.genes.copy()
             offset[gene], genes[gene] = point[0], point[1:]
-            return loglikelihood(data, hidden, offset, factors.cells, genes)[:, gene].sum()
+            return loglikelihood(data, held_out, offset, factors.cells, genes)[:, gene].sum()
 
         point = np.concatenate([[factors.offset[gene]], factors.genes[gene]])
         gradient, hessian = gradient_and_hessian(of_gene, point)
@@ -86,11 +86,11 @@ def test_a_genes_system_has_the_offset_first(world, factors, hide):
 
 
 def test_what_is_hidden_has_no_influence(world):
-    hidden = some_hidden(world.data.shape, share=0.3)
+    held_out = some_held_out(world.data.shape, share=0.3)
     recipe = PoissonFactorization(rank=3)
     fits = [
-        recipe.fit(data.without(hidden), rng=np.random.default_rng(1), hidden=hidden)
-        for data in (world.data, with_other_values(world.data, hidden))
+        recipe.fit(data.without(held_out), rng=np.random.default_rng(1), held_out=held_out)
+        for data in (world.data, with_other_values(world.data, held_out))
     ]
     for slot in ("offset", "cells", "genes"):
         assert getattr(fits[0], slot).tobytes() == getattr(fits[1], slot).tobytes()
@@ -98,14 +98,14 @@ def test_what_is_hidden_has_no_influence(world):
 
 def test_hidden_entries_are_not_taken_for_zeros(world):
     """Hiding a gene in half of its cells leaves its mean rate where it was; taking them for zeros would halve it."""
-    hidden = some_hidden(world.data.shape, share=0.5)
-    seen = world.data.without(hidden)
+    held_out = some_held_out(world.data.shape, share=0.5)
+    seen = world.data.without(held_out)
     unhidden = gene_centre("poisson", world.data, None, zero_weight=1)
-    ratio = gene_centre("poisson", seen, hidden, zero_weight=1) / unhidden
+    ratio = gene_centre("poisson", seen, held_out, zero_weight=1) / unhidden
     assert abs(np.mean(ratio) - 1) < 0.15
     assert np.mean(gene_centre("poisson", seen, None, zero_weight=1) / unhidden) < 0.7
     rate = np.exp(
-        PoissonFactorization(rank=1).fit(seen, rng=np.random.default_rng(0), hidden=hidden).block(slice(0, 12))
+        PoissonFactorization(rank=1).fit(seen, rng=np.random.default_rng(0), held_out=held_out).block(slice(0, 12))
     )
     assert rate.mean() == pytest.approx(world.rate.mean(), rel=0.25)
 

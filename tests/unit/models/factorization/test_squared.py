@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from _models import everything, low_rank_world, some_hidden, with_other_values
+from _models import everything, low_rank_world, some_held_out, with_other_values
 from scinfill.models.factorization.alternating import Factors, alternate
 from scinfill.models.factorization.arrays import HOST
 from scinfill.models.factorization.least_squares import column_pairs
@@ -26,10 +26,10 @@ def factors():
     return Factors(rng.normal(1, 0.3, N_GENES), rng.normal(size=(N_CELLS, RANK)), rng.normal(size=(N_GENES, RANK)))
 
 
-def weights(values, zero_weight, hidden):
+def weights(values, zero_weight, held_out):
     """W, dense, by its definition."""
     dense = np.where(values.toarray() > 0, 1.0, zero_weight)
-    return dense if hidden is None else dense * (1 - hidden.toarray())
+    return dense if held_out is None else dense * (1 - held_out.toarray())
 
 
 def unpacked(packed, k):
@@ -41,19 +41,21 @@ def unpacked(packed, k):
 @pytest.mark.parametrize("zero_weight", ZERO_WEIGHTS)
 @pytest.mark.parametrize("hide", [False, True], ids=["all", "some hidden"])
 def test_weights_are_one_on_nonzeros_and_nothing_on_hidden(data, zero_weight, hide):
-    hidden = some_hidden(data.shape, share=0.3) if hide else None
-    values = data.without(hidden).log_values if hide else data.log_values
-    expected = weights(values, zero_weight, hidden)
-    np.testing.assert_allclose(weight_excess(values, zero_weight, hidden).toarray() + zero_weight, expected, atol=1e-7)
+    held_out = some_held_out(data.shape, share=0.3) if hide else None
+    values = data.without(held_out).log_values if hide else data.log_values
+    expected = weights(values, zero_weight, held_out)
+    np.testing.assert_allclose(
+        weight_excess(values, zero_weight, held_out).toarray() + zero_weight, expected, atol=1e-7
+    )
 
 
 @pytest.mark.parametrize("zero_weight", ZERO_WEIGHTS)
 @pytest.mark.parametrize("hide", [False, True], ids=["all", "some hidden"])
 def test_systems_are_those_of_dense_weighted_least_squares(data, factors, zero_weight, hide):
-    hidden = some_hidden(data.shape, share=0.3) if hide else None
-    data = data.without(hidden) if hide else data
-    loss = SquaredLoss(data, zero_weight, hidden)
-    weight, values = weights(data.log_values, zero_weight, hidden), data.log_values.toarray()
+    held_out = some_held_out(data.shape, share=0.3) if hide else None
+    data = data.without(held_out) if hide else data
+    loss = SquaredLoss(data, zero_weight, held_out)
+    weight, values = weights(data.log_values, zero_weight, held_out), data.log_values.toarray()
     residual = weight * (values - factors.offset - factors.cells @ factors.genes.T)
 
     system = loss.cell_system(everything(data.shape), factors)
@@ -70,11 +72,11 @@ def test_systems_are_those_of_dense_weighted_least_squares(data, factors, zero_w
 
 @pytest.mark.parametrize("zero_weight", ZERO_WEIGHTS)
 def test_a_half_step_is_the_exact_ridge_solution_for_every_cell(data, factors, zero_weight):
-    hidden = some_hidden(data.shape, share=0.2)
-    data = data.without(hidden)
+    held_out = some_held_out(data.shape, share=0.2)
+    data = data.without(held_out)
     factors = Factors(*(part.astype(np.float32) for part in (factors.offset, factors.cells, factors.genes)))
-    moved = alternate(SquaredLoss(data, zero_weight, hidden), factors, ridge=2.0, rounds=())
-    weight, values = weights(data.log_values, zero_weight, hidden), data.log_values.toarray() - factors.offset
+    moved = alternate(SquaredLoss(data, zero_weight, held_out), factors, ridge=2.0, rounds=())
+    weight, values = weights(data.log_values, zero_weight, held_out), data.log_values.toarray() - factors.offset
     for cell in range(N_CELLS):
         weighted = factors.genes.T * weight[cell]
         expected = np.linalg.solve(weighted @ factors.genes + 2 * np.eye(RANK), weighted @ values[cell])
@@ -83,20 +85,22 @@ def test_a_half_step_is_the_exact_ridge_solution_for_every_cell(data, factors, z
 
 @pytest.mark.parametrize("zero_weight", ZERO_WEIGHTS)
 def test_what_is_hidden_has_no_influence(data, zero_weight):
-    hidden = some_hidden(data.shape, share=0.3)
+    held_out = some_held_out(data.shape, share=0.3)
     fits = [
-        SquaredFactorization(3, zero_weight).fit(seen.without(hidden), rng=np.random.default_rng(1), hidden=hidden)
-        for seen in (data, with_other_values(data, hidden))
+        SquaredFactorization(3, zero_weight).fit(
+            seen.without(held_out), rng=np.random.default_rng(1), held_out=held_out
+        )
+        for seen in (data, with_other_values(data, held_out))
     ]
     for slot in ("offset", "cells", "genes"):
         assert getattr(fits[0], slot).tobytes() == getattr(fits[1], slot).tobytes()
 
 
 def test_blind_to_zeros_means_blind(data):
-    """With zero weight 0 a hidden entry and a zero are the same."""
-    hidden = some_hidden(data.shape, share=0.3)
-    seen = data.without(hidden)
-    first = SquaredFactorization(2, 0.0).fit(seen, rng=np.random.default_rng(0), hidden=hidden)
+    """With zero weight 0 a held-out entry and a zero are the same."""
+    held_out = some_held_out(data.shape, share=0.3)
+    seen = data.without(held_out)
+    first = SquaredFactorization(2, 0.0).fit(seen, rng=np.random.default_rng(0), held_out=held_out)
     second = SquaredFactorization(2, 0.0).fit(seen, rng=np.random.default_rng(0))
     np.testing.assert_array_equal(first.block(slice(0, 5)), second.block(slice(0, 5)))
 

@@ -39,13 +39,13 @@ def small_weights(n_genes=9, hidden_units=7):
 def numpy_loss_and_gradients(weights, values):
     """Return data term, penalty, and the gradients of their sum, derived by hand, in double precision."""
     encoder, encoder_bias, decoder, decoder_bias = (np.asarray(weight, float) for weight in weights)
-    hidden = expit(values @ encoder + encoder_bias)
-    error = np.where(values != 0, hidden @ decoder + decoder_bias - values, 0)
-    before_sigmoid = 2 * error @ decoder.T * hidden * (1 - hidden)
+    held_out = expit(values @ encoder + encoder_bias)
+    error = np.where(values != 0, held_out @ decoder + decoder_bias - values, 0)
+    before_sigmoid = 2 * error @ decoder.T * held_out * (1 - held_out)
     gradients = (
         values.T @ before_sigmoid + LAMBDA * encoder,
         before_sigmoid.sum(axis=0),
-        2 * hidden.T @ error + LAMBDA * decoder,
+        2 * held_out.T @ error + LAMBDA * decoder,
         2 * error.sum(axis=0),
     )
     return np.sum(error**2), LAMBDA / 2 * (np.sum(encoder**2) + np.sum(decoder**2)), gradients
@@ -69,7 +69,7 @@ def test_the_constants_are_those_of_tensorflow_1():
 def test_the_defaults_are_those_of_the_released_program():
     recipe = PaperAutoencoder()
     assert (recipe.hidden_units, recipe.regularisation, recipe.learning_rate) == (2000, 1.0, 1e-4)
-    assert (recipe.most_iterations, recipe.threshold) == (7000, 1e-4)
+    assert (recipe.max_iterations, recipe.threshold) == (7000, 1e-4)
 
 
 def test_loss_and_gradients_equal_numpy(data):
@@ -116,7 +116,7 @@ def test_zeros_are_no_data(data):
 
 
 def test_the_output_is_the_network_at_every_position(data):
-    prediction = PaperAutoencoder(hidden_units=5, most_iterations=3).fit(data, rng=np.random.default_rng(0))
+    prediction = PaperAutoencoder(hidden_units=5, max_iterations=3).fit(data, rng=np.random.default_rng(0))
     encoder, encoder_bias, decoder, decoder_bias = prediction.weights
     expected = expit(data.log_values.toarray() @ encoder + encoder_bias) @ decoder + decoder_bias
     np.testing.assert_allclose(prediction.block(slice(0, 12)), expected, rtol=1e-5)
@@ -125,7 +125,7 @@ def test_the_output_is_the_network_at_every_position(data):
 
 def test_training_stops_by_the_data_term_per_cell_alone(data):
     """The first value is held against 0, every later one against the one before; the penalty plays no part."""
-    recipe = PaperAutoencoder(hidden_units=5, learning_rate=1e-2, most_iterations=400, threshold=0.02)
+    recipe = PaperAutoencoder(hidden_units=5, learning_rate=1e-2, max_iterations=400, threshold=0.02)
     history = recipe.fit(data, rng=np.random.default_rng(0)).history
     per_cell = np.array([data_term for data_term, _ in history]) / 12
     changes = np.abs(np.diff(np.concatenate([[0.0], per_cell])))
@@ -135,12 +135,12 @@ def test_training_stops_by_the_data_term_per_cell_alone(data):
 
 
 def test_training_can_end_at_the_first_look(data):
-    recipe = PaperAutoencoder(hidden_units=5, most_iterations=400, threshold=1e9)
+    recipe = PaperAutoencoder(hidden_units=5, max_iterations=400, threshold=1e9)
     assert len(recipe.fit(data, rng=np.random.default_rng(0)).history) == 1
 
 
 def test_history_is_the_loss_before_each_step(data):
-    history = PaperAutoencoder(hidden_units=7, most_iterations=4).fit(data, rng=np.random.default_rng(0)).history
+    history = PaperAutoencoder(hidden_units=7, max_iterations=4).fit(data, rng=np.random.default_rng(0)).history
     start = random_weights(9, 7, np.random.default_rng(0))
     penalty = (np.sum(start.encoder.astype(float) ** 2) + np.sum(start.decoder.astype(float) ** 2)) / 2
     assert len(history) == 4
@@ -148,7 +148,7 @@ def test_history_is_the_loss_before_each_step(data):
 
 
 def test_same_seed_same_bytes(data):
-    recipe = PaperAutoencoder(hidden_units=6, most_iterations=20)
+    recipe = PaperAutoencoder(hidden_units=6, max_iterations=20)
     first, again, other = (recipe.fit(data, rng=np.random.default_rng(seed)).block(slice(0, 12)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert np.any(first != other)
@@ -159,7 +159,7 @@ def test_a_large_penalty_on_blakeley_lands_where_it_is_known_to():
     """Held-out RMSE about 2.9 with λ 1000, rate 1e-3 and 3,000 iterations, below the gene means' 3.1."""
     values = pd.read_csv(shared("golden/blakeley_processed_log2.csv"), index_col=0).to_numpy(np.float32)
     kept, truth = split(csr_array(values), hide_nonzeros(csr_array(values), 0.1, np.random.default_rng(0)))
-    recipe = PaperAutoencoder(regularisation=1000.0, learning_rate=1e-3, most_iterations=3000)
+    recipe = PaperAutoencoder(regularisation=1000.0, learning_rate=1e-3, max_iterations=3000)
     prediction = recipe.fit(Observations(canonical(kept, np.float32)), rng=np.random.default_rng(0)).block(slice(0, 30))
     rmse = np.sqrt(np.mean((prediction[truth.nonzero()] - truth.data) ** 2))
     assert 2.6 < rmse < 3.2

@@ -3,7 +3,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from _models import low_rank_world, observations
-from scinfill.models.estimate.detected import hide_seen
+from scinfill.models.estimate.detected import hold_out_seen
 from scinfill.models.observations import Observations, values_at
 from scinfill.models.published.baselines import GeneMean, LowRank, NuclearNorm, ThresholdedSvd
 from scinfill.numerics.sparse import canonical
@@ -72,9 +72,9 @@ def test_with_hardly_any_penalty_the_seen_values_come_back(data):
 
 
 def test_nuclear_norm_fills_hidden_values(data):
-    hidden = hide_seen(data.log_values, 0.1, np.random.default_rng(0))
-    truth = values_at(data.log_values, *hidden.nonzero())
-    guess = values(NuclearNorm(), data.without(hidden))[hidden.nonzero()]
+    held_out = hold_out_seen(data.log_values, 0.1, np.random.default_rng(0))
+    truth = values_at(data.log_values, *held_out.nonzero())
+    guess = values(NuclearNorm(), data.without(held_out))[held_out.nonzero()]
     assert np.mean((guess - truth) ** 2) < 0.5 * np.mean(truth**2)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from _support import shared
-from scinfill.models.estimate.detected import hide_seen
+from scinfill.models.estimate.detected import hold_out_seen
 from scinfill.models.observations import Observations, values_at
 from scinfill.models.published.deepmc import (
     Chain,
@@ -238,11 +238,11 @@ def blakeley():
     ids=["1L r=2", "1L r=5 early", "1L r=5", "2L (5,2)", "3L (5,3,2)", "2L (11,5)", "2L (13,11)"],
 )
 def test_held_out_error_on_blakeley_is_the_known_one(blakeley, ranks, n_iterations, known, tolerance):
-    """Measured once by an independent implementation, 10 % of the non-zeros hidden; a mask moves it by up to .2."""
+    """Measured once by an independent implementation, 10 % of the non-zeros held out; a mask moves it by up to .2."""
     errors = []
     for seed in range(6):
-        hidden = hide_seen(blakeley, 0.1, np.random.default_rng(seed))
-        visible = Observations(blakeley).without(hidden)
+        held_out = hold_out_seen(blakeley, 0.1, np.random.default_rng(seed))
+        visible = Observations(blakeley).without(held_out)
         chain = fitted(ranks, visible.log_values, seed=seed, n_iterations=n_iterations, alpha=1.0)
-        errors.append(np.sqrt(np.mean((chain.at(hidden) - values_at(blakeley, *hidden.nonzero())) ** 2)))
+        errors.append(np.sqrt(np.mean((chain.at(held_out) - values_at(blakeley, *held_out.nonzero())) ** 2)))
     assert np.mean(errors) == pytest.approx(known, abs=tolerance)
