@@ -22,9 +22,9 @@ import pandas as pd
 from anndata import AnnData
 
 import scinfill
+from scinfill.evaluation.case import Settings
+from scinfill.evaluation.evaluate import run
 from scinfill.io import bulk, scores
-from scinfill.methods.evaluate import run
-from scinfill.methods.evaluation.case import Settings
 from scinfill.report.build import build
 from scinfill.report.results import Setting, collect, metrics_of, percent, pooled, signed
 

@@ -1,7 +1,7 @@
 """Made-up results of ``evaluate``, small and exact."""
 
-from scinfill.methods.evaluation.document import FORMAT, FORMAT_VERSION
-from scinfill.methods.evaluation.scores import METRICS
+from scinfill.evaluation.document import FORMAT, FORMAT_VERSION
+from scinfill.evaluation.scores import METRICS
 
 
 def document(scores, *, title="data", mode="thin", fraction=0.1, estimate="shrunk", spread=0.01, kinds=None):

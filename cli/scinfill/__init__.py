@@ -17,7 +17,7 @@ _PUBLIC = {
     "impute_baseline": "scinfill.methods.baselines",
     "checkpointed": "scinfill.io.checkpoints",
     "reconstruct": "scinfill.methods.reconstruct",
-    "evaluate": "scinfill.methods.evaluate",
+    "evaluate": "scinfill.evaluation.evaluate",
     "simulate": "scinfill.methods.simulate",
     "rerun": "scinfill.methods.rerun",
 }

@@ -71,8 +71,8 @@ LOG1P: Final = "log1p"
 LOG_BASE: Final = 2.0
 SCALE: Final = "log2(1 + counts / size_factor)"
 
-Estimate = Literal["shrunk", "model", "detected"]
-ESTIMATES: Final[tuple[Estimate, ...]] = get_args(Estimate)
+EstimateKind = Literal["shrunk", "model", "detected"]
+ESTIMATES: Final[tuple[EstimateKind, ...]] = get_args(EstimateKind)
 Preset = Literal["recommended", "paper"]
 Keep = Literal["none", "observed", "max"]
 MaskMode = Literal["nonzero", "entries", "thin"]

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy.sparse import csr_array
 
+from scinfill.evaluation.numerics.molecules import score_molecules
 from scinfill.methods.provenance import sha256
 from scinfill.numerics.blocks import RowBlocks, row_slices
 from scinfill.numerics.masking import hide_entries, hide_nonzeros, split, thin
-from scinfill.numerics.molecules import score_molecules
 from scinfill.numerics.normalization import log2_counts, solve_size_factors
 from scinfill.numerics.selection import gene_moments
 from scinfill.numerics.sparse import (

@@ -5,33 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from scinfill.numerics import (
-    calibration,
-    clustering,
-    differential,
-    guard,
-    intervals,
-    metrics,
-    molecules,
-    simulation,
-    variation,
-)
+from scinfill.evaluation.numerics import calibration, clustering, differential, guard, intervals, molecules, variation
+from scinfill.numerics import simulation
 
 SEEDS = st.integers(0, 2**32 - 1)
 REAL = st.floats(-50, 50, allow_nan=False, width=32)
 COUNTS = st.integers(0, 30)
-
-
-@given(arrays(np.float64, st.integers(1, 40), elements=REAL), SEEDS)
-def test_errors_are_least_at_the_truth_and_do_not_mind_the_order(truth, seed):
-    rng = np.random.default_rng(seed)
-    estimate = truth + rng.normal(size=truth.size)
-    order = rng.permutation(truth.size)
-    for error in (metrics.rmse, metrics.mae):
-        assert error(truth, truth) == 0
-        assert error(truth, estimate) > 0
-        np.testing.assert_allclose(error(truth, estimate), error(truth[order], estimate[order]))
-    assert metrics.mae(truth, estimate) <= metrics.rmse(truth, estimate) * (1 + 1e-12)
 
 
 @given(st.floats(1e-3, 1e3), st.floats(0.01, 100))
@@ -122,26 +101,9 @@ def test_bins_are_even_and_follow_expression(bulk, n_bins):
     assert (np.diff(bins[bulk > 0][expressed]) >= 0).all()
 
 
-@given(
-    arrays(np.float64, st.integers(1, 40), elements=st.floats(0.1, 50)), SEEDS, st.floats(0.01, 100), st.floats(0, 5)
-)
-def test_relative_errors_do_not_mind_the_unit(truth, seed, unit, threshold):
-    estimate = np.random.default_rng(seed).gamma(1, 5, truth.size)
-    relative = metrics.nmse(truth, estimate)
-    np.testing.assert_allclose(metrics.nmse(unit * truth, unit * estimate), relative, rtol=1e-9)
-    np.testing.assert_allclose(metrics.nmse_squared(truth, estimate), relative**2)
-    np.testing.assert_allclose(metrics.nmse(truth, np.zeros_like(truth)), 1)
-    assert (
-        0
-        <= metrics.false_fill(estimate, threshold=threshold + 1)
-        <= metrics.false_fill(estimate, threshold=threshold)
-        <= 1
-    )
-
-
 @given(arrays(np.float64, st.integers(1, 99), elements=st.floats(0, 9)))
 def test_deciles_are_even_and_follow_the_mean(means):
-    deciles = metrics.decile_of_genes(means)
+    deciles = variation.decile_of_genes(means)
     sizes = np.bincount(deciles, minlength=10)
     assert sizes.size == 10
     assert sizes.max() - sizes.min() <= 1

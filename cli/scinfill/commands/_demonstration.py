@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 from anndata import AnnData
 
+from scinfill.evaluation.evaluate import evaluate
 from scinfill.io import h5ad, scores
 from scinfill.io.streams import write_text
 from scinfill.methods.autoimpute import autoimpute_imputation
 from scinfill.methods.deepmc import deepmc_imputation
-from scinfill.methods.evaluate import evaluate
 from scinfill.methods.imputer import Imputation, ImputeSettings
 from scinfill.methods.mask import mask
 from scinfill.methods.preprocess import preprocess

@@ -92,12 +92,12 @@ def command(
       scinfill evaluate deepmc=mask1.h5ad deepmc=mask2.h5ad svd=mask1svd.h5ad svd=mask2svd.h5ad -o recovery.json
       scinfill mask log.h5ad | scinfill impute-deepmc | scinfill evaluate --labels cell_type > scores.json
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
+    from scinfill.evaluation.case import Settings
+    from scinfill.evaluation.comparison import Gate
+    from scinfill.evaluation.evaluate import run
     from scinfill.io import bulk as bulk_tables
     from scinfill.io import h5ad, scores
     from scinfill.io.streams import write_text
-    from scinfill.methods.evaluate import run
-    from scinfill.methods.evaluation.case import Settings
-    from scinfill.methods.evaluation.comparison import Gate
 
     if gene_table is not None:
         check_writable(gene_table, binary=False)

@@ -18,7 +18,7 @@ from scinfill.models.published.baselines import GeneMean, NuclearNorm, Threshold
 from scinfill.models.recipe import Recipe
 from scinfill.models.requirements import DOUBLE
 from scinfill.numerics.parallel import blocks_in_parallel
-from scinfill.schema import BASELINES, Baseline, Estimate, Keep
+from scinfill.schema import BASELINES, Baseline, EstimateKind, Keep
 
 BLIND_TO_ZEROS: Final[tuple[Baseline, ...]] = ("als", "nuclear-norm")
 """These fit non-zeros only, so they answer the question of ``detected``; the others that of ``model``."""
@@ -105,7 +105,7 @@ def baseline_imputation(
     require_memory(recipe.memory_for(data), data, f"impute-baseline --method {method}")
     with blocks_in_parallel():
         learned = learn_model(recipe, data, gated=False, rng=np.random.default_rng(settings.seed))
-    estimate: Estimate = "detected" if method in BLIND_TO_ZEROS else "model"
+    estimate: EstimateKind = "detected" if method in BLIND_TO_ZEROS else "model"
     return assemble(adata, data, learned, estimate, settings=settings, signer=BaselineMethod(method, rank))
 
 

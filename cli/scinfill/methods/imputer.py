@@ -43,7 +43,7 @@ from scinfill.schema import (
     SCALE,
     UMI_MEDIAN_NONZERO,
     CountsKind,
-    Estimate,
+    EstimateKind,
     Keep,
 )
 
@@ -78,7 +78,7 @@ class ImputeSettings:
         Start of the random numbers.
     """
 
-    estimate: Literal["auto"] | Estimate = "auto"
+    estimate: Literal["auto"] | EstimateKind = "auto"
     loss: Literal["auto"] | Loss = "auto"
     counts_kind: Literal["auto"] | CountsKind = "auto"
     keep: Keep = "none"
@@ -196,7 +196,7 @@ class Imputation:
 class Decision:
     """What ``auto`` came to mean."""
 
-    estimate: Estimate
+    estimate: EstimateKind
     loss: Loss
 
 
@@ -253,7 +253,7 @@ def _learn(method: Method, data: Observations, decision: Decision, settings: Imp
 def decide(settings: ImputeSettings, data: Observations) -> Decision:
     """Replace every ``auto`` by what the data say, and refuse what cannot be."""
     umi = data.counts is not None and _is_umi(settings, data)
-    estimate: Estimate = ("shrunk" if umi else "model") if settings.estimate == "auto" else settings.estimate
+    estimate: EstimateKind = ("shrunk" if umi else "model") if settings.estimate == "auto" else settings.estimate
     squared = estimate == "detected" or not umi
     loss: Loss = ("squared" if squared else "poisson") if settings.loss == "auto" else settings.loss
     if data.counts is None and (estimate == "shrunk" or loss == "poisson"):
@@ -297,7 +297,7 @@ def assemble(
     adata: AnnData,
     data: Observations,
     learned: Learned,
-    estimate: Estimate,
+    estimate: EstimateKind,
     *,
     settings: ImputeSettings,
     signer: Signer,

@@ -6,7 +6,7 @@ from scinfill import __version__, resume
 from scinfill.methods import provenance
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss
-from scinfill.schema import Estimate
+from scinfill.schema import EstimateKind
 
 if TYPE_CHECKING:
     from scinfill.methods.imputer import ImputeSettings, Signer
@@ -15,13 +15,13 @@ WITHOUT_EFFECT = ("counts_kind", "keep", "layer", "openproblems", "output", "unc
 """Parameters that change no fit: what they lead to is in the key itself, or they act on what comes out of the fits."""
 
 
-def bind(data: Observations, signer: "Signer", settings: "ImputeSettings", estimate: Estimate, loss: Loss) -> None:
+def bind(data: Observations, signer: "Signer", settings: "ImputeSettings", estimate: EstimateKind, loss: Loss) -> None:
     """Tell whoever keeps the fits what they belong to, before the first of them begins."""
     resume.identify(lambda: _described(data, signer, settings, estimate, loss))
 
 
 def _described(
-    data: Observations, signer: "Signer", settings: "ImputeSettings", estimate: Estimate, loss: Loss
+    data: Observations, signer: "Signer", settings: "ImputeSettings", estimate: EstimateKind, loss: Loss
 ) -> resume.Job:
     parameters = {name: value for name, value in signer.parameters(settings).items() if name not in WITHOUT_EFFECT}
     size_factor = None if data.size_factor is None else data.size_factor[:, None]

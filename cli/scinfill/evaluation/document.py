@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 import scinfill
-from scinfill.methods.evaluation.case import UNLABELLED, Case, Settings
-from scinfill.methods.evaluation.comparison import Gate, difference
-from scinfill.methods.evaluation.inputs import Trial
-from scinfill.methods.evaluation.scorecard import Scorecard
-from scinfill.methods.evaluation.scores import METRICS
-from scinfill.numerics.intervals import LEVEL, RESAMPLES
+from scinfill.evaluation.case import UNLABELLED, Case, Settings
+from scinfill.evaluation.comparison import Gate, difference
+from scinfill.evaluation.inputs import Trial
+from scinfill.evaluation.numerics.intervals import LEVEL, RESAMPLES
+from scinfill.evaluation.scorecard import Scorecard
+from scinfill.evaluation.scores import METRICS
 from scinfill.numerics.sparse import column_counts, column_sums
 
 FORMAT = "scinfill evaluation"

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import mannwhitneyu
 
 from scinfill.errors import DataError
-from scinfill.numerics.differential import rank_sum_z, roc, two_sided_p
+from scinfill.evaluation.numerics.differential import rank_sum_z, roc, two_sided_p
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from scinfill.numerics.calibration import coverage, model_rate, predictive, randomised_pit
+from scinfill.evaluation.numerics.calibration import coverage, model_rate, predictive, randomised_pit
 
 FRACTION = 0.1
 

@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from scinfill.errors import DataError
-from scinfill.numerics.variation import coefficient_of_variation, expression_bins, share_of_zeros
+from scinfill.evaluation.numerics.variation import (
+    coefficient_of_variation,
+    decile_of_genes,
+    expression_bins,
+    share_of_zeros,
+)
 
 
 def test_variation_is_taken_on_the_linear_scale():
@@ -36,3 +41,10 @@ def test_bins_keep_unseen_genes_apart():
 
 def test_share_of_zeros():
     np.testing.assert_allclose(share_of_zeros(np.array([[0.0, 0.2], [0.05, 1]]), threshold=0.1), [1, 0])
+
+
+def test_deciles_are_even_and_ordered():
+    deciles = decile_of_genes(np.arange(100)[::-1])
+    assert np.bincount(deciles).tolist() == [10] * 10
+    assert deciles[0] == 9
+    assert deciles[-1] == 0

@@ -26,7 +26,7 @@ RowFunction = Callable[[Rows], Values]
 
 
 @dataclass(frozen=True)
-class Estimate:
+class ScoredMatrix:
     """A matrix on the scale of ``X`` that is looked at a few rows at a time.
 
     Attributes
@@ -83,12 +83,12 @@ def from_blocks(shape: tuple[int, int], block: Callable[[slice], Values]) -> Row
     return rows
 
 
-def raw(log_values: csr_array) -> Estimate:
+def raw(log_values: csr_array) -> ScoredMatrix:
     """Return ``X`` as it is: what imputation has to beat."""
-    return Estimate(RAW, log_values.shape, lambda rows: log_values[rows].toarray(), kind="baseline")
+    return ScoredMatrix(RAW, log_values.shape, lambda rows: log_values[rows].toarray(), kind="baseline")
 
 
-def gene_mean(log_values: csr_array) -> Estimate:
+def gene_mean(log_values: csr_array) -> ScoredMatrix:
     """Return ``X`` with every zero filled by the gene's mean over the cells in which it was seen."""
     means = (column_sums(log_values) / np.maximum(column_counts(log_values), 1)).astype(np.float32)
 
@@ -96,10 +96,10 @@ def gene_mean(log_values: csr_array) -> Estimate:
         seen = log_values[chosen].toarray()
         return np.where(seen == 0, means, seen)
 
-    return Estimate(GENE_MEAN, log_values.shape, rows, kind="baseline")
+    return ScoredMatrix(GENE_MEAN, log_values.shape, rows, kind="baseline")
 
 
-def truncated_svd(log_values: csr_array, *, rank: int = SVD_RANK, seed: int = 0) -> Estimate:
+def svd(log_values: csr_array, *, rank: int = SVD_RANK, seed: int = 0) -> ScoredMatrix:
     """Return the best approximation of the centred ``X`` of the given rank: the simplest low-rank model.
 
     The components of more than SVD_CELLS cells are those of a sample of so many.
@@ -116,4 +116,4 @@ def truncated_svd(log_values: csr_array, *, rank: int = SVD_RANK, seed: int = 0)
     model = PCA(rank, svd_solver="arpack", random_state=seed).fit(rows_of(log_values, some).astype(np.float64))
     gene_factors, means = model.components_.astype(np.float32), model.mean_.astype(np.float32)
     cell_factors = product(log_values, gene_factors.T) - gene_factors @ means
-    return Estimate(SVD, log_values.shape, lambda rows: cell_factors[rows] @ gene_factors + means, kind="baseline")
+    return ScoredMatrix(SVD, log_values.shape, lambda rows: cell_factors[rows] @ gene_factors + means, kind="baseline")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from scinfill.errors import DataError
-from scinfill.numerics.guard import (
+from scinfill.evaluation.numerics.guard import (
     called_differential,
     cells_of_largest_labels,
     correlated_partners,

@@ -11,11 +11,11 @@ from anndata import AnnData
 from numpy.typing import NDArray
 
 from scinfill.errors import DataError, InputError
+from scinfill.evaluation import case as cases
+from scinfill.evaluation import estimates
+from scinfill.evaluation.case import Case, Settings
+from scinfill.evaluation.estimates import ScoredMatrix, Values
 from scinfill.methods import provenance, validation
-from scinfill.methods.evaluation import case as cases
-from scinfill.methods.evaluation import estimates
-from scinfill.methods.evaluation.case import Case, Settings
-from scinfill.methods.evaluation.estimates import Estimate, Values
 from scinfill.methods.reconstruct import estimate_of
 from scinfill.numerics.blocks import walk
 from scinfill.schema import HELDOUT, HELDOUT_COUNTS, IMPUTED, IMPUTED_SD, MODEL, OBSERVED_WEIGHT, UNS
@@ -40,7 +40,7 @@ class Trial:
     """
 
     case: Case
-    estimates: tuple[Estimate, ...]
+    estimates: tuple[ScoredMatrix, ...]
     baselines: Mapping[str, str]
 
 
@@ -85,16 +85,16 @@ def trials(
     return found
 
 
-def _trial(case: Case, own: list[Estimate], suffix: str) -> Trial:
+def _trial(case: Case, own: list[ScoredMatrix], suffix: str) -> Trial:
     baselines = [replace(baseline, name=baseline.name + suffix, series=baseline.name) for baseline in _baselines(case)]
     return Trial(case, (*baselines, *own), {baseline.series: baseline.name for baseline in baselines})
 
 
-def _baselines(case: Case) -> list[Estimate]:
+def _baselines(case: Case) -> list[ScoredMatrix]:
     log_values = case.observations.log_values
     beside = [estimates.raw(log_values), estimates.gene_mean(log_values)]
     if min(log_values.shape) > estimates.SVD_RANK:
-        beside.append(estimates.truncated_svd(log_values, seed=case.settings.seed))
+        beside.append(estimates.svd(log_values, seed=case.settings.seed))
     return beside
 
 
@@ -161,11 +161,11 @@ def _content(adata: AnnData) -> tuple[str, ...]:
     return tuple(provenance.sha256(matrix) for matrix in (validation.matrix_of(adata, None), *hidden))
 
 
-def _estimate(adata: AnnData, name: str, *, series: str | None, layer: str) -> Estimate:
+def _estimate(adata: AnnData, name: str, *, series: str | None, layer: str) -> ScoredMatrix:
     rows = _row_function(adata, name, layer)
     _check_finite(adata, rows, f"{name}: layers[{layer!r}]")
     recorded = adata.uns.get(UNS, {}).get("estimate")
-    return Estimate(
+    return ScoredMatrix(
         name,
         adata.shape,
         rows,

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from scinfill.errors import InputError
-from scinfill.methods.evaluation.scores import METRICS, Score
-from scinfill.numerics.intervals import Units, bootstrap_interval
+from scinfill.evaluation.numerics.intervals import Units, bootstrap_interval
+from scinfill.evaluation.scores import METRICS, Score
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Gate:
         Parameters
         ----------
         name
-            Estimate to judge.
+            ScoredMatrix to judge.
         scores, skipped
             Of all estimates that the rule may name: scores by metric, and the reasons for those that are missing.
         """

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scinfill.errors import DataError
-from scinfill.methods.evaluation.case import Case
-from scinfill.methods.evaluation.estimates import Estimate
-from scinfill.methods.evaluation.scores import Findings, Score, over_cells, rounded
-from scinfill.numerics import calibration
+from scinfill.evaluation.case import Case
+from scinfill.evaluation.estimates import ScoredMatrix
+from scinfill.evaluation.numerics import calibration
+from scinfill.evaluation.numerics.molecules import Block, MoleculeScores, score_molecules
+from scinfill.evaluation.scores import Findings, Score, over_cells, rounded
 from scinfill.numerics.blocks import row_slices
-from scinfill.numerics.molecules import Block, MoleculeScores, score_molecules
 from scinfill.schema import IMPUTED_SD
 
 PIT_BINS = 20
@@ -27,7 +27,7 @@ READS = (
 )
 
 
-def heldout_molecules(case: Case, estimate: Estimate) -> Findings:
+def heldout_molecules(case: Case, estimate: ScoredMatrix) -> Findings:
     """Score the molecules that an estimate expects against those that thinning held out.
 
     Raises
@@ -77,7 +77,9 @@ def _kept(case: Case) -> csr_array:
     return case.observations.counts
 
 
-def _blocks(case: Case, estimate: Estimate, heldout: csr_array, size_factor: NDArray[np.float64]) -> Iterator[Block]:
+def _blocks(
+    case: Case, estimate: ScoredMatrix, heldout: csr_array, size_factor: NDArray[np.float64]
+) -> Iterator[Block]:
     """Yield held-out and expected molecules: mu = (2^x̂ − 1)·s·f/(1 − f)."""
     fraction = held_out_fraction(case)
     odds = fraction / (1 - fraction)
@@ -93,7 +95,7 @@ def _over_entries(case: Case, per_cell_means: NDArray[np.float64]) -> Score:
     return over_cells([per_cell_means * n_genes, weight], of="entries", n=case.n_cells * n_genes)
 
 
-def open_problems(case: Case, estimate: Estimate) -> Findings:
+def open_problems(case: Case, estimate: ScoredMatrix) -> Findings:
     """Score as the Open Problems denoising task does, its exchanged Poisson loss included.
 
     Scaled numbers lie between its two controls, unclipped: 0 is what the training counts score as they are,
@@ -125,7 +127,7 @@ def _controls(case: Case, heldout: csr_array) -> tuple[MoleculeScores, MoleculeS
     return score_molecules(blocks(kept, ratio)), score_molecules(blocks(held, 1.0))
 
 
-def interval_coverage(case: Case, estimate: Estimate) -> Findings:
+def interval_coverage(case: Case, estimate: ScoredMatrix) -> Findings:
     """Share of held-out molecules inside the predictive intervals of the posterior behind ``imputed_sd``.
 
     Beside it, how often a Poisson around the model's mean would cover.
@@ -152,7 +154,7 @@ def interval_coverage(case: Case, estimate: Estimate) -> Findings:
 
 
 def _transforms(
-    case: Case, estimate: Estimate, heldout: csr_array, size_factor: NDArray[np.float64]
+    case: Case, estimate: ScoredMatrix, heldout: csr_array, size_factor: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
     """Return PIT, PIT of a Poisson around the model, expected molecules and cell of every entry of a sample."""
     weights = _weights(case, estimate)
@@ -176,7 +178,7 @@ def _transforms(
     )
 
 
-def _weights(case: Case, estimate: Estimate) -> NDArray[np.float64]:
+def _weights(case: Case, estimate: ScoredMatrix) -> NDArray[np.float64]:
     if estimate.observed_weight is None:
         raise DataError(
             f"needs layers[{IMPUTED_SD!r}] of an estimate 'shrunk'; this estimate carries no uncertainty "
@@ -190,7 +192,7 @@ def _linear(log_values: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _mean_model_rate(
-    case: Case, estimate: Estimate, weights: NDArray[np.float64], size_factor: NDArray[np.float64]
+    case: Case, estimate: ScoredMatrix, weights: NDArray[np.float64], size_factor: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return m_g, each gene's mean of λ/s over all cells."""
     total = np.zeros(case.real_genes.size)

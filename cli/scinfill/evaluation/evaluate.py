@@ -8,11 +8,11 @@ import pandas as pd
 from anndata import AnnData
 
 from scinfill.errors import InputError
-from scinfill.methods.evaluation import document, inputs
-from scinfill.methods.evaluation.case import ZERO_THRESHOLD, Settings
-from scinfill.methods.evaluation.comparison import Gate
-from scinfill.methods.evaluation.scorecard import EXPERIMENTS, OPEN_PROBLEMS, Scorecard
-from scinfill.numerics.clustering import Correlation
+from scinfill.evaluation import document, inputs
+from scinfill.evaluation.case import ZERO_THRESHOLD, Settings
+from scinfill.evaluation.comparison import Gate
+from scinfill.evaluation.numerics.clustering import Correlation
+from scinfill.evaluation.scorecard import EXPERIMENTS, OPEN_PROBLEMS, Scorecard
 from scinfill.progress import track
 
 

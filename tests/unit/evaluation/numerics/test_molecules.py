@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from scinfill.errors import DataError
-from scinfill.numerics.molecules import log_cp10k, poisson_loss, score_molecules
+from scinfill.evaluation.numerics.molecules import log_cp10k, poisson_loss, score_molecules
 
 
 @pytest.fixture

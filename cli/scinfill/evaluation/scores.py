@@ -7,7 +7,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scinfill.numerics.intervals import Statistic, Units, bootstrap_interval, mean, pooled_sums, ratio_of_sums
+from scinfill.evaluation.numerics.intervals import (
+    Statistic,
+    Units,
+    bootstrap_interval,
+    mean,
+    pooled_sums,
+    ratio_of_sums,
+)
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,14 @@
 import numpy as np
 
 from scinfill.errors import DataError
-from scinfill.methods.evaluation.case import UNLABELLED, Case
-from scinfill.methods.evaluation.estimates import Estimate, Values
-from scinfill.methods.evaluation.scores import Findings, Score, per_unit
-from scinfill.numerics import guard
-from scinfill.numerics.intervals import mean
+from scinfill.evaluation.case import UNLABELLED, Case
+from scinfill.evaluation.estimates import ScoredMatrix, Values
+from scinfill.evaluation.numerics import guard
+from scinfill.evaluation.numerics.intervals import mean
+from scinfill.evaluation.scores import Findings, Score, per_unit
 
 
-def null_pairs(case: Case, estimate: Estimate) -> Findings:
+def null_pairs(case: Case, estimate: ScoredMatrix) -> Findings:
     """Share of pairs of null genes that correlate; resampling draws genes, not pairs.
 
     Raises
@@ -31,7 +31,7 @@ def null_pairs(case: Case, estimate: Estimate) -> Findings:
     return findings
 
 
-def null_differential(case: Case, estimate: Estimate) -> Findings:
+def null_differential(case: Case, estimate: ScoredMatrix) -> Findings:
     """Share of null genes called differentially expressed (Wilcoxon, Bonferroni .05).
 
     Between the two largest labels, as in published comparisons, and in any label against all other cells,
@@ -53,7 +53,7 @@ def null_differential(case: Case, estimate: Estimate) -> Findings:
     return findings
 
 
-def size_leak(case: Case, estimate: Estimate) -> Findings:
+def size_leak(case: Case, estimate: ScoredMatrix) -> Findings:
     """Share of real genes called different between large and small cells of one label, beside raw.
 
     Raises
@@ -72,7 +72,7 @@ def size_leak(case: Case, estimate: Estimate) -> Findings:
     return findings
 
 
-def _null_values(case: Case, estimate: Estimate, cells: np.ndarray) -> Values:
+def _null_values(case: Case, estimate: ScoredMatrix, cells: np.ndarray) -> Values:
     if not case.null_genes.any():
         raise DataError("needs null genes; the file has none (scinfill mask --null-genes N)")
     return estimate.rows(cells)[:, case.null_genes]

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from scinfill.numerics.intervals import bootstrap_interval, mean, pooled_sums, ratio_of_sums, root_ratio_of_sums
+from scinfill.evaluation.numerics.intervals import (
+    bootstrap_interval,
+    mean,
+    pooled_sums,
+    ratio_of_sums,
+    root_ratio_of_sums,
+)
 
 
 def interval(units, statistic=mean):

@@ -2,24 +2,24 @@
 
 import numpy as np
 
-from scinfill.methods.evaluation.case import Case
-from scinfill.methods.evaluation.estimates import Estimate
-from scinfill.methods.evaluation.scores import Findings, per_seed, per_unit, rounded
-from scinfill.numerics import clustering
+from scinfill.evaluation.case import Case
+from scinfill.evaluation.estimates import ScoredMatrix
+from scinfill.evaluation.numerics import clustering
+from scinfill.evaluation.scores import Findings, per_seed, per_unit, rounded
 
 PLOTTED_COMPONENTS = 2
 CLUSTERED_COMPONENTS = 20
 MOST_PLOTTED = 1000
 
 
-def kmeans(case: Case, estimate: Estimate) -> Findings:
+def kmeans(case: Case, estimate: ScoredMatrix) -> Findings:
     """Cluster all genes of the sampled cells by k-means, as the papers did, once a seed."""
     values = case.values(estimate, case.sample)
     agreement = clustering.kmeans_agreement(values, case.labelled().codes[case.sample], seeds=case.settings.seeds)
     return Findings({"ari": per_seed(agreement.ari), "nmi": per_seed(agreement.nmi)})
 
 
-def kmeans_on_components(case: Case, estimate: Estimate) -> Findings:
+def kmeans_on_components(case: Case, estimate: ScoredMatrix) -> Findings:
     """Cluster 20 principal components of the sampled cells by k-means, once a seed."""
     values = case.values(estimate, case.sample)
     components = clustering.principal_components(values, CLUSTERED_COMPONENTS, seed=case.settings.seed)
@@ -27,7 +27,7 @@ def kmeans_on_components(case: Case, estimate: Estimate) -> Findings:
     return Findings({"ari_20pc": per_seed(agreement.ari), "nmi_20pc": per_seed(agreement.nmi)})
 
 
-def silhouette(case: Case, estimate: Estimate) -> Findings:
+def silhouette(case: Case, estimate: ScoredMatrix) -> Findings:
     """Silhouette of the labels on two principal components, with the points of the plot."""
     codes = case.labelled().codes[case.sample]
     values = case.values(estimate, case.sample)
@@ -44,7 +44,7 @@ def silhouette(case: Case, estimate: Estimate) -> Findings:
     return findings
 
 
-def separability(case: Case, estimate: Estimate) -> Findings:
+def separability(case: Case, estimate: ScoredMatrix) -> Findings:
     """Cell-type separability of every pair of labels."""
     labels = case.labelled()
     pairs = clustering.cell_type_separability(

@@ -8,27 +8,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scinfill.errors import DataError
-from scinfill.methods.evaluation.case import Case
-from scinfill.methods.evaluation.estimates import Estimate
-from scinfill.methods.evaluation.molecules import held_out_fraction
-from scinfill.methods.evaluation.scores import Findings, Score, over_cells
-from scinfill.numerics import metrics
-from scinfill.numerics.intervals import ratio_of_sums, root_ratio_of_sums
+from scinfill.evaluation.case import Case
+from scinfill.evaluation.estimates import ScoredMatrix
+from scinfill.evaluation.molecules import held_out_fraction
+from scinfill.evaluation.numerics.intervals import ratio_of_sums, root_ratio_of_sums
+from scinfill.evaluation.numerics.variation import decile_of_genes
+from scinfill.evaluation.scores import Findings, Score, over_cells
 from scinfill.numerics.sparse import column_sums, row_of_entry
-from scinfill.schema import Estimate as Question
+from scinfill.schema import EstimateKind
 
 NOT_DETECTED = (
     "recovery of hidden non-zeros asks what would have been seen had the gene been detected; this layer is the "
     "estimate '{question}', which answers what the mean expression is: impute with --estimate detected for this score"
 )
-DETECTED: Question = "detected"
+DETECTED: EstimateKind = "detected"
 
 Numbers = NDArray[np.float64]
 Terms = dict[str, NDArray[Any]]
 """What is summed over entries, by name."""
 
 
-def hidden_nonzeros(case: Case, estimate: Estimate) -> Findings:
+def hidden_nonzeros(case: Case, estimate: ScoredMatrix) -> Findings:
     """Score hidden non-zeros: RMSE, MAE and NMSE, over all and by decile of the genes' expression.
 
     Raises
@@ -61,7 +61,7 @@ def hidden_nonzeros(case: Case, estimate: Estimate) -> Findings:
     return findings
 
 
-def hidden_zeros(case: Case, estimate: Estimate) -> Findings:
+def hidden_zeros(case: Case, estimate: ScoredMatrix) -> Findings:
     """Score hidden zeros: how many were filled, and the error over zeros and non-zeros alike.
 
     Raises
@@ -97,7 +97,7 @@ class Sums:
     by_gene: dict[str, Numbers]
 
 
-def _summed(case: Case, estimate: Estimate, terms: Callable[[Numbers, Numbers], Terms]) -> Sums:
+def _summed(case: Case, estimate: ScoredMatrix, terms: Callable[[Numbers, Numbers], Terms]) -> Sums:
     """Sum the terms of truth and estimate at hidden entries of real genes, a block of cells at a time.
 
     Raises
@@ -131,7 +131,7 @@ def _at_nonzeros(truth: Numbers, value: Numbers) -> Terms:
 def _by_decile(case: Case, by_gene: dict[str, Numbers]) -> list[dict[str, Any]]:
     """Return the errors by decile of the genes' mean expression."""
     means = column_sums(case.observations.log_values) / case.n_cells
-    decile_of_gene = metrics.decile_of_genes(means[case.real_genes])
+    decile_of_gene = decile_of_genes(means[case.real_genes])
     real = {name: sums[case.real_genes] for name, sums in by_gene.items()}
 
     def of(decile: int, name: str) -> float:
@@ -154,7 +154,7 @@ def _ratio(numerator: Numbers, denominator: Numbers) -> Numbers:
     return np.divide(numerator, denominator, out=np.full(len(numerator), np.nan), where=denominator > 0)
 
 
-def distance_to_truth(case: Case, estimate: Estimate) -> Findings:
+def distance_to_truth(case: Case, estimate: ScoredMatrix) -> Findings:
     """Score all values against the simulated true means.
 
     Thinning kept a share of the molecules, so the truth it left is that share of the mean.

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scinfill.errors import DataError
-from scinfill.numerics.differential import rank_sum_z, two_sided_p
+from scinfill.evaluation.numerics.differential import rank_sum_z, two_sided_p
 
 CORRELATION_THRESHOLD = 0.3
 ALPHA = 0.05

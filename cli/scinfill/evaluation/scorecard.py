@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 
 from scinfill.errors import DataError
-from scinfill.methods.evaluation import expression, guard, molecules, recovery, structure
-from scinfill.methods.evaluation.case import Case
-from scinfill.methods.evaluation.estimates import Estimate
-from scinfill.methods.evaluation.scores import METRICS, Findings
+from scinfill.evaluation import expression, guard, molecules, recovery, structure
+from scinfill.evaluation.case import Case
+from scinfill.evaluation.estimates import ScoredMatrix
+from scinfill.evaluation.scores import METRICS, Findings
 
 
 @dataclass(frozen=True)
 class Experiment:
     """A function that scores an estimate, and the metrics that are missing when it cannot."""
 
-    run: Callable[[Case, Estimate], Findings]
+    run: Callable[[Case, ScoredMatrix], Findings]
     metrics: tuple[str, ...]
 
 
@@ -60,7 +60,7 @@ class Scorecard:
         By metric, why it could not be computed.
     """
 
-    estimate: Estimate
+    estimate: ScoredMatrix
     beside: Mapping[str, str]
     findings: Findings = field(default_factory=Findings)
     skipped: dict[str, str] = field(default_factory=dict)

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import silhouette_score
 
 from scinfill.errors import DataError
-from scinfill.numerics.clustering import (
+from scinfill.evaluation.numerics.clustering import (
     cell_type_separability,
     kmeans_agreement,
     principal_components,

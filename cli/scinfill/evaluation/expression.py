@@ -9,11 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from scinfill.errors import DataError
-from scinfill.methods.evaluation.case import Case
-from scinfill.methods.evaluation.estimates import Estimate
-from scinfill.methods.evaluation.scores import Findings, Score, per_unit, rounded
-from scinfill.numerics import differential, variation
-from scinfill.numerics.intervals import Units
+from scinfill.evaluation.case import Case
+from scinfill.evaluation.estimates import ScoredMatrix
+from scinfill.evaluation.numerics import differential, variation
+from scinfill.evaluation.numerics.intervals import Units
+from scinfill.evaluation.scores import Findings, Score, per_unit, rounded
 
 BULK_BINS = 5
 CURVE_POINTS = 101
@@ -29,7 +29,7 @@ class TestedGenes:
     is_differential: NDArray[np.bool_]
 
 
-def differential_expression(case: Case, estimate: Estimate) -> Findings:
+def differential_expression(case: Case, estimate: ScoredMatrix) -> Findings:
     """Find the genes that bulk data calls by a Wilcoxon test on the cells; mean AUC over the truths.
 
     A truth that cannot be used is named in the notes.
@@ -110,7 +110,7 @@ def _example(names: pd.Index) -> str:
     return repr(str(names[0])) if len(names) else "none"
 
 
-def _evidence(case: Case, estimate: Estimate, tested: TestedGenes) -> NDArray[np.float64]:
+def _evidence(case: Case, estimate: ScoredMatrix, tested: TestedGenes) -> NDArray[np.float64]:
     """Standardised Wilcoxon statistic of the tested genes, positive where the second label is higher."""
     labels = case.labelled()
     cells = case.at_most(labels.cells(tested.first, tested.second))
@@ -139,7 +139,7 @@ def _curve_record(
     }
 
 
-def within_label_variation(case: Case, estimate: Estimate) -> Findings:
+def within_label_variation(case: Case, estimate: ScoredMatrix) -> Findings:
     """Variation of genes over the cells of one label, on the linear scale."""
     labels = case.labelled()
     code = _variation_label(case)
@@ -176,7 +176,7 @@ def _median(units: Units) -> float:
     return float(np.nanmedian(units))
 
 
-def true_zeros(case: Case, estimate: Estimate) -> Findings:
+def true_zeros(case: Case, estimate: ScoredMatrix) -> Findings:
     """Share of cells that stay at zero, by the genes' expression in bulk data of the same label.
 
     Bulk expression is the median over a label's libraries of counts per million; genes with a median of zero

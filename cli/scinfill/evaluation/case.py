@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
+from scinfill.evaluation.estimates import ScoredMatrix, Values
+from scinfill.evaluation.numerics.clustering import CORRELATIONS, Correlation
 from scinfill.methods import provenance, validation
-from scinfill.methods.evaluation.estimates import Estimate, Values
 from scinfill.methods.observations import observed
 from scinfill.models.observations import Observations
-from scinfill.numerics.clustering import CORRELATIONS, Correlation
 from scinfill.numerics.scratch import chunks
 from scinfill.numerics.sparse import median_count
 from scinfill.schema import (
@@ -186,7 +186,7 @@ class Case:
             return cells
         return np.sort(np.random.default_rng(self.settings.seed).choice(cells, most, replace=False))
 
-    def values(self, estimate: Estimate, cells: NDArray[np.intp]) -> Values:
+    def values(self, estimate: ScoredMatrix, cells: NDArray[np.intp]) -> Values:
         """Return an estimate of the real genes in some cells, (n_chosen, n_real_genes)."""
         return estimate.rows(cells)[:, self.real_genes]
 

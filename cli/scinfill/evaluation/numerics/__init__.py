@@ -1,0 +1,1 @@
+"""The statistics behind the scores: arrays and a Generator in, numbers out."""
