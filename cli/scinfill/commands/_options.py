@@ -50,7 +50,7 @@ def output_option(
 
     return click.option(
         "-o",
-        "--output-file",
+        "--output",
         "target",
         metavar="FILE",
         default=None if optional else STDIO,

@@ -83,7 +83,7 @@ class AutoImpute:
 
     def parameters(self, settings: ImputeSettings) -> dict[str, Any]:
         """Return the settings as given."""
-        return without_output(settings) | {
+        return settings.parameters() | {
             "preset": "recommended",
             "hidden_units": list(self.hidden_units),
             "zero_weight": self.zero_weight,
@@ -106,7 +106,7 @@ class PaperAutoImpute:
 
     def parameters(self, settings: ImputeSettings) -> dict[str, Any]:
         """Return the settings, complete."""
-        return without_output(settings) | {
+        return settings.parameters() | {
             "preset": "paper",
             "hidden_units": self.recipe.hidden_units,
             "regularisation": self.recipe.regularisation,
@@ -118,11 +118,6 @@ class PaperAutoImpute:
 
     def store(self, result: AnnData, learned: Learned) -> None:
         """Keep nothing beside the values."""
-
-
-def without_output(settings: ImputeSettings) -> dict[str, Any]:
-    """Return the shared settings but for ``output``: the dense layer is all that an autoencoder has to give."""
-    return {name: value for name, value in settings.parameters().items() if name != "output"}
 
 
 def autoimpute_imputation(
@@ -148,8 +143,6 @@ def autoimpute_imputation(
     check_range("--learning-rate", learning_rate, lowest=0)
     check_range("--iterations", iterations, lowest=1)
     check_range("--threshold", threshold, lowest=0)
-    if not settings.dense:
-        raise InputError("--output factors: an autoencoder has no factors; leave it out, or use impute-deepmc")
     only_paper = {
         "--lambda": regularisation,
         "--learning-rate": learning_rate,

@@ -71,8 +71,6 @@ class ImputeSettings:
         Also write ``layers["imputed_sd"]``; for the estimate ``shrunk`` only.
     openproblems
         Also write ``layers["denoised"]``, expected counts, and the names that the Open Problems denoising task reads.
-    dense
-        False leaves the cells × genes layers out.
     layer
         Layer that holds the log2 values instead of ``X``.
     seed
@@ -86,7 +84,6 @@ class ImputeSettings:
     gate: bool = True
     uncertainty: bool = False
     openproblems: bool = False
-    dense: bool = True
     layer: str | None = None
     seed: int = 0
 
@@ -96,27 +93,19 @@ class ImputeSettings:
         Raises
         ------
         InputError
-            An unknown name, a negative seed, or an option about dense layers without them.
+            An unknown name or a negative seed.
         """
         check_choice("--estimate", self.estimate, ("auto", *ESTIMATES))
         check_choice("--loss", self.loss, ("auto", *get_args(Loss)))
         check_choice("--counts", self.counts_kind, ("auto", *get_args(CountsKind)))
         check_choice("--keep", self.keep, get_args(Keep))
         check_range("--seed", self.seed, lowest=0)
-        dense_only = {
-            "--uncertainty": self.uncertainty,
-            "--openproblems": self.openproblems,
-            "--keep": self.keep != "none",
-        }
-        if not self.dense and any(dense_only.values()):
-            option = next(option for option, asked in dense_only.items() if asked)
-            raise InputError(f"{option} is about the dense layer; leave out --output factors")
 
     def parameters(self) -> dict[str, Any]:
         """Return the settings as the Python functions call them, for the record; the seed stands beside them."""
         settings = asdict(self)
         del settings["seed"]
-        return settings | {"output": "dense" if settings.pop("dense") else "factors"}
+        return settings
 
 
 def check_choice(option: str, value: str, known: Sequence[str]) -> None:
@@ -191,6 +180,10 @@ class Imputation:
         for name, blocks in self.layers.items():
             result.layers[name] = blocks.dense()
         return result
+
+    def without_layers(self) -> "Imputation":
+        """Return the table alone: what of the model is kept in it can rebuild them."""
+        return Imputation(self.adata)
 
 
 @dataclass(frozen=True)
@@ -323,8 +316,6 @@ def assemble(
         scale=SCALE,
         estimate=estimate,
     )
-    if not settings.dense:
-        return Imputation(result)
     layers = {IMPUTED: RowBlocks(data.shape, kept(learned.estimate, data, settings.keep))}
     if settings.uncertainty and isinstance(learned.estimate, Shrunk):
         layers[IMPUTED_SD] = RowBlocks(data.shape, posterior_spread(learned.estimate).block)

@@ -544,7 +544,7 @@ def test_truth_of_thinned_molecules_is_what_was_kept():
 @pytest.mark.parametrize("estimate", ["shrunk", "detected"])
 def test_factors_score_as_the_layer_they_make(estimate):
     dense, factors = (
-        scinfill.impute_deepmc(masked(), rank=3, estimate=estimate, output=output) for output in ("dense", "factors")
+        scinfill.impute_deepmc(masked(), rank=3, estimate=estimate, form=form) for form in ("dense", "factors")
     )
     assert "imputed" not in factors.layers
     of_dense, of_factors = (scores(scinfill.evaluate(table, **QUICK), "deepmc") for table in (dense, factors))
