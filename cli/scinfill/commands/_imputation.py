@@ -117,12 +117,14 @@ def checkpoint_options(function: Function) -> Function:
     """Add ``--checkpoint`` and ``--checkpoint-minutes``."""
     folder = click.option(
         "--checkpoint",
+        "folder",
         metavar="DIR",
         help="Folder that keeps the work under way. Killed and started again in the same way, the command goes on from "
         "there and ends with the same bytes. Emptied once the output is written.",
     )
     minutes = click.option(
         "--checkpoint-minutes",
+        "minutes",
         type=click.FloatRange(min=0),
         default=MINUTES,
         show_default=True,

@@ -44,7 +44,7 @@ from scinfill.schema import Form
     help="factors: leave the dense layer out, keep what `scinfill reconstruct` rebuilds it from.",
 )
 @checkpoint_options
-def command(source: str, target: str, *, checkpoint: str | None, checkpoint_minutes: float, **options: Any) -> None:  # noqa: ANN401 - the options above
+def command(source: str, target: str, *, folder: str | None, minutes: float, **options: Any) -> None:  # noqa: ANN401 - the options above
     """Impute by deep matrix factorisation.
 
     INPUT is a file that `scinfill preprocess` made, or any H5AD with log2(1 + x) values in X.
@@ -59,6 +59,6 @@ def command(source: str, target: str, *, checkpoint: str | None, checkpoint_minu
     from scinfill.methods.deepmc import deepmc_imputation
 
     settings = settings_from(options)
-    with checkpointed(checkpoint, minutes=checkpoint_minutes):
+    with checkpointed(folder, minutes=minutes):
         imputation = deepmc_imputation(h5ad.read(source), settings, **options)
         h5ad.write(imputation.adata, target, row_blocks=imputation.layers)

@@ -205,7 +205,7 @@ def joined(estimate: Detected) -> Factors:
 def check_rank(rank: int, shape: tuple[int, int]) -> None:
     """Refuse a rank that the matrix cannot have."""
     if not 1 <= rank <= min(shape):
-        raise InputError(f"--rank {rank} does not fit {shape[0]} cells x {shape[1]} genes; at most {min(shape)}")
+        raise InputError(f"`rank={rank}` does not fit {shape[0]} cells x {shape[1]} genes; at most {min(shape)}")
 
 
 def deepmc_imputation(
@@ -224,42 +224,42 @@ def deepmc_imputation(
 ) -> Imputation:
     """Impute by matrix factorisation with the dense layers still to be computed; see :func:`impute_deepmc`."""
     settings = settings or ImputeSettings()
-    check_choice("--preset", preset, get_args(Preset))
-    check_range("--depth", depth, lowest=1, highest=max(PAPER_RANKS))
-    check_range("--zero-weight", zero_weight, lowest=0, highest=1)
-    check_range("--ridge", ridge, lowest=0)
-    check_range("--alpha", alpha, lowest=1)
-    check_range("--iterations", n_iterations, lowest=1)
-    check_choice("--form", form, get_args(Form))
+    check_choice("preset", preset, get_args(Preset))
+    check_range("depth", depth, lowest=1, highest=max(PAPER_RANKS))
+    check_range("zero_weight", zero_weight, lowest=0, highest=1)
+    check_range("ridge", ridge, lowest=0)
+    check_range("alpha", alpha, lowest=1)
+    check_range("n_iterations", n_iterations, lowest=1)
+    check_choice("form", form, get_args(Form))
     if form == "factors":
         _refuse_without_dense_layer(settings)
     if preset == "paper":
         if zero_weight is not None or ridge is not None:
-            raise InputError("--preset paper has neither zero weight nor ridge; leave out --zero-weight and --ridge")
+            raise InputError("`preset='paper'` has neither zero weight nor ridge; leave out `zero_weight` and `ridge`")
         if device == "gpu":
             with computing_on(device):  # refuses where there is none
-                log.warning("--preset paper of deepMc runs on the CPU; the GPU that was asked for stays idle")
+                log.warning("`preset='paper'` of deepMc runs on the CPU; the GPU that was asked for stays idle")
         imputation = _paper(adata, settings, depth=depth, ranks=rank, alpha=alpha, n_iterations=n_iterations, form=form)
         return imputation.without_layers() if form == "factors" else imputation
     if depth not in (None, 1) or alpha is not None or n_iterations is not None:
         raise InputError(
-            "--depth, --alpha and --iterations belong to --preset paper: a linear product gains no rank by depth"
+            "`depth`, `alpha` and `n_iterations` belong to `preset='paper'`: a linear product gains no rank by depth"
         )
     if len(rank) > 1:
-        raise InputError(f"--rank {','.join(map(str, rank))} names {len(rank)} layers; they belong to --preset paper")
+        raise InputError(f"`rank={list(rank)}` names {len(rank)} layers; they belong to `preset='paper'`")
     imputation = impute(adata, DeepMc(rank[0] if rank else None, zero_weight, ridge, device, form), settings)
     return imputation.without_layers() if form == "factors" else imputation
 
 
 def _refuse_without_dense_layer(settings: ImputeSettings) -> None:
     dense_only = {
-        "--uncertainty": settings.uncertainty,
-        "--openproblems": settings.openproblems,
-        "--keep": settings.keep != "none",
+        "uncertainty": settings.uncertainty,
+        "openproblems": settings.openproblems,
+        "keep": settings.keep != "none",
     }
-    for option, asked in dense_only.items():
+    for name, asked in dense_only.items():
         if asked:
-            raise InputError(f"{option} is about the dense layer; leave out --form factors")
+            raise InputError(f"`{name}` is about the dense layer; leave out `form='factors'`")
 
 
 def _paper(
@@ -275,15 +275,15 @@ def _paper(
     refuse_with_paper(settings)
     depth = depth or len(ranks) or 1
     if depth not in PAPER_RANKS:
-        raise InputError(f"--rank {','.join(map(str, ranks))} names {depth} layers; at most {max(PAPER_RANKS)}")
+        raise InputError(f"`rank={list(ranks)}` names {depth} layers; at most {max(PAPER_RANKS)}")
     data = observations(adata, settings)
     chosen = tuple(ranks) or tuple(min(rank, *data.shape) for rank in PAPER_RANKS[depth])
     if len(chosen) != depth:
-        raise InputError(f"--depth {depth} needs as many ranks; --rank names {len(chosen)}")
+        raise InputError(f"`depth={depth}` needs as many ranks; `rank` names {len(chosen)}")
     for rank in chosen:
         check_rank(rank, data.shape)
     if any(after > before for before, after in pairwise(chosen)):
-        raise InputError(f"--rank {','.join(map(str, chosen))} must not grow from layer to layer")
+        raise InputError(f"`rank={list(chosen)}` must not grow from layer to layer")
     require_memory(requirements.paper_factorization(data, chosen), data, PaperDeepMc.command)
     recipe = PaperFactorization(
         chosen,

@@ -95,11 +95,11 @@ class ImputeSettings:
         InputError
             An unknown name or a negative seed.
         """
-        check_choice("--estimate", self.estimate, ("auto", *ESTIMATES))
-        check_choice("--loss", self.loss, ("auto", *get_args(Loss)))
-        check_choice("--counts", self.counts_kind, ("auto", *get_args(CountsKind)))
-        check_choice("--keep", self.keep, get_args(Keep))
-        check_range("--seed", self.seed, lowest=0)
+        check_choice("estimate", self.estimate, ("auto", *ESTIMATES))
+        check_choice("loss", self.loss, ("auto", *get_args(Loss)))
+        check_choice("counts_kind", self.counts_kind, ("auto", *get_args(CountsKind)))
+        check_choice("keep", self.keep, get_args(Keep))
+        check_range("seed", self.seed, lowest=0)
 
     def parameters(self) -> dict[str, Any]:
         """Return the settings as the Python functions call them, for the record; the seed stands beside them."""
@@ -108,17 +108,17 @@ class ImputeSettings:
         return settings
 
 
-def check_choice(option: str, value: str, known: Sequence[str]) -> None:
+def check_choice(name: str, value: str, known: Sequence[str]) -> None:
     """Refuse a name that is not known; the command line has done so, the Python API has not."""
     if value not in known:
-        raise InputError(f"{option} {value} is not known; it is one of {', '.join(known)}")
+        raise InputError(f"`{name}={value!r}` is not known; it is one of {', '.join(known)}")
 
 
-def check_range(option: str, value: float | None, *, lowest: float, highest: float = float("inf")) -> None:
+def check_range(name: str, value: float | None, *, lowest: float, highest: float = float("inf")) -> None:
     """Refuse a number out of range; None is what was not given."""
     if value is not None and not lowest <= value <= highest:
         rule = f"{lowest:g} or more" if highest == float("inf") else f"from {lowest:g} to {highest:g}"
-        raise InputError(f"{option} must be {rule}; it is {value}")
+        raise InputError(f"`{name}` must be {rule}; it is {value}")
 
 
 class Signer(Protocol):
@@ -251,12 +251,14 @@ def decide(settings: ImputeSettings, data: Observations) -> Decision:
     squared = estimate == "detected" or not umi
     loss: Loss = ("squared" if squared else "poisson") if settings.loss == "auto" else settings.loss
     if data.counts is None and (estimate == "shrunk" or loss == "poisson"):
-        asked = "--estimate shrunk" if estimate == "shrunk" else "--loss poisson"
-        raise InputError(f"{asked} needs counts, and there is no layers[{COUNTS!r}]; use --estimate model or detected")
+        asked = "`estimate='shrunk'`" if estimate == "shrunk" else "`loss='poisson'`"
+        raise InputError(
+            f"{asked} needs counts, and there is no layers[{COUNTS!r}]; use `estimate='model'` or `estimate='detected'`"
+        )
     if estimate == "detected" and loss == "poisson":
-        raise InputError("--estimate detected is a squared-loss fit; leave out --loss poisson")
+        raise InputError("`estimate='detected'` is a squared-loss fit; leave out `loss='poisson'`")
     if settings.uncertainty and estimate != "shrunk":
-        raise InputError(f"--uncertainty is defined for --estimate shrunk, not for {estimate}")
+        raise InputError(f"`uncertainty` is defined for `estimate='shrunk'`, not for {estimate}")
     return Decision(estimate, loss)
 
 
@@ -278,13 +280,13 @@ def _is_umi(settings: ImputeSettings, data: Observations) -> bool:
 def refuse_zero_weight(loss: Loss, zero_weight: float | None) -> None:
     """Refuse an option that would have no effect: to the Poisson loss every zero is data."""
     if loss == "poisson" and zero_weight is not None:
-        raise InputError("--zero-weight belongs to the squared loss; add --loss squared or --estimate detected")
+        raise InputError("`zero_weight` belongs to the squared loss; add `loss='squared'` or `estimate='detected'`")
 
 
 def refuse_with_paper(settings: ImputeSettings) -> None:
     """Refuse what the papers do not have: they know one estimate, blind to zeros, without weights or gate."""
     if settings.estimate not in ("auto", "detected") or settings.loss == "poisson" or settings.uncertainty:
-        raise InputError("--preset paper has one estimate; leave out --estimate, --loss and --uncertainty")
+        raise InputError("`preset='paper'` has one estimate; leave out `estimate`, `loss` and `uncertainty`")
 
 
 def assemble(

@@ -136,10 +136,10 @@ def _steps_done(recorded: Sequence[Step], counts: AnnData | None) -> int:
     if counts is None:
         if first in SOURCES:
             return 0
-        raise InputError(f"the record starts with {first}: name what that step read with --input")
+        raise InputError(f"the record starts with {first}: name what that step read as `counts`")
     done = _steps(counts)
     if not done and first in SOURCES:
-        raise InputError(f"the record starts with {first}, which reads nothing; leave out --input")
+        raise InputError(f"the record starts with {first}, which reads nothing; leave out `counts`")
     for number, (step, other) in enumerate(zip(done, recorded, strict=False), start=1):
         if _essence(step) != _essence(other):
             same_verb = step["command"] == other["command"]
@@ -176,9 +176,7 @@ def _check_repeatable(number: int, step: Step) -> None:
             f"scinfill {__version__} does not know"
         )
     if parameters.get("method") == "magic" and find_spec("magic") is None:
-        raise InputError(
-            f"step {number} ({command} --method magic) needs the package magic-impute; it is not installed"
-        )
+        raise InputError(f"step {number} ({command}, method magic) needs the package magic-impute; it is not installed")
 
 
 def _warn_of_other_versions(steps: Sequence[Step]) -> None:

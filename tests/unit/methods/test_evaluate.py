@@ -100,7 +100,7 @@ def test_recovery_of_another_estimate_than_detected_is_said(estimate, warned):
     table = masked()
     record = scinfill.evaluate(imputed(table, label_means(table), estimate=estimate))["estimates"]["made-up"]
     assert record["estimate"] == estimate
-    assert any("--estimate detected" in note for note in record["notes"]) == warned
+    assert any("the estimate 'detected' for this" in note for note in record["notes"]) == warned
 
 
 def test_null_genes_enter_nothing_but_the_guard():
