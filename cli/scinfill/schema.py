@@ -75,6 +75,8 @@ EstimateKind = Literal["shrunk", "model", "detected"]
 ESTIMATES: Final[tuple[EstimateKind, ...]] = get_args(EstimateKind)
 Preset = Literal["recommended", "paper"]
 Keep = Literal["none", "observed", "max"]
+Form = Literal["dense", "factors"]
+"""Whether a deepMc result holds the dense layer, or only the factors that it is made of."""
 MaskMode = Literal["nonzero", "entries", "thin"]
 MASK_MODES: Final[tuple[MaskMode, ...]] = get_args(MaskMode)
 CountsKind = Literal["umi", "reads"]

@@ -110,7 +110,7 @@ def preprocess(
     if not kept.any():
         raise DataError(
             f"no gene has {min_counts} counts in {min_cells} of the {adata.n_obs} cells; "
-            f"lower --min-counts or --min-cells"
+            f"lower `min_counts` or `min_cells`"
         )
     total_counts = library_sizes(counts, kept)
     size_factor = size_factors(total_counts)
@@ -163,7 +163,7 @@ def _spike_ins(adata: AnnData, counts: csr_array) -> NDArray[np.bool_]:
     if spikes.any():
         share = library_sizes(counts, spikes).sum() / counts.sum(dtype=np.float64)
         log.warning(
-            "%d spike-ins (%s*) with %.1f %% of all counts are left out; --keep-spike-ins keeps them",
+            "%d spike-ins (%s*) with %.1f %% of all counts are left out; `keep_spike_ins` keeps them",
             spikes.sum(),
             SPIKE_IN_PREFIX,
             100 * share,

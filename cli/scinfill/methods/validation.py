@@ -45,7 +45,7 @@ def matrix_of(adata: AnnData, layer: str | None) -> Any:  # noqa: ANN401 - dense
     matrix = adata.X if layer is None else adata.layers[layer]
     if matrix is None:
         beside = "; raw.X is there: adata.raw.to_adata() makes it X" if adata.raw is not None else ""
-        raise DataError(f"X is absent; name a layer with --layer (layers present: {listed(adata.layers)}){beside}")
+        raise DataError(f"X is absent; name one as `layer` (layers present: {listed(adata.layers)}){beside}")
     if not (sparse.issparse(matrix) or isinstance(matrix, np.ndarray)):
         raise DataError(f"{slot_name(layer)} is a {type(matrix).__name__}, not an array or sparse matrix in memory")
     if matrix.dtype.kind not in "biuf":
@@ -58,13 +58,15 @@ def check_table(adata: AnnData) -> None:
     if adata.n_obs == 0 or adata.n_vars == 0:
         raise DataError(f"the table is empty: {adata.n_obs} cells x {adata.n_vars} genes")
     if adata.n_obs == 1:
-        raise DataError("there is one cell only; at least two are needed (are genes in rows? then use --transpose)")
+        raise DataError(
+            "there is one cell only; at least two are needed (are genes in rows? then `preprocess(transpose=True)`)"
+        )
     for what, names in (("cell", adata.obs_names), ("gene", adata.var_names)):
         repeated = names[names.duplicated()]
         if len(repeated):
             raise DataError(
                 f"{what} names must be unique; {repeated[0]!r} is there {int((names == repeated[0]).sum())} times "
-                f"({len(repeated.unique())} such names); `scinfill preprocess --unique-names` tells them apart"
+                f"({len(repeated.unique())} such names); `preprocess(unique_names=True)` tells them apart"
             )
 
 
@@ -123,7 +125,7 @@ def counts(adata: AnnData, layer: str | None, dtype: DTypeLike | None = None) ->
         looks = "look already logged" if most < LARGEST_LOG2 else "look normalised or estimated"
         raise DataError(
             f"{slot} holds {values.data[first]:.6g} at {where(adata, *position(values, first))}: counts are whole "
-            f"numbers, these {looks}; name the raw counts with --layer (layers present: {listed(adata.layers)})"
+            f"numbers, these {looks}; name the raw counts as `layer` (layers present: {listed(adata.layers)})"
         )
     if most > LARGEST_COUNT:
         _, first = _wrong(values.data, lambda part: part >= most)

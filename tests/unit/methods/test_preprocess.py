@@ -212,7 +212,7 @@ def test_refusals(counts, options, error, message):
 
 
 def test_an_already_logged_table_names_the_layer(table):
-    with pytest.raises(DataError, match=r"look already logged; .*--layer \(layers present: counts, spliced\)"):
+    with pytest.raises(DataError, match=r"look already logged; .* as `layer` \(layers present: counts, spliced\)"):
         scinfill.preprocess(table)
 
 
