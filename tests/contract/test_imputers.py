@@ -93,9 +93,9 @@ def gated(request):
 @pytest.fixture(autouse=True, scope="module")
 def short_training():
     """A few steps of training are enough to see the contract; what training reaches is tested elsewhere."""
-    usual = AutoImpute._recipe
+    usual = AutoImpute._network
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(AutoImpute, "_recipe", lambda *args: replace(usual(*args), max_steps=24, learning_rate=0.02))
+        patch.setattr(AutoImpute, "_network", lambda *args: replace(usual(*args), max_steps=24, learning_rate=0.02))
         yield
 
 

@@ -14,7 +14,7 @@ import scinfill
 from _support import assert_adata_equal
 from scinfill.errors import DataError
 from scinfill.io import h5ad
-from scinfill.methods.observations import observed
+from scinfill.methods.observations import read_observations
 from scinfill.schema import MASK_MODES
 
 NAMES = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=8)
@@ -99,7 +99,7 @@ def test_preprocess_and_mask_keep_every_cell_and_their_promises(counts, n_genes,
     pd.testing.assert_frame_equal(table.var[["length"]], counts.var.loc[table.var_names])
     assert np.isfinite(table.X.data).all()
     assert np.isfinite(table.obs["size_factor"]).all()
-    seen = observed(table)
+    seen = read_observations(table)
 
     assume(fraction * table.X.nnz >= 1)
     try:
@@ -110,7 +110,7 @@ def test_preprocess_and_mask_keep_every_cell_and_their_promises(counts, n_genes,
     real = masked[:, : table.n_vars]
     assert masked.n_vars == table.n_vars + null_genes
     assert real.var_names.equals(table.var_names)
-    again = observed(masked)
+    again = read_observations(masked)
     np.testing.assert_array_equal(again.size_factor, seen.size_factor)
     if mode == "thin":
         total = real.layers["counts"] + real.layers["heldout_counts"]

@@ -39,11 +39,11 @@ class Interrupted(Exception):
 @pytest.fixture(autouse=True, scope="module")
 def short_training():
     """Few steps, but several batches an epoch, epochs a look and a slowdown; fits of a sample, then of all cells."""
-    usual = AutoImpute._recipe
+    usual = AutoImpute._network
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             AutoImpute,
-            "_recipe",
+            "_network",
             lambda *args: replace(usual(*args), max_steps=72, batch_cells=25, learning_rate=0.1),
         )
         patch.setattr(recipes, "SAMPLE_CELLS", 45)

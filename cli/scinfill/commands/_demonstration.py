@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from anndata import AnnData
@@ -11,19 +12,19 @@ from anndata import AnnData
 from scinfill.evaluation.evaluate import evaluate
 from scinfill.io import h5ad, scores
 from scinfill.io.streams import write_text
-from scinfill.methods.autoimpute import autoimpute_imputation
-from scinfill.methods.deepmc import deepmc_imputation
-from scinfill.methods.imputer import Imputation, ImputeSettings
+from scinfill.methods.autoimpute import AutoImpute
+from scinfill.methods.deepmc import DeepMc
+from scinfill.methods.imputer import impute
 from scinfill.methods.mask import mask
 from scinfill.methods.preprocess import preprocess
+from scinfill.methods.settings import MethodSettings
 from scinfill.methods.simulate import simulate
 from scinfill.report.build import build
 from scinfill.report.verdict import Sentence
 
 log = logging.getLogger(__name__)
 
-Imputer = Callable[[AnnData, ImputeSettings], Imputation]
-IMPUTERS: dict[str, Imputer] = {"deepmc": deepmc_imputation, "auto": autoimpute_imputation}
+METHODS: dict[str, type[MethodSettings]] = {"deepmc": DeepMc, "auto": AutoImpute}
 HIDDEN_SHARE = 0.1
 NULL_GENES = 100
 TITLE = "scinfill demo"
@@ -39,11 +40,15 @@ def run(folder: Path, *, n_cells: int, n_genes: int, seed: int) -> Sequence[Sent
         _write(table, folder / f"{name}.h5ad")
     costs: list[dict[str, str | float]] = []
     documents = []
-    for name, table, settings in (
-        ("thinned", thinned, ImputeSettings(uncertainty=True, seed=seed)),
-        ("hidden", hidden, ImputeSettings(estimate="detected", seed=seed)),
-    ):
-        imputed = {method: _impute(method, table, settings, folder / name, costs) for method in IMPUTERS}
+    experiments: dict[str, tuple[AnnData, dict[str, Any]]] = {
+        "thinned": (thinned, {"uncertainty": True}),
+        "hidden": (hidden, {"estimate": "detected"}),
+    }
+    for name, (table, options) in experiments.items():
+        imputed = {
+            method: _impute(method, table, settings(seed=seed, **options), folder / name, costs)
+            for method, settings in METHODS.items()
+        }
         document = evaluate(imputed, labels="cell_type", seed=seed, title="simulated cells")
         scores.write(document, folder / f"{name}.scores.json")
         documents.append((name, document))
@@ -53,11 +58,11 @@ def run(folder: Path, *, n_cells: int, n_genes: int, seed: int) -> Sequence[Sent
 
 
 def _impute(
-    method: str, table: AnnData, settings: ImputeSettings, stem: Path, costs: list[dict[str, str | float]]
+    method: str, table: AnnData, settings: MethodSettings, stem: Path, costs: list[dict[str, str | float]]
 ) -> AnnData:
     """Impute, write the file, and note what it cost."""
     started = time.perf_counter()
-    imputed = IMPUTERS[method](table, settings).to_anndata()
+    imputed = impute(table, settings).to_anndata()
     costs.append({"name": method, "seconds": time.perf_counter() - started, "peak_mib": float("nan")})
     _write(imputed, stem.with_name(f"{stem.name}.{method}.h5ad"))
     return imputed

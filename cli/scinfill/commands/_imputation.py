@@ -131,11 +131,3 @@ def checkpoint_options(function: Function) -> Function:
         help="Between two checkpoints.",
     )
     return folder(minutes(function))
-
-
-def settings_from(options: dict[str, Any]) -> Any:  # noqa: ANN401 - imported late: `--help` must stay light
-    """Take the shared options out of ``options`` and return them as ImputeSettings."""
-    from scinfill.methods.imputer import ImputeSettings
-
-    shared = ("estimate", "loss", "counts_kind", "keep", "gate", "uncertainty", "openproblems", "layer", "seed")
-    return ImputeSettings(**{name: options.pop(name) for name in shared})

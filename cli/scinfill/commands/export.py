@@ -30,10 +30,10 @@ def command(source: str, target: str, layer: str | None) -> None:
       scinfill export masked.h5ad -o exchange
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import exchange, h5ad
-    from scinfill.methods.observations import observed
+    from scinfill.methods.observations import read_observations
 
     adata: Any = h5ad.read(source)
-    data = observed(adata, layer=layer)
+    data = read_observations(adata, layer=layer)
     exchange.write_folder(
         target, counts=data.counts, log2=data.log_values, genes=adata.var_names, cells=adata.obs_names
     )

@@ -9,7 +9,6 @@ from scinfill.commands._imputation import (
     checkpoint_options,
     imputer_options,
     preset_option,
-    settings_from,
     zero_weight_option,
 )
 
@@ -21,7 +20,6 @@ from scinfill.commands._imputation import (
     "--hidden",
     "hidden_units",
     type=Numbers(),
-    default=(),
     help="Width of the hidden layer; several stack layers with a mirrored decoder.  [default: 512; paper 2000]",
 )
 @zero_weight_option
@@ -51,9 +49,10 @@ def command(source: str, target: str, *, folder: str | None, minutes: float, **o
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import h5ad
     from scinfill.io.checkpoints import checkpointed
-    from scinfill.methods.autoimpute import autoimpute_imputation
+    from scinfill.methods.autoimpute import AutoImpute
+    from scinfill.methods.imputer import impute
 
-    settings = settings_from(options)
+    settings = AutoImpute(**options)
     with checkpointed(folder, minutes=minutes):
-        imputation = autoimpute_imputation(h5ad.read(source), settings, **options)
+        imputation = impute(h5ad.read(source), settings)
         h5ad.write(imputation.adata, target, row_blocks=imputation.layers)

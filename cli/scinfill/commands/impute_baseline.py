@@ -1,6 +1,6 @@
 """``scinfill impute-baseline``."""
 
-from typing import get_args
+from typing import Any, get_args
 
 import click
 
@@ -31,26 +31,14 @@ from scinfill.schema import Baseline, Keep
 @layer_option("Layer that holds the log2 values instead of X.")
 @seed_option
 @runtime_options
-def command(
-    source: str,
-    target: str,
-    *,
-    method: Baseline,
-    rank: int | None,
-    keep: Keep,
-    openproblems: bool,
-    layer: str | None,
-    seed: int,
-) -> None:
+def command(source: str, target: str, **options: Any) -> None:  # noqa: ANN401 - the options above
     """Impute with a simple method, to see what a clever one adds.
 
     \b
       scinfill impute-baseline --method svd log.h5ad -o svd.h5ad
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import h5ad
-    from scinfill.methods.baselines import baseline_imputation
-    from scinfill.methods.imputer import ImputeSettings
+    from scinfill.methods.baselines import Baselines, baseline
 
-    settings = ImputeSettings(keep=keep, openproblems=openproblems, layer=layer, seed=seed, gate=False)
-    imputation = baseline_imputation(h5ad.read(source), settings, method=method, rank=rank)
+    imputation = baseline(h5ad.read(source), Baselines(**options))
     h5ad.write(imputation.adata, target, row_blocks=imputation.layers)

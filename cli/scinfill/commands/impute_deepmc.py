@@ -9,7 +9,6 @@ from scinfill.commands._imputation import (
     checkpoint_options,
     imputer_options,
     preset_option,
-    settings_from,
     zero_weight_option,
 )
 from scinfill.schema import Form
@@ -21,7 +20,6 @@ from scinfill.schema import Form
 @click.option(
     "--rank",
     type=Numbers(),
-    default=(),
     help="Rank, or with --preset paper one a layer.  [default: chosen from held-out molecules or entries]",
 )
 @click.option(
@@ -56,9 +54,9 @@ def command(source: str, target: str, *, folder: str | None, minutes: float, **o
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import h5ad
     from scinfill.io.checkpoints import checkpointed
-    from scinfill.methods.deepmc import deepmc_imputation
+    from scinfill.methods.deepmc import DeepMc, deepmc
 
-    settings = settings_from(options)
+    settings = DeepMc(**options)
     with checkpointed(folder, minutes=minutes):
-        imputation = deepmc_imputation(h5ad.read(source), settings, **options)
+        imputation = deepmc(h5ad.read(source), settings)
         h5ad.write(imputation.adata, target, row_blocks=imputation.layers)

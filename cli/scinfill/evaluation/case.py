@@ -14,7 +14,7 @@ from scinfill.errors import DataError, InputError
 from scinfill.evaluation.estimates import ScoredMatrix, Values
 from scinfill.evaluation.numerics.clustering import CORRELATIONS, Correlation
 from scinfill.methods import provenance, validation
-from scinfill.methods.observations import observed
+from scinfill.methods.observations import read_observations
 from scinfill.models.observations import Observations
 from scinfill.numerics.scratch import chunks
 from scinfill.numerics.sparse import median_count
@@ -211,7 +211,7 @@ def build(
     DataError, InputError
         Wrong values, another scale, an unknown label column.
     """
-    observations = observed(adata)
+    observations = read_observations(adata)
     null_genes = adata.var[NULL_GENE].to_numpy(dtype=bool) if NULL_GENE in adata.var else np.zeros(adata.n_vars, bool)
     if null_genes.all():
         raise DataError(f"every gene is a null gene (var[{NULL_GENE!r}]); there is nothing to score")

@@ -9,8 +9,8 @@ from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance
-from scinfill.methods.imputer import copied
-from scinfill.methods.observations import observed
+from scinfill.methods.imputer import without_earlier_imputation
+from scinfill.methods.observations import read_observations
 from scinfill.methods.validation import where
 from scinfill.numerics.sparse import canonical, position
 from scinfill.schema import COUNTS, IMPUTED, SCALE
@@ -40,13 +40,13 @@ def adopt(adata: AnnData, matrix: csr_array | NDArray[np.floating], *, method: s
     DataError
         Another shape, or values that are negative or not finite.
     """
-    data = observed(adata)
+    data = read_observations(adata)
     values = _checked(adata, matrix)
     if scale == "counts":
         if data.size_factor is None:
             raise InputError(f"`scale='counts'` needs layers[{COUNTS!r}] for the size factors; use `scale='log2'`")
         values = np.log2(1 + values / data.size_factor[:, None])
-    result = copied(adata)
+    result = without_earlier_imputation(adata)
     result.layers[IMPUTED] = values.astype(np.float32)
     provenance.sign(
         result,

@@ -1,7 +1,7 @@
 """Simple imputers that any other has to beat, behind the same contract."""
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import ClassVar, Final, Literal, get_args
 
 import numpy as np
 from anndata import AnnData
@@ -10,44 +10,20 @@ from scipy.sparse import csr_array, csr_matrix
 
 from scinfill.errors import InputError
 from scinfill.methods.deepmc import check_rank
-from scinfill.methods.imputer import (
-    Imputation,
-    ImputeSettings,
-    assemble,
-    check_choice,
-    observations,
-    require_memory,
-)
-from scinfill.models.estimate.learning import Learned, learn_model
+from scinfill.methods.imputer import Imputation, assemble, observations, require_memory
+from scinfill.methods.settings import ImputerSettings, check_choice, with_options_of
+from scinfill.models.estimate.learning import learn_model
 from scinfill.models.factorization.recipes import SquaredFactorization
 from scinfill.models.observations import Observations
 from scinfill.models.published.baselines import GeneMean, NuclearNorm, ThresholdedSvd
 from scinfill.models.recipe import Recipe
 from scinfill.models.requirements import DOUBLE
 from scinfill.numerics.parallel import blocks_in_parallel
-from scinfill.schema import BASELINES, Baseline, EstimateKind, Keep
+from scinfill.schema import Baseline, EstimateKind
 
 BLIND_TO_ZEROS: Final[tuple[Baseline, ...]] = ("als", "nuclear-norm")
 """These fit non-zeros only, so they answer the question of ``detected``; the others that of ``model``."""
 DEFAULT_RANK = 10
-
-
-@dataclass(frozen=True)
-class BaselineMethod:
-    """What the record says of a baseline."""
-
-    method: Baseline
-    rank: int | None
-    command: str = "impute-baseline"
-
-    def parameters(self, settings: ImputeSettings) -> dict[str, Any]:
-        """Return method and rank, and of the shared settings those that mean something here."""
-        shared = settings.parameters()
-        own = {"method": self.method, "rank": self.rank}
-        return own | {name: shared[name] for name in ("keep", "openproblems", "layer")}
-
-    def store(self, result: AnnData, learned: Learned) -> None:
-        """Keep nothing beside the values."""
 
 
 @dataclass(frozen=True)
@@ -91,28 +67,34 @@ class Magic:
         return InMemory(np.asarray(operator.fit_transform(csr_matrix(data.log_values)), dtype=np.float32))
 
 
-def baseline_imputation(
-    adata: AnnData,
-    settings: ImputeSettings | None = None,
-    *,
-    method: Baseline,
-    rank: int | None = None,
-) -> Imputation:
-    """Impute with a baseline with the dense layer still to be computed; see :func:`impute_baseline`."""
-    settings = settings or ImputeSettings()
-    check_choice("method", method, BASELINES)
-    if rank is not None and method not in ("als", "svd"):
-        raise InputError(f"`rank` has no meaning for `method={method!r}`")
+@dataclass(frozen=True, kw_only=True)
+class Baselines(ImputerSettings):
+    """The options of baselines; :func:`impute_baseline` says what each means."""
+
+    command: ClassVar[str] = "impute-baseline"
+
+    method: Baseline = "gene-mean"
+    rank: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown method, and a rank where there is none."""
+        super().__post_init__()
+        check_choice("method", self.method, get_args(Baseline))
+        if self.rank is not None and self.method not in ("als", "svd"):
+            raise InputError(f"`rank` has no meaning for `method={self.method!r}`")
+
+
+def baseline(adata: AnnData, settings: Baselines) -> Imputation:
+    """Impute with the dense layer still to be computed; see :func:`impute_baseline`."""
     data = observations(adata, settings)
-    if rank is not None:
-        check_rank(rank, data.shape)
-    chosen = rank or min(DEFAULT_RANK, *data.shape)
-    recipe = _recipe(method, chosen)
-    require_memory(recipe.memory_for(data), data, f"impute-baseline ({method})")
+    if settings.rank is not None:
+        check_rank(settings.rank, data.shape)
+    recipe = _recipe(settings.method, settings.rank or min(DEFAULT_RANK, *data.shape))
+    require_memory(recipe.memory_for(data), data, f"{settings.command} ({settings.method})")
     with blocks_in_parallel():
         learned = learn_model(recipe, data, gated=False, rng=np.random.default_rng(settings.seed))
-    estimate: EstimateKind = "detected" if method in BLIND_TO_ZEROS else "model"
-    return assemble(adata, data, learned, estimate, settings=settings, signer=BaselineMethod(method, rank))
+    estimate: EstimateKind = "detected" if settings.method in BLIND_TO_ZEROS else "model"
+    return assemble(adata, data, learned, estimate, settings)
 
 
 def _recipe(method: Baseline, rank: int) -> Recipe:
@@ -126,16 +108,8 @@ def _recipe(method: Baseline, rank: int) -> Recipe:
     return recipes[method]
 
 
-def impute_baseline(
-    adata: AnnData,
-    *,
-    method: Baseline = "gene-mean",
-    rank: int | None = None,
-    keep: Keep = "none",
-    openproblems: bool = False,
-    layer: str | None = None,
-    seed: int = 0,
-) -> AnnData:
+@with_options_of(Baselines)
+def impute_baseline(adata: AnnData, settings: Baselines) -> AnnData:
     """Impute with a simple method, to see what a clever one adds.
 
     Parameters
@@ -161,5 +135,4 @@ def impute_baseline(
     DataError
         Wrong values or another scale.
     """
-    settings = ImputeSettings(keep=keep, openproblems=openproblems, layer=layer, seed=seed, gate=False)
-    return baseline_imputation(adata, settings, method=method, rank=rank).to_anndata()
+    return baseline(adata, settings).to_anndata()

@@ -4,29 +4,25 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, get_args
+from typing import ClassVar, get_args
 
 import numpy as np
 from anndata import AnnData
 
 from scinfill.errors import InputError
-from scinfill.methods import work
-from scinfill.methods.imputer import (
-    Imputation,
-    ImputeSettings,
-    assemble,
+from scinfill.methods.imputer import Imputation, impute
+from scinfill.methods.settings import (
+    MethodSettings,
     check_choice,
     check_range,
-    impute,
-    observations,
-    refuse_with_paper,
+    numbers,
     refuse_zero_weight,
-    require_memory,
+    with_options_of,
 )
 from scinfill.models.devices import Device, computing_on
 from scinfill.models.estimate.choices import RANKS, best_by_entries, best_by_molecules, feasible_ranks
 from scinfill.models.estimate.detected import CellFloor, Detected
-from scinfill.models.estimate.learning import THOROUGH, Effort, Learned, learn_prediction
+from scinfill.models.estimate.learning import THOROUGH, Learned
 from scinfill.models.estimate.values import GatedModel, Shrunk
 from scinfill.models.factorization.alternating import Factors
 from scinfill.models.factorization.recipes import PoissonFactorization, SquaredFactorization
@@ -45,7 +41,6 @@ from scinfill.schema import (
     MODEL_SCALE,
     UNS,
     Form,
-    Keep,
     ModelKind,
     Preset,
 )
@@ -58,35 +53,87 @@ DETECTED_FITS = ((3, 0.0), (10, 0.0), (20, 0.0), (10, 0.03), (10, 0.1), (20, 0.1
 """(rank, zero weight) of the fits that ``detected`` combines."""
 
 
-@dataclass(frozen=True)
-class DeepMc:
-    """The default preset.
+@dataclass(frozen=True, kw_only=True)
+class DeepMc(MethodSettings):
+    """The options of deepMc beside the shared ones; :func:`impute_deepmc` says what each means."""
 
-    Attributes
-    ----------
-    rank
-        None: chosen from held-out molecules, or held-out entries where there are no molecules.
-    zero_weight
-        Of the squared loss. None: 1 (zeros are data), and chosen from seen entries for ``detected``.
-    ridge
-        None: 5 for the Poisson loss, 20 for the squared loss.
-    device
-        ``auto`` takes a GPU if there is one.
-    form
-        For the record: whether the dense layer is kept.
-    """
+    command: ClassVar[str] = "impute-deepmc"
+    effort: ClassVar = THOROUGH
 
-    rank: int | None = None
+    preset: Preset = "recommended"
+    rank: int | Sequence[int] | None = None
+    depth: int | None = None
     zero_weight: float | None = None
     ridge: float | None = None
-    device: Device = "auto"
+    alpha: float | None = None
+    n_iterations: int | None = None
     form: Form = "dense"
-    effort: Effort = THOROUGH
-    command: str = "impute-deepmc"
+    device: Device = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse numbers out of range, and options that contradict each other."""
+        super().__post_init__()
+        check_choice("preset", self.preset, get_args(Preset))
+        check_range("depth", self.depth, lowest=1, highest=max(PAPER_RANKS))
+        check_range("zero_weight", self.zero_weight, lowest=0, highest=1)
+        check_range("ridge", self.ridge, lowest=0)
+        check_range("alpha", self.alpha, lowest=1)
+        check_range("n_iterations", self.n_iterations, lowest=1)
+        check_choice("form", self.form, get_args(Form))
+        if self.form == "factors":
+            self._refuse_without_dense_layer()
+        if self.preset == "paper":
+            self._check_paper()
+        else:
+            self._check_recommended()
+
+    def _refuse_without_dense_layer(self) -> None:
+        asked = {"uncertainty": self.uncertainty, "openproblems": self.openproblems, "keep": self.keep != "none"}
+        for name, is_asked in asked.items():
+            if is_asked:
+                raise InputError(f"`{name}` is about the dense layer; leave out `form='factors'`")
+
+    def _check_paper(self) -> None:
+        self.refuse_beside_paper()
+        if self.zero_weight is not None or self.ridge is not None:
+            raise InputError("`preset='paper'` has neither zero weight nor ridge; leave out `zero_weight` and `ridge`")
+        ranks = numbers(self.rank)
+        if len(ranks) > max(PAPER_RANKS):
+            raise InputError(f"`rank={list(ranks)}` names {len(ranks)} layers; at most {max(PAPER_RANKS)}")
+        if ranks and len(ranks) != (self.depth or len(ranks)):
+            raise InputError(f"`depth={self.depth}` needs as many ranks; `rank` names {len(ranks)}")
+        if any(after > before for before, after in pairwise(ranks)):
+            raise InputError(f"`rank={list(ranks)}` must not grow from layer to layer")
+
+    def _check_recommended(self) -> None:
+        if self.depth not in (None, 1) or self.alpha is not None or self.n_iterations is not None:
+            raise InputError(
+                "`depth`, `alpha` and `n_iterations` belong to `preset='paper'`: a linear product gains no rank by "
+                "depth"
+            )
+        ranks = numbers(self.rank)
+        if len(ranks) > 1:
+            raise InputError(f"`rank={list(ranks)}` names {len(ranks)} layers; they belong to `preset='paper'`")
+
+    def published(self, data: Observations) -> PaperFactorization | None:
+        """Return deepMc as published, with the ranks that were given or those of the authors' scripts."""
+        if self.preset != "paper":
+            return None
+        if self.device == "gpu":
+            with computing_on(self.device):  # refuses where there is none
+                log.warning("`preset='paper'` of deepMc runs on the CPU; the GPU that was asked for stays idle")
+        ranks = numbers(self.rank) or tuple(min(rank, *data.shape) for rank in PAPER_RANKS[self.depth or 1])
+        for rank in ranks:
+            check_rank(rank, data.shape)
+        return PaperFactorization(
+            ranks,
+            alpha=PaperFactorization.alpha if self.alpha is None else self.alpha,
+            n_iterations=PaperFactorization.n_iterations if self.n_iterations is None else self.n_iterations,
+        )
 
     def memory_for(self, data: Observations) -> int:
         """Return the bytes of a fit with the largest rank that may be tried."""
-        largest = self.rank or max(*RANKS, *(rank for rank, _ in DETECTED_FITS))
+        largest = max(numbers(self.rank) or (*RANKS, *(rank for rank, _ in DETECTED_FITS)))
         return PoissonFactorization(min(largest, *data.shape)).memory_for(data)
 
     def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
@@ -94,7 +141,7 @@ class DeepMc:
         refuse_zero_weight(loss, self.zero_weight)
         rows = sample_cells(data, SAMPLE_CELLS, rng)
         sample = data if rows is None else data.cells(rows)
-        ranks = self._ranks(data)
+        ranks = self._given_rank(data) or feasible_ranks(data.shape)
         if loss == "poisson":
             ridge = PoissonFactorization.ridge if self.ridge is None else self.ridge
             return best_by_molecules(
@@ -105,29 +152,21 @@ class DeepMc:
 
     def recipes_for_detected(self, data: Observations) -> Sequence[Recipe]:
         """Return fits of several ranks and zero weights, or the ones the user fixed."""
-        if self.rank is not None:
-            check_rank(self.rank, data.shape)
-        wanted = [
-            (self.rank or rank, weight if self.zero_weight is None else self.zero_weight)
-            for rank, weight in DETECTED_FITS
-        ]
-        feasible = [(min(rank, *data.shape), weight) for rank, weight in wanted]
+        fits = list(DETECTED_FITS)
+        if given := self._given_rank(data):
+            fits = [(given[0], weight) for _, weight in fits]
+        if self.zero_weight is not None:
+            fits = [(rank, self.zero_weight) for rank, _ in fits]
+        feasible = [(min(rank, *data.shape), weight) for rank, weight in fits]
         return [self._squared(rank, weight) for rank, weight in dict.fromkeys(feasible)]
-
-    def parameters(self, settings: ImputeSettings) -> dict[str, Any]:
-        """Return the settings as given."""
-        return settings.parameters() | {
-            "preset": "recommended",
-            "rank": self.rank,
-            "zero_weight": self.zero_weight,
-            "ridge": self.ridge,
-            "device": self.device,
-            "form": self.form,
-        }
 
     def store(self, result: AnnData, learned: Learned) -> None:
         """Keep the factors and what turns them into values."""
         estimate = learned.estimate
+        if isinstance(estimate, Chain):
+            cells, genes = estimate.two_factors()
+            store_factors(result, Factors(np.zeros(len(genes), np.float32), cells, genes), "as-is")
+            return
         if isinstance(estimate, Detected):
             store_factors(result, joined(estimate), "detected")
             result.uns[CURVE] = np.column_stack([estimate.curve_from, estimate.curve_to])
@@ -141,41 +180,16 @@ class DeepMc:
         if model.rate_scale is not None:
             result.var[MODEL_SCALE] = model.rate_scale
 
-    def _ranks(self, data: Observations) -> list[int]:
-        if self.rank is None:
-            return feasible_ranks(data.shape)
-        check_rank(self.rank, data.shape)
-        return [self.rank]
+    def _given_rank(self, data: Observations) -> tuple[int, ...]:
+        """Return the rank that the user fixed, or nothing."""
+        ranks = numbers(self.rank)
+        for rank in ranks:
+            check_rank(rank, data.shape)
+        return ranks
 
     def _squared(self, rank: int, zero_weight: float) -> SquaredFactorization:
         ridge = SquaredFactorization.ridge if self.ridge is None else self.ridge
         return SquaredFactorization(rank, zero_weight, ridge, device=self.device)
-
-
-@dataclass(frozen=True)
-class PaperDeepMc:
-    """The papers' algorithm: blind to zeros, no gate, its product at every position."""
-
-    recipe: PaperFactorization
-    form: Form = "dense"
-    command: str = "impute-deepmc"
-
-    def parameters(self, settings: ImputeSettings) -> dict[str, Any]:
-        """Return the settings, complete."""
-        return settings.parameters() | {
-            "preset": "paper",
-            "rank": list(self.recipe.ranks),
-            "alpha": self.recipe.alpha,
-            "n_iterations": self.recipe.n_iterations,
-            "form": self.form,
-        }
-
-    def store(self, result: AnnData, learned: Learned) -> None:
-        """Keep Z, and D_L ⋯ D_1 as one matrix."""
-        if not isinstance(learned.estimate, Chain):
-            raise TypeError("the paper preset's estimate is a chain of factors")
-        cells, genes = learned.estimate.two_factors()
-        store_factors(result, Factors(np.zeros(len(genes), np.float32), cells, genes), "as-is")
 
 
 def store_factors(result: AnnData, factors: Factors, kind: ModelKind) -> None:
@@ -207,116 +221,8 @@ def check_rank(rank: int, shape: tuple[int, int]) -> None:
         raise InputError(f"`rank={rank}` does not fit {shape[0]} cells x {shape[1]} genes; at most {min(shape)}")
 
 
-def deepmc_imputation(
-    adata: AnnData,
-    settings: ImputeSettings | None = None,
-    *,
-    preset: Preset = "recommended",
-    depth: int | None = None,
-    rank: Sequence[int] = (),
-    zero_weight: float | None = None,
-    ridge: float | None = None,
-    alpha: float | None = None,
-    n_iterations: int | None = None,
-    form: Form = "dense",
-    device: Device = "auto",
-) -> Imputation:
-    """Impute by matrix factorisation with the dense layers still to be computed; see :func:`impute_deepmc`."""
-    settings = settings or ImputeSettings()
-    check_choice("preset", preset, get_args(Preset))
-    check_range("depth", depth, lowest=1, highest=max(PAPER_RANKS))
-    check_range("zero_weight", zero_weight, lowest=0, highest=1)
-    check_range("ridge", ridge, lowest=0)
-    check_range("alpha", alpha, lowest=1)
-    check_range("n_iterations", n_iterations, lowest=1)
-    check_choice("form", form, get_args(Form))
-    if form == "factors":
-        _refuse_without_dense_layer(settings)
-    if preset == "paper":
-        if zero_weight is not None or ridge is not None:
-            raise InputError("`preset='paper'` has neither zero weight nor ridge; leave out `zero_weight` and `ridge`")
-        if device == "gpu":
-            with computing_on(device):  # refuses where there is none
-                log.warning("`preset='paper'` of deepMc runs on the CPU; the GPU that was asked for stays idle")
-        imputation = _paper(adata, settings, depth=depth, ranks=rank, alpha=alpha, n_iterations=n_iterations, form=form)
-        return imputation.without_layers() if form == "factors" else imputation
-    if depth not in (None, 1) or alpha is not None or n_iterations is not None:
-        raise InputError(
-            "`depth`, `alpha` and `n_iterations` belong to `preset='paper'`: a linear product gains no rank by depth"
-        )
-    if len(rank) > 1:
-        raise InputError(f"`rank={list(rank)}` names {len(rank)} layers; they belong to `preset='paper'`")
-    imputation = impute(adata, DeepMc(rank[0] if rank else None, zero_weight, ridge, device, form), settings)
-    return imputation.without_layers() if form == "factors" else imputation
-
-
-def _refuse_without_dense_layer(settings: ImputeSettings) -> None:
-    dense_only = {
-        "uncertainty": settings.uncertainty,
-        "openproblems": settings.openproblems,
-        "keep": settings.keep != "none",
-    }
-    for name, asked in dense_only.items():
-        if asked:
-            raise InputError(f"`{name}` is about the dense layer; leave out `form='factors'`")
-
-
-def _paper(
-    adata: AnnData,
-    settings: ImputeSettings,
-    *,
-    depth: int | None,
-    ranks: Sequence[int],
-    alpha: float | None,
-    n_iterations: int | None,
-    form: Form,
-) -> Imputation:
-    refuse_with_paper(settings)
-    depth = depth or len(ranks) or 1
-    if depth not in PAPER_RANKS:
-        raise InputError(f"`rank={list(ranks)}` names {depth} layers; at most {max(PAPER_RANKS)}")
-    data = observations(adata, settings)
-    chosen = tuple(ranks) or tuple(min(rank, *data.shape) for rank in PAPER_RANKS[depth])
-    if len(chosen) != depth:
-        raise InputError(f"`depth={depth}` needs as many ranks; `rank` names {len(chosen)}")
-    for rank in chosen:
-        check_rank(rank, data.shape)
-    if any(after > before for before, after in pairwise(chosen)):
-        raise InputError(f"`rank={list(chosen)}` must not grow from layer to layer")
-    recipe = PaperFactorization(
-        chosen,
-        alpha=PaperFactorization.alpha if alpha is None else alpha,
-        n_iterations=PaperFactorization.n_iterations if n_iterations is None else n_iterations,
-    )
-    require_memory(recipe.memory_for(data), data, PaperDeepMc.command)
-    signer = PaperDeepMc(recipe, form)
-    work.bind(data, signer, settings, "detected", recipe.loss)
-    learned = learn_prediction(recipe, data, rng=np.random.default_rng(settings.seed))
-    return assemble(adata, data, learned, "detected", settings=settings, signer=signer)
-
-
-def impute_deepmc(
-    adata: AnnData,
-    *,
-    preset: Preset = "recommended",
-    estimate: str = "auto",
-    loss: str = "auto",
-    counts_kind: str = "auto",
-    depth: int | None = None,
-    rank: int | Sequence[int] | None = None,
-    zero_weight: float | None = None,
-    ridge: float | None = None,
-    alpha: float | None = None,
-    n_iterations: int | None = None,
-    keep: Keep = "none",
-    gate: bool = True,
-    uncertainty: bool = False,
-    openproblems: bool = False,
-    form: Form = "dense",
-    device: Device = "auto",
-    layer: str | None = None,
-    seed: int = 0,
-) -> AnnData:
+@with_options_of(DeepMc)
+def impute_deepmc(adata: AnnData, settings: DeepMc) -> AnnData:
     """Impute by matrix factorisation: X ≈ μ + Z·D, gated and shrunk by what held-out data support.
 
     Parameters
@@ -371,28 +277,10 @@ def impute_deepmc(
     >>> scinfill.impute_deepmc(scinfill.preprocess(counts)).layers["imputed"].shape
     (20, 50)
     """
-    settings = ImputeSettings(
-        estimate=estimate,  # type: ignore[arg-type] # checked by ImputeSettings
-        loss=loss,  # type: ignore[arg-type]
-        counts_kind=counts_kind,  # type: ignore[arg-type]
-        keep=keep,
-        gate=gate,
-        uncertainty=uncertainty,
-        openproblems=openproblems,
-        layer=layer,
-        seed=seed,
-    )
-    ranks = () if rank is None else (rank,) if isinstance(rank, int) else tuple(rank)
-    return deepmc_imputation(
-        adata,
-        settings,
-        preset=preset,
-        depth=depth,
-        rank=ranks,
-        zero_weight=zero_weight,
-        ridge=ridge,
-        alpha=alpha,
-        n_iterations=n_iterations,
-        form=form,
-        device=device,
-    ).to_anndata()
+    return deepmc(adata, settings).to_anndata()
+
+
+def deepmc(adata: AnnData, settings: DeepMc) -> Imputation:
+    """Impute with the dense layers still to be computed; see :func:`impute_deepmc`."""
+    imputation = impute(adata, settings)
+    return Imputation(imputation.adata) if settings.form == "factors" else imputation

@@ -1,24 +1,30 @@
-"""What every imputer shares: which estimate, which loss, the gate, what becomes of seen values, the signature."""
+"""How an imputer runs: ``auto`` resolved, memory asked for, the estimate learned, the table assembled and signed."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol, get_args
+from dataclasses import dataclass, field
 
 import numpy as np
 from anndata import AnnData
 
-from scinfill import memory
+from scinfill import __version__, memory, resume
 from scinfill.errors import InputError
-from scinfill.methods import openproblems, provenance, work
-from scinfill.methods.observations import observed
+from scinfill.methods import openproblems, provenance
+from scinfill.methods.observations import read_observations
+from scinfill.methods.settings import ImputerSettings, MethodSettings
 from scinfill.models import requirements
-from scinfill.models.estimate.learning import Effort, Learned, learn_detection, learn_model, learn_shrunk
+from scinfill.models.estimate.learning import (
+    Learned,
+    learn_detection,
+    learn_model,
+    learn_prediction,
+    learn_shrunk,
+)
 from scinfill.models.estimate.uncertainty import posterior_spread
 from scinfill.models.estimate.values import ImputedValues, Shrunk
 from scinfill.models.observations import Observations
-from scinfill.models.recipe import Loss, Recipe
+from scinfill.models.recipe import Loss
 from scinfill.numerics.blocks import RowBlocks
 from scinfill.numerics.parallel import blocks_in_parallel
 from scinfill.numerics.scratch import give_back
@@ -28,7 +34,6 @@ from scinfill.schema import (
     COUNTS,
     CURVE,
     DENOISED,
-    ESTIMATES,
     GATE,
     GENE_FACTORS,
     HELDOUT_R2,
@@ -42,120 +47,14 @@ from scinfill.schema import (
     OBSERVED_WEIGHT,
     SCALE,
     UMI_MEDIAN_NONZERO,
-    CountsKind,
     EstimateKind,
     Keep,
 )
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class ImputeSettings:
-    """What a user may ask of any imputer.
-
-    Attributes
-    ----------
-    estimate
-        ``auto`` is ``shrunk`` for UMI-like counts and ``model`` otherwise.
-    loss
-        ``auto`` is ``poisson`` for UMI-like counts and ``squared`` otherwise; ``detected`` is always squared.
-    counts_kind
-        ``auto`` calls counts UMI-like when their median non-zero value is below 20.
-    keep
-        ``observed`` leaves seen values exactly as they are, ``max`` lets no value fall below what was seen.
-    gate
-        Hold each gene's prediction against entries the fit did not see.
-    uncertainty
-        Also write ``layers["imputed_sd"]``; for the estimate ``shrunk`` only.
-    openproblems
-        Also write ``layers["denoised"]``, expected counts, and the names that the Open Problems denoising task reads.
-    layer
-        Layer that holds the log2 values instead of ``X``.
-    seed
-        Start of the random numbers.
-    """
-
-    estimate: Literal["auto"] | EstimateKind = "auto"
-    loss: Literal["auto"] | Loss = "auto"
-    counts_kind: Literal["auto"] | CountsKind = "auto"
-    keep: Keep = "none"
-    gate: bool = True
-    uncertainty: bool = False
-    openproblems: bool = False
-    layer: str | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse what no data could make right.
-
-        Raises
-        ------
-        InputError
-            An unknown name or a negative seed.
-        """
-        check_choice("estimate", self.estimate, ("auto", *ESTIMATES))
-        check_choice("loss", self.loss, ("auto", *get_args(Loss)))
-        check_choice("counts_kind", self.counts_kind, ("auto", *get_args(CountsKind)))
-        check_choice("keep", self.keep, get_args(Keep))
-        check_range("seed", self.seed, lowest=0)
-
-    def parameters(self) -> dict[str, Any]:
-        """Return the settings as the Python functions call them, for the record; the seed stands beside them."""
-        settings = asdict(self)
-        del settings["seed"]
-        return settings
-
-
-def check_choice(name: str, value: str, known: Sequence[str]) -> None:
-    """Refuse a name that is not known; the command line has done so, the Python API has not."""
-    if value not in known:
-        raise InputError(f"`{name}={value!r}` is not known; it is one of {', '.join(known)}")
-
-
-def check_range(name: str, value: float | None, *, lowest: float, highest: float = float("inf")) -> None:
-    """Refuse a number out of range; None is what was not given."""
-    if value is not None and not lowest <= value <= highest:
-        rule = f"{lowest:g} or more" if highest == float("inf") else f"from {lowest:g} to {highest:g}"
-        raise InputError(f"`{name}` must be {rule}; it is {value}")
-
-
-class Signer(Protocol):
-    """What the record and the table keep of a method."""
-
-    @property
-    def command(self) -> str:
-        """The verb."""
-        ...
-
-    def parameters(self, settings: ImputeSettings) -> dict[str, Any]:
-        """Return the keyword arguments, but for the seed, by which its Python function repeats the work."""
-        ...
-
-    def store(self, result: AnnData, learned: Learned) -> None:
-        """Add what of the model can be kept in the table, such as factors."""
-        ...
-
-
-class Method(Signer, Protocol):
-    """An imputer whose settings are chosen from held-out data."""
-
-    @property
-    def effort(self) -> Effort:
-        """How often its fits can be repeated."""
-        ...
-
-    def memory_for(self, data: Observations) -> int:
-        """Return the bytes that its largest fit takes beside the data."""
-        ...
-
-    def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
-        """Return complete settings for the estimates ``shrunk`` and ``model``, chosen from held-out data."""
-        ...
-
-    def recipes_for_detected(self, data: Observations) -> Sequence[Recipe]:
-        """Return the squared-loss fits to combine for the estimate ``detected``."""
-        ...
+WITHOUT_EFFECT = ("counts_kind", "form", "keep", "layer", "openproblems", "uncertainty")
+"""Options that change no fit: what they lead to is in the checkpoint's key itself, or they act on the fits' results."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +70,7 @@ class Imputation:
     """
 
     adata: AnnData
-    layers: Mapping[str, RowBlocks] = field(default_factory=dict)
+    layers: dict[str, RowBlocks] = field(default_factory=dict)
 
     def to_anndata(self) -> AnnData:
         """Return the table with its layers in memory; unlike ``adata`` it shares nothing with the input."""
@@ -179,10 +78,6 @@ class Imputation:
         for name, blocks in self.layers.items():
             result.layers[name] = blocks.dense()
         return result
-
-    def without_layers(self) -> "Imputation":
-        """Return the table alone: what of the model is kept in it can rebuild them."""
-        return Imputation(self.adata)
 
 
 @dataclass(frozen=True)
@@ -193,8 +88,8 @@ class Decision:
     loss: Loss
 
 
-def impute(adata: AnnData, method: Method, settings: ImputeSettings) -> Imputation:
-    """Impute with a method's recipes and the estimate that was asked for.
+def impute(adata: AnnData, settings: MethodSettings) -> Imputation:
+    """Impute by a method with the estimate that was asked for.
 
     Raises
     ------
@@ -204,17 +99,25 @@ def impute(adata: AnnData, method: Method, settings: ImputeSettings) -> Imputati
         Wrong values, or another scale than log2(1 + x).
     """
     data = observations(adata, settings)
-    decision = decide(settings, data)
-    require_memory(method.memory_for(data), data, method.command)
-    work.bind(data, method, settings, decision.estimate, decision.loss)
-    with blocks_in_parallel():
-        learned = _learn(method, data, decision, settings)
-    return assemble(adata, data, learned, decision.estimate, settings=settings, signer=method)
+    published = settings.published(data)
+    decision = decide(settings, data) if published is None else Decision("detected", published.loss)
+    require_memory((published or settings).memory_for(data), data, settings.command)
+    resume.identify(lambda: _job(data, settings, decision))
+    rng = np.random.default_rng(settings.seed)
+    if published is not None:
+        learned = learn_prediction(published, data, rng=rng)
+    else:
+        with blocks_in_parallel():
+            learned = _learn(settings, data, decision, rng)
+    imputation = assemble(adata, data, learned, decision.estimate, settings)
+    if settings.uncertainty and isinstance(learned.estimate, Shrunk):
+        imputation.layers[IMPUTED_SD] = RowBlocks(data.shape, posterior_spread(learned.estimate).block)
+    return imputation
 
 
-def observations(adata: AnnData, settings: ImputeSettings) -> Observations:
+def observations(adata: AnnData, settings: ImputerSettings) -> Observations:
     """Return what an imputer may look at, if that is enough for what was asked for."""
-    data = observed(adata, layer=settings.layer)
+    data = read_observations(adata, layer=settings.layer)
     if settings.openproblems:
         openproblems.check_counts(data)
     return data
@@ -233,17 +136,29 @@ def require_memory(size: int, data: Observations, command: str) -> None:
     memory.require(int(requirements.MARGIN * size), f"{command} of {n_cells} cells x {n_genes} genes")
 
 
-def _learn(method: Method, data: Observations, decision: Decision, settings: ImputeSettings) -> Learned:
-    rng = np.random.default_rng(settings.seed)
+def _job(data: Observations, settings: MethodSettings, decision: Decision) -> resume.Job:
+    """Say what is computed, from what, by what: the key by which a checkpoint is recognised."""
+    options = {name: value for name, value in settings.record().items() if name not in WITHOUT_EFFECT}
+    size_factor = None if data.size_factor is None else data.size_factor[:, None]
+    matrices = {"log_values": data.log_values, "counts": data.counts, "size_factor": size_factor}
+    return {
+        "method": {"command": settings.command},
+        "input": {name: None if matrix is None else provenance.sha256(matrix) for name, matrix in matrices.items()},
+        "parameters": options | {"estimate": decision.estimate, "loss": decision.loss, "seed": settings.seed},
+        "versions": {"scinfill": __version__} | provenance.library_versions(),
+    }
+
+
+def _learn(settings: MethodSettings, data: Observations, decision: Decision, rng: np.random.Generator) -> Learned:
     if decision.estimate == "detected":
-        return learn_detection(method.recipes_for_detected(data), data, rng=rng)
-    recipe = method.recipe(decision.loss, data, rng)
+        return learn_detection(settings.recipes_for_detected(data), data, rng=rng)
+    recipe = settings.recipe(decision.loss, data, rng)
     log.info("estimate %s by %s", decision.estimate, recipe)
     learn = learn_shrunk if decision.estimate == "shrunk" else learn_model
-    return learn(recipe, data, gated=settings.gate, rng=rng, effort=method.effort)
+    return learn(recipe, data, gated=settings.gate, rng=rng, effort=settings.effort)
 
 
-def decide(settings: ImputeSettings, data: Observations) -> Decision:
+def decide(settings: MethodSettings, data: Observations) -> Decision:
     """Replace every ``auto`` by what the data say, and refuse what cannot be."""
     umi = data.counts is not None and _is_umi(settings, data)
     estimate: EstimateKind = ("shrunk" if umi else "model") if settings.estimate == "auto" else settings.estimate
@@ -261,7 +176,7 @@ def decide(settings: ImputeSettings, data: Observations) -> Decision:
     return Decision(estimate, loss)
 
 
-def _is_umi(settings: ImputeSettings, data: Observations) -> bool:
+def _is_umi(settings: MethodSettings, data: Observations) -> bool:
     if settings.counts_kind != "auto":
         return settings.counts_kind == "umi"
     if data.counts is None or data.counts.nnz == 0:
@@ -276,53 +191,32 @@ def _is_umi(settings: ImputeSettings, data: Observations) -> bool:
     return umi
 
 
-def refuse_zero_weight(loss: Loss, zero_weight: float | None) -> None:
-    """Refuse an option that would have no effect: to the Poisson loss every zero is data."""
-    if loss == "poisson" and zero_weight is not None:
-        raise InputError("`zero_weight` belongs to the squared loss; add `loss='squared'` or `estimate='detected'`")
-
-
-def refuse_with_paper(settings: ImputeSettings) -> None:
-    """Refuse what the papers do not have: they know one estimate, blind to zeros, without weights or gate."""
-    if settings.estimate not in ("auto", "detected") or settings.loss == "poisson" or settings.uncertainty:
-        raise InputError("`preset='paper'` has one estimate; leave out `estimate`, `loss` and `uncertainty`")
-
-
 def assemble(
-    adata: AnnData,
-    data: Observations,
-    learned: Learned,
-    estimate: EstimateKind,
-    *,
-    settings: ImputeSettings,
-    signer: Signer,
+    adata: AnnData, data: Observations, learned: Learned, estimate: EstimateKind, settings: ImputerSettings
 ) -> Imputation:
-    """Join the input's slots with the imputed layers, what was learned of each gene, and the signature."""
-    result = copied(adata)
+    """Join the input's slots with the imputed layer, what was learned of each gene, and the signature."""
+    result = without_earlier_imputation(adata)
     if learned.gate is not None:
         result.var[GATE] = learned.gate.slope
         result.var[HELDOUT_R2] = learned.gate.r_squared
     if learned.observed_weight is not None:
         result.var[OBSERVED_WEIGHT] = learned.observed_weight
-    signer.store(result, learned)
-    parameters = signer.parameters(settings)
+    settings.store(result, learned)
     input_sha256 = provenance.sha256(data.log_values)
     provenance.sign(
         result,
-        command=signer.command,
-        parameters=parameters,
+        command=settings.command,
+        parameters=settings.record(),
         seed=settings.seed,
         input_sha256=input_sha256,
         metrics={"estimate": estimate} | learned.details,
         scale=SCALE,
         estimate=estimate,
     )
-    layers = {IMPUTED: RowBlocks(data.shape, kept(learned.estimate, data, settings.keep))}
-    if settings.uncertainty and isinstance(learned.estimate, Shrunk):
-        layers[IMPUTED_SD] = RowBlocks(data.shape, posterior_spread(learned.estimate).block)
+    layers = {IMPUTED: RowBlocks(data.shape, with_seen_values(learned.estimate, data, settings.keep))}
     if settings.openproblems:
         layers[DENOISED] = openproblems.denoised(learned.estimate, data)
-        openproblems.name(result, command=signer.command, parameters=parameters, input_sha256=input_sha256)
+        openproblems.name(result, command=settings.command, parameters=settings.record(), input_sha256=input_sha256)
     return Imputation(result, layers)
 
 
@@ -332,7 +226,7 @@ STALE_UNS = (CURVE, METHOD_ID)
 """What an earlier imputation left; beside a new one it would be taken for its own."""
 
 
-def copied(adata: AnnData) -> AnnData:
+def without_earlier_imputation(adata: AnnData) -> AnnData:
     """Return a table of its own frames and mappings that shares the matrices nobody changes."""
     return AnnData(
         X=adata.X,
@@ -348,7 +242,7 @@ def copied(adata: AnnData) -> AnnData:
     )
 
 
-def kept(values: ImputedValues, data: Observations, keep: Keep) -> Callable[[slice], np.ndarray]:
+def with_seen_values(values: ImputedValues, data: Observations, keep: Keep) -> Callable[[slice], np.ndarray]:
     """Return the block function that treats seen values as ``--keep`` says."""
     if keep == "none":
         return values.block

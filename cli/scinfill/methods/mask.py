@@ -10,8 +10,9 @@ from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance
-from scinfill.methods.observations import Observed, observed
+from scinfill.methods.observations import read_observations
 from scinfill.methods.slots import append_genes, stored, with_genes
+from scinfill.models.observations import Observations
 from scinfill.numerics.filtering import cells_with_gene
 from scinfill.numerics.masking import hide_entries, hide_nonzeros, split, thin
 from scinfill.numerics.normalization import log2_counts
@@ -86,7 +87,7 @@ def mask(
         Another scale, a table that is masked already, no counts where they are needed, or nothing to hide.
     """
     _check(adata, mode, fraction, null_genes)
-    seen = observed(adata, layer=layer)
+    seen = read_observations(adata, layer=layer)
     masking, drawing, masking_null = np.random.default_rng(seed).spawn(3)
     layers = _hide(seen, mode, fraction, masking, layer)
     _check_hidden(layers, seen, fraction, layer)
@@ -96,7 +97,7 @@ def mask(
     if null_genes:
         counts, size_factor = _molecules(seen, "null genes need")
         drawn = draw_null_genes(counts, size_factor, null_genes, drawing).astype(np.float32)
-        null = Observed(log2_counts(drawn, size_factor), drawn, size_factor)
+        null = Observations(log2_counts(drawn, size_factor), drawn, size_factor)
         hidden = _hide(null, mode, fraction, masking_null, layer)
         for key, columns in hidden.items():
             layers[key] = beside(layers[key], columns)
@@ -128,7 +129,7 @@ def _check(adata: AnnData, mode: str, fraction: float, null_genes: int) -> None:
             raise DataError(f"the table is masked already (layers[{key!r}]); mask the table it was made from")
 
 
-def _hide(seen: Observed, mode: MaskMode, fraction: float, rng: np.random.Generator, layer: str | None) -> Layers:
+def _hide(seen: Observations, mode: MaskMode, fraction: float, rng: np.random.Generator, layer: str | None) -> Layers:
     """Return the matrices that masking changes or makes."""
     if mode == "thin":
         return _thin(seen, fraction, rng, layer)
@@ -141,7 +142,7 @@ def _hide(seen: Observed, mode: MaskMode, fraction: float, rng: np.random.Genera
     return layers
 
 
-def _check_hidden(layers: Layers, seen: Observed, fraction: float, layer: str | None) -> None:
+def _check_hidden(layers: Layers, seen: Observations, fraction: float, layer: str | None) -> None:
     hidden, kept = layers[HELDOUT if HELDOUT in layers else HELDOUT_COUNTS], layers[layer]
     for part, fault, remedy in ((hidden, "none", "larger"), (kept, "all", "smaller")):
         if part.nnz == 0:
@@ -152,13 +153,13 @@ def _check_hidden(layers: Layers, seen: Observed, fraction: float, layer: str | 
         log.warning("these look like reads, not molecules: copies of one molecule on both sides make the test too easy")
 
 
-def _thin(seen: Observed, fraction: float, rng: np.random.Generator, layer: str | None) -> Layers:
+def _thin(seen: Observations, fraction: float, rng: np.random.Generator, layer: str | None) -> Layers:
     counts, size_factor = _molecules(seen, "thinning needs")
     kept, taken = thin(counts, fraction, rng)
     return {layer: log2_counts(kept, size_factor), COUNTS: kept, HELDOUT_COUNTS: taken}
 
 
-def _molecules(seen: Observed, who_needs: str) -> tuple[csr_array, NDArray[np.float64]]:
+def _molecules(seen: Observations, who_needs: str) -> tuple[csr_array, NDArray[np.float64]]:
     if seen.counts is None or seen.size_factor is None:
         raise DataError(f"{who_needs} raw counts in layers[{COUNTS!r}], which is absent; run `scinfill preprocess`")
     return seen.counts, seen.size_factor

@@ -22,8 +22,6 @@ from scinfill.schema import COUNTS, LOG1P, LOG_BASE, SIZE_FACTOR
 
 log = logging.getLogger(__name__)
 
-Observed = Observations
-
 RELATIVE_TOLERANCE = 4
 """Units in the last place by which a stored logarithm may differ from the one computed from counts."""
 ABSOLUTE_TOLERANCE = 1e-4
@@ -39,7 +37,7 @@ NATURAL = (
 )
 
 
-def observed(adata: AnnData, *, layer: str | None = None) -> Observed:
+def read_observations(adata: AnnData, *, layer: str | None = None) -> Observations:
     """Return what an imputer may look at.
 
     Parameters
@@ -67,7 +65,7 @@ def observed(adata: AnnData, *, layer: str | None = None) -> Observed:
     _check_size(adata, values, slot)
     if COUNTS not in adata.layers:
         _check_scale_alone(values, slot, adata.uns)
-        return Observed(log_values=with_data(values, np.float32))
+        return Observations(log_values=with_data(values, np.float32))
     counts = validation.counts(adata, COUNTS, np.float32)
     size_factor = _stored_size_factors(adata, counts)
     solved = size_factor is None
@@ -82,7 +80,7 @@ def observed(adata: AnnData, *, layer: str | None = None) -> Observed:
         raise DataError(
             f"cell {str(adata.obs_names[cell])!r}: {slot} is not log2(1 + counts / size_factor) with {source}; {remedy}"
         )
-    return Observed(with_data(values, np.float32), counts, size_factor)
+    return Observations(with_data(values, np.float32), counts, size_factor)
 
 
 def _stored_size_factors(adata: AnnData, counts: csr_array) -> NDArray[np.float64] | None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance
-from scinfill.methods.observations import observed
+from scinfill.methods.observations import read_observations
 from scinfill.methods.validation import listed
 from scinfill.models.estimate.detected import Detected
 from scinfill.models.estimate.values import GatedModel, ImputedValues, Shrunk
@@ -100,7 +100,7 @@ def estimate_of(adata: AnnData, kind: str, *, cells: Positions = EVERY, genes: P
     model = GatedModel(factors, "poisson" if kind == "poisson" else "squared", base, gain, scale)
     if OBSERVED_WEIGHT not in adata.var:
         return model
-    data = observed(adata, layer=_imputed_layer(adata))
+    data = read_observations(adata, layer=_imputed_layer(adata))
     data = data if isinstance(cells, slice) else data.cells(cells)
     data = data if isinstance(genes, slice) else data.genes(genes)
     return Shrunk(model, data, column(OBSERVED_WEIGHT))

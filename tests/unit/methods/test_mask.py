@@ -7,7 +7,7 @@ import scinfill
 from _support import assert_adata_equal, assert_same
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance
-from scinfill.methods.observations import observed
+from scinfill.methods.observations import read_observations
 from scinfill.schema import MASK_MODES
 
 
@@ -56,7 +56,7 @@ def test_everything_else_passes_through(table, mode, null_genes):
 def test_imputers_accept_the_result(table, mode):
     """Values, counts and size factors still agree, for null genes too."""
     masked = scinfill.mask(table, mode=mode, null_genes=5, fraction=0.3)
-    seen = observed(masked)
+    seen = read_observations(masked)
     np.testing.assert_array_equal(seen.size_factor, table.obs["size_factor"])
 
 

@@ -7,7 +7,7 @@ from scipy import sparse
 
 from _support import make_counts
 from scinfill.errors import DataError, InputError
-from scinfill.methods.observations import observed
+from scinfill.methods.observations import read_observations
 
 
 @pytest.fixture
@@ -36,18 +36,18 @@ def check(seen, adata, factors):
 
 def test_a_missing_size_factor_is_solved(logged):
     adata, factors = logged
-    check(observed(adata), adata, factors)
+    check(read_observations(adata), adata, factors)
 
 
 def test_a_stored_size_factor_is_used(logged):
     adata, factors = logged
     adata.obs["size_factor"] = factors
-    seen = observed(adata)
+    seen = read_observations(adata)
     np.testing.assert_array_equal(seen.size_factor, factors)
 
 
 def test_a_table_of_preprocess_is_taken_as_it_is(table):
-    seen = observed(table)
+    seen = read_observations(table)
     np.testing.assert_array_equal(seen.size_factor, table.obs["size_factor"])
     assert np.shares_memory(seen.log_values.data, table.X.data)
 
@@ -56,9 +56,9 @@ def test_a_table_of_preprocess_is_taken_as_it_is(table):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_every_form_is_seen_alike(logged, form, dtype):
     adata, factors = logged
-    expected = observed(adata)
+    expected = read_observations(adata)
     other = AnnData(form(adata.X.astype(dtype)), obs=adata.obs, layers={"counts": form(adata.layers["counts"])})
-    seen = observed(other)
+    seen = read_observations(other)
     np.testing.assert_array_equal(seen.log_values.toarray(), expected.log_values.toarray())
     np.testing.assert_array_equal(seen.counts.toarray(), expected.counts.toarray())
     np.testing.assert_allclose(seen.size_factor, factors, rtol=1e-5)
@@ -68,21 +68,21 @@ def test_half_precision_logarithms_agree_with_their_counts(logged):
     adata, factors = logged
     adata.obs["size_factor"] = factors
     adata.X = adata.X.toarray().astype(np.float16)
-    assert observed(adata).size_factor is not None
+    assert read_observations(adata).size_factor is not None
 
 
 def test_the_values_may_lie_in_a_layer(logged):
     adata, _ = logged
     adata.layers["log2"] = adata.X
     adata.X = sparse.csr_matrix(adata.shape, dtype=np.float32)
-    assert observed(adata, layer="log2").log_values.nnz == adata.layers["log2"].nnz
+    assert read_observations(adata, layer="log2").log_values.nnz == adata.layers["log2"].nnz
 
 
 def test_without_counts_there_are_values_only(logged, caplog):
     adata, _ = logged
     del adata.layers["counts"]
     adata.uns["log1p"] = {"base": 2.0}
-    seen = observed(adata)
+    seen = read_observations(adata)
     assert seen.counts is None
     assert seen.size_factor is None
     assert caplog.text == ""
@@ -91,7 +91,7 @@ def test_without_counts_there_are_values_only(logged, caplog):
 def test_an_undeclared_scale_is_taken_as_log2_and_said_so(logged, caplog):
     adata, _ = logged
     del adata.layers["counts"]
-    observed(adata)
+    read_observations(adata)
     assert "taken as log2(1 + x)" in caplog.text
 
 
@@ -99,10 +99,10 @@ def test_an_empty_cell_has_size_one_whatever_is_stored(logged):
     adata, factors = logged
     for matrix in (adata.X, adata.layers["counts"]):
         matrix.data[matrix.indptr[3] : matrix.indptr[4]] = 0
-    assert observed(adata).size_factor[3] == 1
+    assert read_observations(adata).size_factor[3] == 1
     factors[3] = np.nan
     adata.obs["size_factor"] = factors
-    assert observed(adata).size_factor[3] == 1
+    assert read_observations(adata).size_factor[3] == 1
 
 
 def test_the_table_never_changes(logged):
@@ -111,7 +111,7 @@ def test_the_table_never_changes(logged):
     adata.X.data[:2] = adata.X.data[:2][::-1]
     adata.X.has_sorted_indices = False
     before = adata.X.indices.copy()
-    observed(adata)
+    read_observations(adata)
     np.testing.assert_array_equal(adata.X.indices, before)
 
 
@@ -232,15 +232,15 @@ def test_what_cannot_be_used_is_refused_with_its_reason(logged, spoil, message):
     adata, _ = logged
     spoil(adata)
     with pytest.raises(DataError, match=message):
-        observed(adata)
+        read_observations(adata)
 
 
 def test_a_layer_that_is_not_there(logged):
     with pytest.raises(InputError, match="there is no layer 'log3'; layers present: counts"):
-        observed(logged[0], layer="log3")
+        read_observations(logged[0], layer="log3")
 
 
 def test_nothing_is_said_of_a_sound_table(table, caplog):
     caplog.set_level(logging.INFO)
-    observed(table)
+    read_observations(table)
     assert caplog.text == ""

@@ -1,0 +1,170 @@
+"""Options of imputers as settings objects: each option is named, typed and checked once."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Any, ClassVar, Concatenate, Literal, ParamSpec, TypeVar, get_args
+
+import numpy as np
+from anndata import AnnData
+
+from scinfill.errors import InputError
+from scinfill.models.estimate.learning import Effort, Learned
+from scinfill.models.observations import Observations
+from scinfill.models.recipe import Loss, Recipe
+from scinfill.schema import ESTIMATES, CountsKind, EstimateKind, Keep
+
+Options = ParamSpec("Options")
+Settings = TypeVar("Settings")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImputerSettings:
+    """What every imputer is asked, and what the table and its record keep of it.
+
+    The fields are the keyword arguments of its Python function and the options of its command.
+
+    Attributes
+    ----------
+    keep
+        ``observed`` leaves seen values exactly as they are, ``max`` lets no value fall below what was seen.
+    openproblems
+        Also write ``layers["denoised"]``, expected counts, and the names that the Open Problems denoising task reads.
+    layer
+        Layer that holds the log2 values instead of ``X``.
+    seed
+        Random seed.
+    """
+
+    command: ClassVar[str]
+    """The verb."""
+
+    keep: Keep = "none"
+    openproblems: bool = False
+    layer: str | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what no data could make right.
+
+        Raises
+        ------
+        InputError
+            An unknown name or a number out of range.
+        """
+        check_choice("keep", self.keep, get_args(Keep))
+        check_range("seed", self.seed, lowest=0)
+
+    def record(self) -> dict[str, Any]:
+        """Return the keyword arguments, but for the seed, by which the Python function repeats the work."""
+        options = asdict(self)
+        del options["seed"]
+        return options
+
+    def store(self, result: AnnData, learned: Learned) -> None:
+        """Add to the table what of the model can be kept in it, such as factors."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodSettings(ImputerSettings, ABC):
+    """What deepMc and AutoImpute are asked beside: which question, by which loss, how carefully.
+
+    Each is a subclass that adds its own options, and knows the models that they stand for.
+
+    Attributes
+    ----------
+    estimate
+        ``auto`` is ``shrunk`` for UMI-like counts and ``model`` otherwise.
+    loss
+        ``auto`` is ``poisson`` for UMI-like counts and ``squared`` otherwise; ``detected`` is always squared.
+    counts_kind
+        ``auto`` calls counts UMI-like when their median non-zero value is below 20.
+    gate
+        Hold each gene's prediction against entries the fit did not see.
+    uncertainty
+        Also write ``layers["imputed_sd"]``; for the estimate ``shrunk`` only.
+    """
+
+    effort: ClassVar[Effort]
+    """How often its fits can be repeated."""
+
+    estimate: Literal["auto"] | EstimateKind = "auto"
+    loss: Literal["auto"] | Loss = "auto"
+    counts_kind: Literal["auto"] | CountsKind = "auto"
+    gate: bool = True
+    uncertainty: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse unknown names."""
+        super().__post_init__()
+        check_choice("estimate", self.estimate, ("auto", *ESTIMATES))
+        check_choice("loss", self.loss, ("auto", *get_args(Loss)))
+        check_choice("counts_kind", self.counts_kind, ("auto", *get_args(CountsKind)))
+
+    @abstractmethod
+    def published(self, data: Observations) -> Recipe | None:
+        """Return the published algorithm where it was asked for (``preset="paper"``)."""
+
+    @abstractmethod
+    def memory_for(self, data: Observations) -> int:
+        """Return the bytes that the largest fit takes beside the data."""
+
+    @abstractmethod
+    def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
+        """Return complete settings for the estimates ``shrunk`` and ``model``, chosen from held-out data."""
+
+    @abstractmethod
+    def recipes_for_detected(self, data: Observations) -> Sequence[Recipe]:
+        """Return the squared-loss fits to combine for the estimate ``detected``."""
+
+    def refuse_beside_paper(self) -> None:
+        """Refuse what the papers do not have: they know one estimate, blind to zeros, without weights or gate."""
+        if self.estimate not in ("auto", "detected") or self.loss == "poisson" or self.uncertainty:
+            raise InputError("`preset='paper'` has one estimate; leave out `estimate`, `loss` and `uncertainty`")
+
+
+def check_choice(name: str, value: str, known: Sequence[str]) -> None:
+    """Refuse a name that is not known; the command line has done so, the Python API has not."""
+    if value not in known:
+        raise InputError(f"`{name}={value!r}` is not known; it is one of {', '.join(known)}")
+
+
+def check_range(name: str, value: float | None, *, lowest: float, highest: float = float("inf")) -> None:
+    """Refuse a number out of range; None is what was not given."""
+    if value is not None and not lowest <= value <= highest:
+        rule = f"{lowest:g} or more" if highest == float("inf") else f"from {lowest:g} to {highest:g}"
+        raise InputError(f"`{name}` must be {rule}; it is {value}")
+
+
+def refuse_zero_weight(loss: Loss, zero_weight: float | None) -> None:
+    """Refuse an option that would have no effect: to the Poisson loss every zero is data."""
+    if loss == "poisson" and zero_weight is not None:
+        raise InputError("`zero_weight` belongs to the squared loss; add `loss='squared'` or `estimate='detected'`")
+
+
+def numbers(value: int | Sequence[int] | None) -> tuple[int, ...]:
+    """Return one number, several or none as a tuple."""
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, int) else tuple(value)
+
+
+def with_options_of(
+    settings: Callable[Options, Settings],
+) -> Callable[[Callable[[AnnData, Settings], Result]], Callable[Concatenate[AnnData, Options], Result]]:
+    """Turn a function of a table and settings into one of a table and the settings' fields as keyword arguments."""
+
+    def decorate(function: Callable[[AnnData, Settings], Result]) -> Callable[Concatenate[AnnData, Options], Result]:
+        @wraps(function)
+        def call(adata: AnnData, /, *args: Options.args, **options: Options.kwargs) -> Result:
+            return function(adata, settings(*args, **options))
+
+        whole = signature(function)
+        fields = [item for item in signature(settings).parameters.values() if item.kind is Parameter.KEYWORD_ONLY]
+        call.__signature__ = whole.replace(parameters=[whole.parameters["adata"], *fields])  # type: ignore[attr-defined]
+        return call
+
+    return decorate
