@@ -25,8 +25,8 @@ import scinfill
 from scinfill.evaluation.case import Settings
 from scinfill.evaluation.evaluate import run
 from scinfill.io import bulk, scores
-from scinfill.report.build import build
-from scinfill.report.results import Setting, collect, metrics_of, percent, pooled, signed
+from scinfill.reporting.build import build
+from scinfill.reporting.results import Setting, collect, metrics_of, percent, pooled, signed
 
 HERE = Path(__file__).parent
 LABELS = "cell_type"

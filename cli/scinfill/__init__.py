@@ -5,31 +5,67 @@ They are loaded when first used, so that ``import scinfill`` stays light.
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
+    from scinfill.evaluation.evaluate import evaluate
+    from scinfill.io.checkpoints import checkpointed
+    from scinfill.methods.adopt import adopt
+    from scinfill.methods.autoimpute import impute_auto
+    from scinfill.methods.baselines import impute_baseline
+    from scinfill.methods.deepmc import impute_deepmc
+    from scinfill.methods.mask import mask
+    from scinfill.methods.preprocess import preprocess
+    from scinfill.methods.reconstruct import reconstruct
+    from scinfill.methods.rerun import rerun
+    from scinfill.methods.simulate import simulate
+    from scinfill.verbs import demo, export, inspect, report
 
 __version__ = "0.1.0"
 
-_PUBLIC = {
-    "preprocess": "scinfill.methods.preprocess",
-    "mask": "scinfill.methods.mask",
-    "impute_deepmc": "scinfill.methods.deepmc",
+__all__ = [
+    "__version__",
+    "adopt",
+    "checkpointed",
+    "demo",
+    "evaluate",
+    "export",
+    "impute_auto",
+    "impute_baseline",
+    "impute_deepmc",
+    "inspect",
+    "mask",
+    "preprocess",
+    "reconstruct",
+    "report",
+    "rerun",
+    "simulate",
+]
+
+_MODULES = {
+    "adopt": "scinfill.methods.adopt",
+    "checkpointed": "scinfill.io.checkpoints",
+    "demo": "scinfill.verbs",
+    "evaluate": "scinfill.evaluation.evaluate",
+    "export": "scinfill.verbs",
     "impute_auto": "scinfill.methods.autoimpute",
     "impute_baseline": "scinfill.methods.baselines",
-    "checkpointed": "scinfill.io.checkpoints",
+    "impute_deepmc": "scinfill.methods.deepmc",
+    "inspect": "scinfill.verbs",
+    "mask": "scinfill.methods.mask",
+    "preprocess": "scinfill.methods.preprocess",
     "reconstruct": "scinfill.methods.reconstruct",
-    "evaluate": "scinfill.evaluation.evaluate",
-    "simulate": "scinfill.methods.simulate",
+    "report": "scinfill.verbs",
     "rerun": "scinfill.methods.rerun",
+    "simulate": "scinfill.methods.simulate",
 }
-
-__all__ = ["__version__", *sorted(_PUBLIC)]  # noqa: PLE0604 - the names are strings
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module attribute
     """Import the module of a public function on first use."""
-    if name not in _PUBLIC:
+    if name not in _MODULES:
         raise AttributeError(f"module 'scinfill' has no attribute {name!r}")
-    return getattr(import_module(_PUBLIC[name]), name)
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -7,7 +7,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from scinfill.report.results import Setting, collect, metrics_of, names_in_order, pooled
+from scinfill.reporting.results import Setting, collect, metrics_of, names_in_order, pooled
 
 SHOWN = (
     "rmse",

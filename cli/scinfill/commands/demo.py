@@ -28,15 +28,9 @@ def command(folder: Path, *, n_cells: int, n_genes: int, seed: int) -> None:
     Simulates counts with known cell types, preprocesses them, hides molecules and values, appends genes without any
     signal, imputes with both methods, and evaluates the results beside raw data, gene mean and SVD.
     """
-    from scinfill.commands._demonstration import run
-    from scinfill.io.streams import check_folder
+    from scinfill.verbs import demo
 
-    check_folder(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise click.BadParameter(f"{folder} cannot be made: {error.strerror}", param_hint="-o") from error
-    sentences = run(folder, n_cells=n_cells, n_genes=n_genes, seed=seed)
+    sentences = demo(folder, n_cells=n_cells, n_genes=n_genes, seed=seed)
     for sentence in sentences:
         subject = f" ({sentence.subject})" if sentence.subject else ""
         click.echo(f"{sentence.question}{subject}\n  {sentence.text}")

@@ -1,7 +1,5 @@
 """``scinfill export``."""
 
-from typing import Any
-
 import click
 
 from scinfill.commands._options import input_argument, layer_option, runtime_options
@@ -29,11 +27,7 @@ def command(source: str, target: str, layer: str | None) -> None:
     \b
       scinfill export masked.h5ad -o exchange
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
-    from scinfill.io import exchange, h5ad
-    from scinfill.methods.observations import read_observations
+    from scinfill.io import h5ad
+    from scinfill.verbs import export
 
-    adata: Any = h5ad.read(source)
-    data = read_observations(adata, layer=layer)
-    exchange.write_folder(
-        target, counts=data.counts, log2=data.log_values, genes=adata.var_names, cells=adata.obs_names
-    )
+    export(h5ad.read(source), target, layer=layer)

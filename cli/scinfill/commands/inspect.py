@@ -19,7 +19,7 @@ def command(source: str, target: str) -> None:
     \b
       scinfill inspect counts.h5ad
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
-    from scinfill.io.sources import inventory
     from scinfill.io.streams import write_text
+    from scinfill.verbs import inspect
 
-    write_text(json.dumps(inventory(source), indent=2) + "\n", target)
+    write_text(json.dumps(inspect(source), indent=2) + "\n", target)

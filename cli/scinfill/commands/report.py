@@ -1,6 +1,7 @@
 """``scinfill report``."""
 
 import logging
+from typing import Any
 
 import click
 
@@ -14,7 +15,7 @@ log = logging.getLogger(__name__)
 @click.argument("sources", metavar="[RESULTS]...", nargs=-1, type=click.Path(allow_dash=True))
 @output_option(binary=False, help="HTML file to write; - is standard output.")
 @click.option("--title", default="Did imputation help?", show_default=True, help="Heading of the page.")
-@click.option("--figures", "folder", metavar="DIR", type=click.Path(), help="Also write every figure as SVG and PNG.")
+@click.option("--figures", metavar="DIR", type=click.Path(), help="Also write every figure as SVG and PNG.")
 @click.option(
     "--cost",
     metavar="FILE",
@@ -24,9 +25,7 @@ log = logging.getLogger(__name__)
     "--missing", metavar="TEXT", multiple=True, help="A result that did not come: the page says so. Repeatable."
 )
 @runtime_options
-def command(
-    sources: tuple[str, ...], target: str, *, title: str, folder: str | None, cost: str | None, missing: tuple[str, ...]
-) -> None:
+def command(sources: tuple[str, ...], target: str, **settings: Any) -> None:  # noqa: ANN401 - the options above
     """Turn results of `scinfill evaluate` into one HTML page.
 
     The page opens with a verdict in plain words, then tables and figures; it needs no network and runs no script.
@@ -36,21 +35,10 @@ def command(
       scinfill report scores/*.json -o report.html --figures figures
       scinfill evaluate imputed.h5ad --labels cell_type | scinfill report > report.html
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
-    from scinfill.io import scores
-    from scinfill.io.streams import check_folder, write_text
-    from scinfill.report.build import build
+    from scinfill.io.streams import write_text
+    from scinfill.verbs import report
 
-    if folder is not None:
-        check_folder(folder)
-    made = build(
-        [(source, scores.read(source)) for source in sources or (STDIO,)],
-        title=title,
-        costs=None if cost is None else scores.read_costs(cost),
-        absent=missing,
-        with_files=folder is not None,
-    )
-    if folder is not None:
-        scores.write_folder(made.figures, folder)
+    made = report(sources or (STDIO,), **settings)
     write_text(made.html, target)
     for sentence in made.sentences:
         about = f"{sentence.question} {sentence.subject}: " if sentence.subject else f"{sentence.question} "

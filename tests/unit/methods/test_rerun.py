@@ -39,8 +39,6 @@ def _made(upto):
     return scinfill.mask(_made("preprocess"), **SETTINGS["mask"])
 
 
-
-
 def made(upto):
     """Return the table after a step, the caller's own."""
     return _made(upto).copy()

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from scinfill import __version__
-from scinfill.report.comparable import across
-from scinfill.report.results import Setting, names_in_order, pooled, pooled_differences, signed
+from scinfill.reporting.comparable import across
+from scinfill.reporting.results import Setting, names_in_order, pooled, pooled_differences, signed
 
 EMPTY = "<td>–</td>"
 

@@ -2,9 +2,9 @@ import pandas as pd
 import pytest
 
 from _results import document
-from scinfill.report.comparable import across
-from scinfill.report.results import collect
-from scinfill.report.verdict import verdict
+from scinfill.reporting.comparable import across
+from scinfill.reporting.results import collect
+from scinfill.reporting.verdict import verdict
 
 CLUSTERING = "Use it for clustering?"
 TESTING = "Use it to test for differential expression?"

@@ -8,7 +8,7 @@ import scinfill
 from _results import document
 from _worlds import LABELS, imputed, label_means, masked
 from scinfill.errors import InputError
-from scinfill.report.build import build
+from scinfill.reporting.build import build
 
 HOSTILE = '<script>alert("x")</script> & $gene_{1}$'
 VOID = {"meta", "br", "img", "input", "link", "hr"}

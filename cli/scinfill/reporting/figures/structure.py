@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scinfill.report import style
-from scinfill.report.figures.drawing import Plot, colours_of, details, of_replicates
-from scinfill.report.results import Setting, display_name, names_in_order, pooled
+from scinfill.reporting import style
+from scinfill.reporting.figures.drawing import Plot, colours_of, details, of_replicates
+from scinfill.reporting.results import Setting, display_name, names_in_order, pooled
 
 MOST_PAIRS = 28
 MOST_LABELS_IN_LEGEND = 20

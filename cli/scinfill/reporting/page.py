@@ -12,10 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from scinfill.report import style, tables
-from scinfill.report.figures import Plot
-from scinfill.report.results import Setting, metrics_of, percent
-from scinfill.report.verdict import Sentence
+from scinfill.reporting import style, tables
+from scinfill.reporting.figures import Plot
+from scinfill.reporting.results import Setting, metrics_of, percent
+from scinfill.reporting.verdict import Sentence
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """What the page may load: its own styles and the drawings inside it."""
@@ -64,7 +64,7 @@ def render(
         tables.missing(settings),
         tables.making(settings),
     ]
-    css = files("scinfill.report").joinpath("page.css").read_text(encoding="utf-8")
+    css = files("scinfill.reporting").joinpath("page.css").read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'

@@ -1,5 +1,5 @@
 from _results import document
-from scinfill.report.build import build
+from scinfill.reporting.build import build
 
 RESULTS = [("scores.json", document({"raw": {"ari": 0.5}, "deepmc": {"ari": 0.6}}))]
 

@@ -2,7 +2,7 @@ import pytest
 
 from _results import document
 from scinfill.errors import DataError
-from scinfill.report.results import collect, described_mask, names_in_order, pooled, signed
+from scinfill.reporting.results import collect, described_mask, names_in_order, pooled, signed
 
 
 def named(*documents):

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from scinfill.report.comparable import DETECTED, across, asked_of, changes_of, fair, inputs_of, of_estimates
-from scinfill.report.results import INPUT, Setting, percent, signed
+from scinfill.reporting.comparable import DETECTED, across, asked_of, changes_of, fair, inputs_of, of_estimates
+from scinfill.reporting.results import INPUT, Setting, percent, signed
 
 LARGEST_NULL_SHARE = 0.02
 """More null genes than this called DE beyond those of the raw data, and a test on the layer cannot be trusted."""

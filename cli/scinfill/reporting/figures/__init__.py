@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from scinfill.report.figures import expression, molecules, recovery, structure
-from scinfill.report.figures.drawing import Plot
-from scinfill.report.results import Setting
-from scinfill.report.style import house_style
+from scinfill.reporting.figures import expression, molecules, recovery, structure
+from scinfill.reporting.figures.drawing import Plot
+from scinfill.reporting.results import Setting
+from scinfill.reporting.style import house_style
 
 __all__ = ["Plot", "of_dataset", "of_setting"]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from scinfill.report.results import INPUT, Setting
+from scinfill.reporting.results import INPUT, Setting
 
 DETECTED = "detected"
 MOLECULES = ("poisson", "mse_log_cp10k")

@@ -5,7 +5,7 @@ import pytest
 import scinfill
 from _browser import browsing, executable
 from _worlds import LABELS, imputed, label_means, masked
-from scinfill.report.build import build
+from scinfill.reporting.build import build
 
 VIEWS = {
     "desktop": {},

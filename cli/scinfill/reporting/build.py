@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from scinfill.errors import DataError, InputError
-from scinfill.report import figures, page, style
-from scinfill.report.page import Section
-from scinfill.report.results import Setting, collect
-from scinfill.report.verdict import Sentence, verdict
+from scinfill.reporting import figures, page, style
+from scinfill.reporting.page import Section
+from scinfill.reporting.results import Setting, collect
+from scinfill.reporting.verdict import Sentence, verdict
 
 COST_COLUMNS = ("name", "seconds")
 PEAK = "peak_mib"

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scinfill.report import style
-from scinfill.report.results import Setting, display_name, names_in_order, pooled
+from scinfill.reporting import style
+from scinfill.reporting.results import Setting, display_name, names_in_order, pooled
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from scinfill.report import style
-from scinfill.report.figures.drawing import Plot, colours_of, details, of_replicates, panels_of_dots
-from scinfill.report.results import Setting
+from scinfill.reporting import style
+from scinfill.reporting.figures.drawing import Plot, colours_of, details, of_replicates, panels_of_dots
+from scinfill.reporting.results import Setting
 
 
 def molecules(setting: Setting) -> Plot | None:

@@ -1,0 +1,220 @@
+"""Verbs whose business is files: the command line and Python call the same functions.
+
+The other verbs take a table and return one; those are in ``methods`` and ``evaluation``.
+"""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from anndata import AnnData
+
+from scinfill.errors import InputError
+from scinfill.evaluation.evaluate import evaluate
+from scinfill.io import exchange, h5ad, scores, sources
+from scinfill.io.streams import check_folder, write_text
+from scinfill.methods.autoimpute import AutoImpute
+from scinfill.methods.deepmc import DeepMc
+from scinfill.methods.imputer import impute
+from scinfill.methods.mask import mask
+from scinfill.methods.observations import read_observations
+from scinfill.methods.preprocess import preprocess
+from scinfill.methods.settings import MethodSettings
+from scinfill.methods.simulate import simulate
+from scinfill.reporting.build import Report, build
+from scinfill.reporting.verdict import Sentence
+
+log = logging.getLogger(__name__)
+
+METHODS: dict[str, type[MethodSettings]] = {"deepmc": DeepMc, "auto": AutoImpute}
+HIDDEN_SHARE = 0.1
+NULL_GENES = 100
+
+
+def inspect(source: str | Path) -> dict[str, Any]:
+    """Return what a file holds by name: cells, genes, columns of obs and var, layers.
+
+    Parameters
+    ----------
+    source
+        Anything that ``scinfill preprocess`` reads. Of an H5AD file no matrix is read as a whole.
+
+    Raises
+    ------
+    InputError
+        There is no such file.
+    DataError
+        It is damaged, or nothing that scinfill reads.
+
+    Examples
+    --------
+    >>> import scinfill
+    >>> scinfill.simulate(n_cells=20, n_genes=30).write_h5ad("counts.h5ad")
+    >>> scinfill.inspect("counts.h5ad")["genes"]
+    30
+    """
+    return sources.inventory(source)
+
+
+def export(adata: AnnData, folder: str | Path, *, layer: str | None = None) -> None:
+    """Write Matrix Market files for imputers in other languages; :func:`scinfill.adopt` takes the result back.
+
+    Parameters
+    ----------
+    adata
+        Made by :func:`scinfill.preprocess` or :func:`scinfill.mask`; never changed.
+    folder
+        A new folder; it receives ``counts.mtx``, ``log2.mtx`` (genes in rows), ``genes.txt`` and ``cells.txt``.
+    layer
+        Layer that holds the log2(1 + x) values instead of ``X``.
+
+    Raises
+    ------
+    InputError
+        Something of that name exists, or cannot be made.
+    DataError
+        Wrong values, another scale, or a name that does not fit on a line.
+
+    Examples
+    --------
+    >>> import scinfill
+    >>> scinfill.export(scinfill.preprocess(scinfill.simulate(n_cells=20, n_genes=30)), "exchange")
+    """
+    data = read_observations(adata, layer=layer)
+    exchange.write_folder(
+        folder, counts=data.counts, log2=data.log_values, genes=adata.var_names, cells=adata.obs_names
+    )
+
+
+def report(
+    results: Sequence[str | Path | Mapping[str, Any]],
+    *,
+    title: str = "Did imputation help?",
+    cost: str | Path | None = None,
+    missing: Sequence[str] = (),
+    figures: str | Path | None = None,
+) -> Report:
+    """Turn results of :func:`scinfill.evaluate` into one HTML page that opens with a verdict in plain words.
+
+    Parameters
+    ----------
+    results
+        Documents, or the JSON files that hold them. Those of the same title and mask are replicates.
+    title
+        Heading of the page.
+    cost
+        Table of time and memory: columns ``name``, ``seconds`` and, where known, ``peak_mib``; one row a run.
+    missing
+        One line for each result that was to come and did not: the page says so.
+    figures
+        Folder that receives every figure as SVG and PNG.
+
+    Returns
+    -------
+    The page as ``html``, and the verdict as ``sentences``.
+
+    Raises
+    ------
+    InputError
+        No result, or a table of costs without its columns.
+    DataError
+        A document that ``evaluate`` did not write.
+
+    Examples
+    --------
+    >>> import scinfill
+    >>> table = scinfill.preprocess(scinfill.simulate(n_cells=60, n_genes=50))
+    >>> scores = scinfill.evaluate(scinfill.impute_baseline(table, method="svd", rank=2), labels="cell_type")
+    >>> scinfill.report([scores]).html.startswith("<!DOCTYPE html>")
+    True
+    """
+    if figures is not None:
+        check_folder(figures)
+    made = build(
+        [_document(number, result) for number, result in enumerate(results, start=1)],
+        title=title,
+        costs=None if cost is None else scores.read_costs(cost),
+        absent=missing,
+        with_files=figures is not None,
+    )
+    if figures is not None:
+        scores.write_folder(made.figures, figures)
+    return made
+
+
+def _document(number: int, result: str | Path | Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Return a result with the name that messages call it."""
+    if isinstance(result, Mapping):
+        return f"result {number}", result
+    return str(result), scores.read(result)
+
+
+def demo(folder: str | Path = "demo", *, n_cells: int = 500, n_genes: int = 1500, seed: int = 0) -> Sequence[Sentence]:
+    """Run the whole chain on simulated data: simulate, preprocess, mask, impute, evaluate, report.
+
+    Parameters
+    ----------
+    folder
+        Receives the file of every step; made if it is not there.
+    n_cells, n_genes
+        Size of the simulated data.
+    seed
+        Random seed.
+
+    Returns
+    -------
+    The verdict, sentence by sentence.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be made or written.
+    """
+    folder = Path(folder)
+    check_folder(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made: {error.strerror}") from error
+    counts = simulate(n_cells=n_cells, n_genes=n_genes, n_types=4, seed=seed)
+    prepared = preprocess(counts)
+    thinned = mask(prepared, mode="thin", fraction=HIDDEN_SHARE, null_genes=NULL_GENES, seed=seed)
+    hidden = mask(prepared, mode="nonzero", fraction=HIDDEN_SHARE, seed=seed)
+    for name, table in {"counts": counts, "log": prepared, "thinned": thinned, "hidden": hidden}.items():
+        _write(table, folder / f"{name}.h5ad")
+    costs: list[dict[str, str | float]] = []
+    documents = []
+    experiments: dict[str, tuple[AnnData, dict[str, Any]]] = {
+        "thinned": (thinned, {"uncertainty": True}),
+        "hidden": (hidden, {"estimate": "detected"}),
+    }
+    for name, (table, options) in experiments.items():
+        imputed = {
+            method: _impute(method, table, settings(seed=seed, **options), folder / name, costs)
+            for method, settings in METHODS.items()
+        }
+        document = evaluate(imputed, labels="cell_type", seed=seed, title="simulated cells")
+        scores.write(document, folder / f"{name}.scores.json")
+        documents.append((name, document))
+    made = build(documents, title="scinfill demo", costs=pd.DataFrame(costs))
+    write_text(made.html, folder / "report.html")
+    return made.sentences
+
+
+def _impute(
+    method: str, table: AnnData, settings: MethodSettings, stem: Path, costs: list[dict[str, str | float]]
+) -> AnnData:
+    """Impute, write the file, and note what it cost."""
+    started = time.perf_counter()
+    imputed = impute(table, settings).to_anndata()
+    costs.append({"name": method, "seconds": time.perf_counter() - started, "peak_mib": float("nan")})
+    _write(imputed, stem.with_name(f"{stem.name}.{method}.h5ad"))
+    return imputed
+
+
+def _write(table: AnnData, target: Path) -> None:
+    h5ad.write(table, target)
+    log.info("wrote %s (%d cells x %d genes)", target, table.n_obs, table.n_vars)
