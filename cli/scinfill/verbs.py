@@ -128,7 +128,7 @@ def report(
     >>> import scinfill
     >>> table = scinfill.preprocess(scinfill.simulate(n_cells=60, n_genes=50))
     >>> scores = scinfill.evaluate(scinfill.impute_baseline(table, method="svd", rank=2), labels="cell_type")
-    >>> scinfill.report([scores]).html.startswith("<!DOCTYPE html>")
+    >>> scinfill.report([scores]).html.startswith("<!doctype html>")
     True
     """
     if figures is not None:
@@ -172,6 +172,13 @@ def demo(folder: str | Path = "demo", *, n_cells: int = 500, n_genes: int = 1500
     ------
     InputError
         The folder cannot be made or written.
+
+    Examples
+    --------
+    >>> import scinfill
+    >>> verdict = scinfill.demo("demo", n_cells=60, n_genes=60)
+    >>> verdict[0].question.endswith("?")
+    True
     """
     folder = Path(folder)
     check_folder(folder)

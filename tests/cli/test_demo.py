@@ -14,10 +14,9 @@ STEPS = {"counts", "log", "thinned", "hidden", "thinned.deepmc", "hidden.deepmc"
 @pytest.fixture
 def only_deepmc(monkeypatch):
     """The network takes most of the time, and its own tests."""
-    from scinfill.commands import _demonstration
+    from scinfill import verbs
 
-    chosen = {"deepmc": _demonstration.IMPUTERS["deepmc"]}
-    monkeypatch.setattr(_demonstration, "IMPUTERS", chosen)
+    monkeypatch.setattr(verbs, "METHODS", {"deepmc": verbs.METHODS["deepmc"]})
 
 
 @pytest.mark.slow

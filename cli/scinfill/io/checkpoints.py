@@ -60,6 +60,13 @@ def checkpointed(folder: str | Path | None, *, minutes: float = MINUTES) -> Iter
         Not a folder, not writable, in use by another job, with files of another origin, or with other work.
     DataError
         What is kept is damaged.
+
+    Examples
+    --------
+    >>> import scinfill
+    >>> table = scinfill.preprocess(scinfill.simulate(n_cells=50, n_genes=40))
+    >>> with scinfill.checkpointed("checkpoints"):
+    ...     scinfill.impute_deepmc(table, rank=2).write_h5ad("imputed.h5ad")
     """
     if folder is None:
         yield

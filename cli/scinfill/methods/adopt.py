@@ -39,6 +39,14 @@ def adopt(adata: AnnData, matrix: csr_array | NDArray[np.floating], *, method: s
         Counts cannot be brought to the scale of ``X``: the table has none to know the size factors from.
     DataError
         Another shape, or values that are negative or not finite.
+
+    Examples
+    --------
+    >>> import scinfill
+    >>> table = scinfill.preprocess(scinfill.simulate(n_cells=50, n_genes=40))
+    >>> smoothed = table.X.toarray() / 2 + table.X.toarray().mean(axis=0) / 2
+    >>> scinfill.adopt(table, smoothed, method="half-way", scale="log2").uns["scinfill"]["scale"]
+    'log2(1 + counts / size_factor)'
     """
     data = read_observations(adata)
     values = _checked(adata, matrix)

@@ -155,5 +155,12 @@ def impute_auto(adata: AnnData, settings: AutoImpute) -> AnnData:
         Wrong values or another scale.
     ResourceError
         A GPU was asked for and there is none.
+
+    Examples
+    --------
+    >>> import scinfill
+    >>> table = scinfill.preprocess(scinfill.simulate(n_cells=50, n_genes=40))
+    >>> scinfill.impute_auto(table, hidden_units=8).layers["imputed"].shape == table.shape
+    True
     """
     return impute(adata, settings).to_anndata()

@@ -134,5 +134,12 @@ def impute_baseline(adata: AnnData, settings: Baselines) -> AnnData:
         An unknown method, a rank that does not fit, or MAGIC without its package.
     DataError
         Wrong values or another scale.
+
+    Examples
+    --------
+    >>> import scinfill
+    >>> table = scinfill.preprocess(scinfill.simulate(n_cells=50, n_genes=40))
+    >>> scinfill.impute_baseline(table, method="svd", rank=2).layers["imputed"].shape == table.shape
+    True
     """
     return baseline(adata, settings).to_anndata()

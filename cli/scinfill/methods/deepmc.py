@@ -238,6 +238,8 @@ def impute_deepmc(adata: AnnData, settings: DeepMc) -> AnnData:
         ``"auto"`` is the Poisson loss for counts whose median non-zero value is below 20.
     rank
         None: chosen from held-out molecules or entries. A sequence gives one rank a layer (paper preset).
+    depth, alpha, n_iterations
+        Of the paper preset: layers (the papers' 1L, 2L, 3L; 1 if not given), Landweber step (1.1) and sweeps (15).
     zero_weight, ridge
         Of the squared loss; the penalty on factors.
     keep

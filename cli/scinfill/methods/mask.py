@@ -85,6 +85,14 @@ def mask(
         An unknown mode or layer, a fraction outside 0 to 1.
     DataError
         Another scale, a table that is masked already, no counts where they are needed, or nothing to hide.
+
+    Examples
+    --------
+    >>> import scinfill
+    >>> table = scinfill.preprocess(scinfill.simulate(n_cells=50, n_genes=40))
+    >>> masked = scinfill.mask(table, mode="thin", fraction=0.1, null_genes=5)
+    >>> masked.n_vars - table.n_vars
+    5
     """
     _check(adata, mode, fraction, null_genes)
     seen = read_observations(adata, layer=layer)

@@ -53,12 +53,20 @@ def reconstruct(adata: AnnData, *, genes: Sequence[str] = (), cells: Sequence[st
         A name that is not there.
     DataError
         The file holds no factors, or damaged ones.
+
+    Examples
+    --------
+    >>> import scinfill
+    >>> table = scinfill.preprocess(scinfill.simulate(n_cells=50, n_genes=40))
+    >>> factors = scinfill.impute_deepmc(table, rank=2, form="factors")
+    >>> scinfill.reconstruct(factors, genes=table.var_names[:3]).layers["imputed"].shape
+    (50, 3)
     """
     kind = provenance.record(adata).get(MODEL)
     if kind is None or CELL_FACTORS not in adata.obsm or GENE_FACTORS not in adata.varm:
         raise DataError(f"the file holds no factors; run `scinfill {VERB}` on it first")
-    chosen_cells = _positions("cell", adata.obs_names, cells) if cells else EVERY
-    chosen_genes = _positions("gene", adata.var_names, genes) if genes else EVERY
+    chosen_cells = _positions("cell", adata.obs_names, cells) if len(cells) else EVERY
+    chosen_genes = _positions("gene", adata.var_names, genes) if len(genes) else EVERY
     part = adata[chosen_cells, chosen_genes].copy()
     part.layers[IMPUTED] = estimate_of(adata, kind, cells=chosen_cells, genes=chosen_genes).block(EVERY)
     provenance.sign(
