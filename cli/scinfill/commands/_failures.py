@@ -27,7 +27,7 @@ SIGNAL_EXIT = 128
 
 @contextmanager
 def translated(ctx: click.Context) -> Iterator[None]:
-    """Run the block and end the process as the design's exit codes ask.
+    """Run the block, and end the process with the exit code that fits what it raised.
 
     A broken pipe ends quietly: whoever reads decides when it has read enough.
     """

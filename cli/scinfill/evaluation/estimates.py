@@ -40,7 +40,7 @@ class ScoredMatrix:
     kind
         A file's own layer, or a baseline computed here.
     question
-        Which of the estimates of design section 7 it is (``shrunk``, ``model``, ``detected``), None if unknown.
+        Which estimate it is (``shrunk``, ``model``, ``detected``), None if unknown.
     method
         Command that made it, as its file says.
     series
@@ -48,7 +48,7 @@ class ScoredMatrix:
     keeps_seen
         Whether seen values were put back (``--keep``), so that the layer is no model's mean.
     observed_weight
-        w_g of design section 7, (n_genes,), for estimates whose uncertainty is in ``layers["imputed_sd"]``.
+        w_g, (n_genes,), the share of a value that is what was seen, for estimates whose uncertainty is in ``layers["imputed_sd"]``.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What the estimates of design section 7 ask of a model, whichever method it belongs to."""
+"""What the estimates ask of a model, whichever method it belongs to."""
 
 from typing import Literal, Protocol
 

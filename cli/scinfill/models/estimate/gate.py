@@ -2,7 +2,7 @@
 
 A smoother always predicts something, also for a gene without structure, and so invents correlation and
 differential expression. Here every gene's prediction is regressed on entries the fit did not see; a gene
-whose slope is not clearly above zero stays at its mean (design section 7).
+whose slope is not clearly above zero stays at its mean.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """One weight a gene between the model and what was seen, learned from molecules held out by thinning.
 
 x̂ = (1 − w_g)·λ/s + w_g·C/s. The exact posterior mean trusts large cells more than small ones and so
-turns library size into differential expression; one weight a gene does not (design section 7).
+turns library size into differential expression; one weight a gene does not.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """How far the true value may lie from the estimate ``shrunk``: a posterior that held-out molecules can test.
 
 With a_g = m_g·(1 − w_g)/w_g and m_g the gene's mean of λ/s, the expected count of a cell is a posteriori
-Gamma(shape a_g + C, rate (a_g + λ)/λ) (design section 7).
+Gamma(shape a_g + C, rate (a_g + λ)/λ).
 """
 
 from dataclasses import dataclass

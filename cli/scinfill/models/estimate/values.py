@@ -1,4 +1,4 @@
-"""From a model's prediction to the imputed value: the three named answers of design section 7."""
+"""From a model's prediction to the imputed value: the three named estimates."""
 
 from dataclasses import dataclass
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""The Poisson loss on counts: C ~ Poisson(s · exp(μ + Z·D)), zeros are data (design section 5)."""
+"""The Poisson loss on counts: C ~ Poisson(s · exp(μ + Z·D)), zeros are data."""
 
 import numpy as np
 from scipy.sparse import csr_array

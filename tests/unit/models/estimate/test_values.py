@@ -20,7 +20,7 @@ def prediction(loss):
 
 
 def rate_of(loss, *, match_totals):
-    """Return λ/s by the formulas of the design."""
+    """Return λ/s by its formulas, written out."""
     counts, size_factor = WORLD.data.molecules()
     values = prediction(loss).block(ALL).astype(float)
     if loss == "poisson":
