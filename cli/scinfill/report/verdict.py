@@ -257,12 +257,19 @@ def _recommendation(settings: Sequence[Setting], series: Sequence[str]) -> Sente
         excluded = f" Left out for invented signal: {', '.join(left_out)}." if left_out else ""
         text = f"{best} {deed} ({signed(means[best])}{runner_up}; {better} is better)"
         if best in series:
-            guarded = any(best in across(settings, guard) for guard in ("null_de", "null_pairs"))
-            tested = " and shows no signal in genes without any" if guarded else ""
-            return Sentence(question, None, "yes", f"{text}{tested}.{excluded}")
+            return Sentence(question, None, "yes", f"{text}{_guarded(settings, best)}.{excluded}")
         none = f"Not {series[0]}" if len(series) == 1 else f"None of {', '.join(series)}"
         return Sentence(question, None, "no", f"{none}: {text}.{excluded}")
     return Sentence(question, None, "unknown", "Nothing was scored that would tell.")
+
+
+def _guarded(settings: Sequence[Setting], name: str) -> str:
+    """Return what the guard found of an honest method, as far as it was asked."""
+    guards = {"null_pairs": "correlations", "null_de": "differences"}
+    asked = [words for metric, words in guards.items() if name in across(settings, metric)]
+    if not asked:
+        return ""
+    return f" and shows hardly more {' and '.join(asked)} among genes without signal than the raw data"
 
 
 def _preferred(means: pd.Series, series: Sequence[str], *, tolerance: float) -> str:
