@@ -201,7 +201,7 @@ def test_what_was_done_is_said(counts, caplog):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"min_cells": 41}, DataError, "no gene has 3 counts in 41 of the 40 cells; lower --min-counts"),
+        ({"min_cells": 41}, DataError, "no gene has 3 counts in 41 of the 40 cells; lower `min_counts`"),
         ({"n_genes": 0}, InputError, "n_genes must be 1 or more"),
         ({"layer": "unspliced"}, InputError, "no layer 'unspliced'; layers present: spliced"),
     ],
