@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance
-from scinfill.methods.imputer import copied
+from scinfill.methods.imputer import copied, say_replaced
 from scinfill.methods.observations import observed
 from scinfill.methods.validation import where
 from scinfill.numerics.sparse import canonical, position
@@ -41,6 +41,7 @@ def adopt(adata: AnnData, matrix: csr_array | NDArray[np.floating], *, method: s
         Another shape, or values that are negative or not finite.
     """
     data = observed(adata)
+    say_replaced(adata)
     values = _checked(adata, matrix)
     if scale == "counts":
         if data.size_factor is None:

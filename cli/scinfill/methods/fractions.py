@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from scinfill.methods.validation import amount
 from scinfill.numerics.rounding import is_fractional, rounded_at_random
 from scinfill.numerics.scales import same_total
 from scinfill.numerics.scratch import chunks
@@ -23,13 +24,13 @@ def rounded(values: csr_array, seed: int) -> csr_array:
         return whole
     before, after = (row_sums(matrix).sum() for matrix in (values, whole))
     log.warning(
-        "%.1f %% of the non-zeros are fractions, up to %.6g: rounded at random to a whole number beside them, "
-        "which %s %.2g %% of all %.6g counts",
+        "%.1f %% of the non-zeros are fractions, up to %s: rounded at random to a whole number beside them, "
+        "which %s %.2g %% of all %s counts",
         100 * n_fractions / values.nnz,
-        largest(values.data),
+        amount(largest(values.data)),
         "adds" if after >= before else "takes away",
         100 * abs(after - before) / before,
-        before,
+        amount(before),
     )
     return whole
 
@@ -43,5 +44,5 @@ def say_same_total(totals: NDArray[np.float64], slot: str) -> None:
             "name the counts with --layer; where there are none, log2(1 + x), by scanpy.pp.log1p(adata, base=2), goes "
             "to the imputers without preprocess",
             slot,
-            f"{total:,.6g}",
+            amount(total),
         )

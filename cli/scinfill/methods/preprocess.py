@@ -154,7 +154,6 @@ def preprocess(
     result = with_genes(adata, genes[chosen], without=frozenset({COUNTS}), cells=cells)
     result.X = stored(log2_counts(selected, size_factor))
     result.layers[COUNTS] = stored(selected)
-    result.obs[SIZE_FACTOR] = size_factor
     _put_beside(
         result,
         obs={TOTAL_COUNTS: total_counts},
@@ -165,6 +164,7 @@ def preprocess(
             DISPERSION_NORM: scores[chosen],
         },
     )
+    result.obs[SIZE_FACTOR] = size_factor
     result.uns[LOG1P] = {"base": LOG_BASE}
     provenance.sign(
         result,

@@ -37,6 +37,11 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(map(str, names))) or "none"
 
 
+def amount(total: float) -> str:
+    """Return a number of counts as a user reads it."""
+    return f"{total:,.0f}" if total >= 10 else f"{total:.3g}"
+
+
 def slot_name(layer: str | None) -> str:
     """Return how messages call the matrix."""
     return "X" if layer is None else f"layers[{layer!r}]"
@@ -146,7 +151,7 @@ def counts(adata: AnnData, layer: str | None, dtype: DTypeLike | None = None, *,
         looks, otherwise = LOOKS[scale]
         raise DataError(
             f"{slot} holds {values.data[first]:.6g} at {where(adata, *position(values, first))}: counts are whole "
-            f"numbers, these {looks.format(total=f'{same_total(row_sums(values)) or 0:,.6g}')}; "
+            f"numbers, these {looks.format(total=amount(same_total(row_sums(values)) or 0))}; "
             f"name the raw counts with --layer (layers present: {listed(adata.layers)}){otherwise}"
         )
     most = largest(values.data)
