@@ -45,7 +45,7 @@ def adopt(adata: AnnData, matrix: csr_array | NDArray[np.floating], *, method: s
     values = _checked(adata, matrix)
     if scale == "counts":
         if data.size_factor is None:
-            raise InputError(f"--scale counts needs layers[{COUNTS!r}] for the size factors; use --scale log2")
+            raise InputError(f"`scale='counts'` needs layers[{COUNTS!r}] for the size factors; use `scale='log2'`")
         values = np.log2(1 + values / data.size_factor[:, None])
     result = copied(adata)
     result.layers[IMPUTED] = values.astype(np.float32)

@@ -32,7 +32,7 @@ def to_keep(totals: NDArray[np.float64], min_total_counts: int | None) -> NDArra
     if len(cells) < 2:
         raise DataError(
             f"{len(cells)} of {len(totals)} cells have {min_total_counts} counts in total, two are needed (the largest "
-            f"total is {amount(totals.max())}); lower --min-total-counts"
+            f"total is {amount(totals.max())}); lower `min_total_counts`"
         )
     if len(cells) == len(totals):
         return None
@@ -48,7 +48,7 @@ def _unfiltered(totals: NDArray[np.float64], empty: NDArray[np.bool_]) -> str:
         f"the matrix is unfiltered: {empty.sum():,} of its {len(totals):,} barcodes have at most {amount(most)} counts "
         f"(median of all: {amount(np.median(totals))}), so they are droplets without a cell; use the filtered matrix "
         f"(filtered_feature_bc_matrix), or call cells (emptyDrops, CellBender), or keep barcodes by their total: "
-        f"--min-total-counts {enough} keeps {int((totals >= enough).sum()):,}, 0 keeps all"
+        f"`min_total_counts={enough}` keeps {int((totals >= enough).sum()):,}, 0 keeps all"
     )
 
 

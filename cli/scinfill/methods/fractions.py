@@ -20,7 +20,7 @@ def rounded(values: csr_array, seed: int) -> csr_array:
     n_fractions = sum(int(is_fractional(values.data[part]).sum()) for part in chunks(values.nnz))
     whole = rounded_at_random(values, np.random.default_rng(seed))
     if not n_fractions:
-        log.info("all counts are whole numbers already: --round changes nothing")
+        log.info("all counts are whole numbers already: rounding changes nothing")
         return whole
     before, after = (row_sums(matrix).sum() for matrix in (values, whole))
     log.warning(
@@ -41,7 +41,7 @@ def say_same_total(totals: NDArray[np.float64], slot: str) -> None:
     if total is not None:
         log.warning(
             "%s has the same total in every cell, %s, and is taken as counts drawn to one depth; if it is CPM or TPM, "
-            "name the counts with --layer; where there are none, log2(1 + x), by scanpy.pp.log1p(adata, base=2), goes "
+            "name the counts as `layer`; where there are none, log2(1 + x), by scanpy.pp.log1p(adata, base=2), goes "
             "to the imputers without preprocess",
             slot,
             amount(total),

@@ -119,11 +119,11 @@ def mask(
 
 def _check(adata: AnnData, mode: str, fraction: float, null_genes: int) -> None:
     if mode not in MASK_MODES:
-        raise InputError(f"mode must be one of {', '.join(MASK_MODES)}; it is {mode!r}")
+        raise InputError(f"`mode` must be one of {', '.join(MASK_MODES)}; it is {mode!r}")
     if not 0 < fraction < 1:
         raise InputError(f"fraction must lie between 0 and 1; it is {fraction}")
     if null_genes < 0:
-        raise InputError(f"null_genes must be 0 or more; it is {null_genes}")
+        raise InputError(f"`null_genes` must be 0 or more; it is {null_genes}")
     for key in (HELDOUT, HELDOUT_COUNTS):
         if key in adata.layers:
             raise DataError(

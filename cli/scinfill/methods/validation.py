@@ -21,7 +21,7 @@ LARGEST_COUNT = 2**53
 ELSE_LOG2 = (
     "; where there are none, log2(1 + x), by scanpy.pp.log1p(adata, base=2), goes to the imputers without preprocess"
 )
-ELSE_ROUND = "; `scinfill preprocess --round` makes whole numbers of counts that were corrected or estimated"
+ELSE_ROUND = "; `preprocess(round_counts=True)` makes whole numbers of counts that were corrected or estimated"
 LOOKS: dict[Scale, tuple[str, str]] = {
     "same total": ("have the same total in every cell, {total}, as CPM and TPM do", ELSE_LOG2),
     "logged": ("look already logged", "; where there are none, the imputers read log2(1 + x) without preprocess"),
@@ -62,7 +62,7 @@ def matrix_of(adata: AnnData, layer: str | None) -> Any:  # noqa: ANN401 - dense
     matrix = adata.X if layer is None else adata.layers[layer]
     if matrix is None:
         beside = "; raw.X is there: adata.raw.to_adata() makes it X" if adata.raw is not None else ""
-        raise DataError(f"X is absent; name a layer with --layer (layers present: {listed(adata.layers)}){beside}")
+        raise DataError(f"X is absent; name one as `layer` (layers present: {listed(adata.layers)}){beside}")
     if not (sparse.issparse(matrix) or isinstance(matrix, np.ndarray)):
         raise DataError(f"{slot_name(layer)} is a {type(matrix).__name__}, not an array or sparse matrix in memory")
     if matrix.dtype.kind not in "biuf":
@@ -75,13 +75,15 @@ def check_table(adata: AnnData) -> None:
     if adata.n_obs == 0 or adata.n_vars == 0:
         raise DataError(f"the table is empty: {adata.n_obs} cells x {adata.n_vars} genes")
     if adata.n_obs == 1:
-        raise DataError("there is one cell only; at least two are needed (are genes in rows? then use --transpose)")
+        raise DataError(
+            "there is one cell only; at least two are needed (are genes in rows? then `preprocess(transpose=True)`)"
+        )
     for what, names in (("cell", adata.obs_names), ("gene", adata.var_names)):
         repeated = names[names.duplicated()]
         if len(repeated):
             raise DataError(
                 f"{what} names must be unique; {repeated[0]!r} is there {int((names == repeated[0]).sum())} times "
-                f"({len(repeated.unique())} such names); `scinfill preprocess --unique-names` tells them apart"
+                f"({len(repeated.unique())} such names); `preprocess(unique_names=True)` tells them apart"
             )
 
 
@@ -152,7 +154,7 @@ def counts(adata: AnnData, layer: str | None, dtype: DTypeLike | None = None, *,
         raise DataError(
             f"{slot} holds {values.data[first]:.6g} at {where(adata, *position(values, first))}: counts are whole "
             f"numbers, these {looks.format(total=amount(same_total(row_sums(values)) or 0))}; "
-            f"name the raw counts with --layer (layers present: {listed(adata.layers)}){otherwise}"
+            f"name the raw counts as `layer` (layers present: {listed(adata.layers)}){otherwise}"
         )
     most = largest(values.data)
     if most > LARGEST_COUNT:

@@ -48,8 +48,8 @@ def test_filtered_cells_are_all_kept_and_their_scale_is_as_before(counts, caplog
 @pytest.mark.parametrize(
     ("n", "error", "message"),
     [
-        (10**9, DataError, r"0 of 40 cells have 1000000000 counts .*the largest total is .*lower --min-total-counts"),
-        (-1, InputError, "min_total_counts must be 0 or more"),
+        (10**9, DataError, r"0 of 40 cells have 1000000000 counts .*the largest total is .*lower `min_total_counts`"),
+        (-1, InputError, "`min_total_counts` must be 0 or more"),
     ],
 )
 def test_totals_that_cannot_be(n, error, message):

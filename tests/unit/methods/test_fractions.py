@@ -27,7 +27,9 @@ def tpm(n_cells=60):
 
 
 def test_fractions_are_refused_with_the_way():
-    with pytest.raises(DataError, match=r"corrected or estimated \(SoupX.*--layer .*`scinfill preprocess --round`"):
+    with pytest.raises(
+        DataError, match=r"corrected or estimated \(SoupX.*as `layer` .*`preprocess\(round_counts=True\)`"
+    ):
         scinfill.preprocess(corrected())
 
 
@@ -104,7 +106,7 @@ def test_the_way_for_those_who_have_tpm_alone():
 
 def test_fractions_beside_the_values_are_no_counts_for_an_imputer(table):
     table.layers["counts"] = table.layers["counts"].multiply(np.linspace(0.8, 0.99, table.n_vars)).tocsr()
-    with pytest.raises(DataError, match=r"layers\['counts'\] holds .*`scinfill preprocess --round`"):
+    with pytest.raises(DataError, match=r"layers\['counts'\] holds .*`preprocess\(round_counts=True\)`"):
         scinfill.impute_deepmc(table)
 
 

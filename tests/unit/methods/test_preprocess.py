@@ -146,7 +146,7 @@ def test_other_spike_ins_by_a_pattern(counts, caplog):
 
 def test_a_pattern_that_finds_nothing_is_said(counts, caplog):
     scinfill.preprocess(counts, spike_ins="^SIRV")
-    assert "'^SIRV' is found in no gene's name" in caplog.text
+    assert "`spike_ins='^SIRV'` is found in no gene's name" in caplog.text
 
 
 def test_counts_from_a_layer(counts):
@@ -214,10 +214,10 @@ def test_what_was_done_is_said(counts, caplog):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"min_cells": 41}, DataError, "no gene has 3 counts in 41 of the 40 cells; lower --min-counts"),
-        ({"spike_ins": "gene"}, DataError, "no gene is left but spike-ins; name fewer with --spike-ins"),
-        ({"spike_ins": "("}, InputError, "--spike-ins '\\(' is no regular expression: missing"),
-        ({"spike_ins": "x", "preset": "paper"}, InputError, "leave out --keep-spike-ins and --preset paper"),
+        ({"min_cells": 41}, DataError, "no gene has 3 counts in 41 of the 40 cells; lower `min_counts`"),
+        ({"spike_ins": "gene"}, DataError, "no gene is left but spike-ins; name fewer by `spike_ins`"),
+        ({"spike_ins": "("}, InputError, "`spike_ins='\\('` is no regular expression: missing"),
+        ({"spike_ins": "x", "preset": "paper"}, InputError, "leave out `keep_spike_ins=True` and `preset='paper'`"),
         ({"n_genes": 0}, InputError, "n_genes must be 1 or more"),
         ({"layer": "unspliced"}, InputError, "no layer 'unspliced'; layers present: spliced"),
     ],
@@ -228,7 +228,7 @@ def test_refusals(counts, options, error, message):
 
 
 def test_an_already_logged_table_names_the_layer(table):
-    with pytest.raises(DataError, match=r"look already logged; .*--layer \(layers present: counts, spliced\)"):
+    with pytest.raises(DataError, match=r"look already logged; .* as `layer` \(layers present: counts, spliced\)"):
         scinfill.preprocess(table)
 
 
