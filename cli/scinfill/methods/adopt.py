@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance
-from scinfill.methods.imputer import without_earlier_imputation
+from scinfill.methods.imputer import say_replaced, without_earlier_imputation
 from scinfill.methods.observations import read_observations
 from scinfill.methods.validation import where
 from scinfill.numerics.sparse import canonical, position
@@ -49,6 +49,7 @@ def adopt(adata: AnnData, matrix: csr_array | NDArray[np.floating], *, method: s
     'log2(1 + counts / size_factor)'
     """
     data = read_observations(adata)
+    say_replaced(adata)
     values = _checked(adata, matrix)
     if scale == "counts":
         if data.size_factor is None:

@@ -10,7 +10,7 @@ from anndata import AnnData
 
 from scinfill import __version__, memory, resume
 from scinfill.errors import InputError
-from scinfill.methods import openproblems, provenance
+from scinfill.methods import openproblems, ownership, provenance
 from scinfill.methods.observations import read_observations
 from scinfill.methods.settings import ImputerSettings, MethodSettings
 from scinfill.models import requirements
@@ -120,6 +120,7 @@ def observations(adata: AnnData, settings: ImputerSettings) -> Observations:
     data = read_observations(adata, layer=settings.layer)
     if settings.openproblems:
         openproblems.check_counts(data)
+    say_replaced(adata)
     return data
 
 
@@ -224,6 +225,18 @@ STALE_LAYERS = (IMPUTED, IMPUTED_SD, DENOISED)
 STALE_COLUMNS = (GATE, HELDOUT_R2, OBSERVED_WEIGHT, MODEL_OFFSET, MODEL_BASE, MODEL_GAIN, MODEL_SCALE)
 STALE_UNS = (CURVE, METHOD_ID)
 """What an earlier imputation left; beside a new one it would be taken for its own."""
+
+
+def say_replaced(adata: AnnData) -> None:
+    """Say, before the work, which of these names hold what no imputation of ours left."""
+    slots = {
+        "layers": STALE_LAYERS,
+        "var": STALE_COLUMNS,
+        "obsm": (CELL_FACTORS,),
+        "varm": (GENE_FACTORS,),
+        "uns": STALE_UNS,
+    }
+    ownership.say_replaced(adata, slots, by=("impute-", "adopt", "reconstruct"))
 
 
 def without_earlier_imputation(adata: AnnData) -> AnnData:

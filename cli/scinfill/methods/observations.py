@@ -16,6 +16,8 @@ from scinfill.errors import DataError
 from scinfill.methods import validation
 from scinfill.models.observations import Observations
 from scinfill.numerics.normalization import log2_counts, solve_size_factors, whole_multiples
+from scinfill.numerics.rounding import is_fractional
+from scinfill.numerics.scales import LARGEST_LOG2
 from scinfill.numerics.scratch import chunks
 from scinfill.numerics.sparse import entry_blocks, largest, position, with_data
 from scinfill.schema import COUNTS, LOG1P, LOG_BASE, SIZE_FACTOR
@@ -159,8 +161,8 @@ def _check_scale_alone(values: csr_array, slot: str, uns: Mapping[str, Any]) -> 
 def _check_size(adata: AnnData, values: csr_array, slot: str) -> None:
     """Refuse what no logarithm of a count reaches, and name its place; whole numbers are named as counts later."""
     most = largest(values.data)
-    if most > validation.LARGEST_LOG2 and not _whole_numbers(values):
-        first = validation.where(adata, *position(values, int((values.data > validation.LARGEST_LOG2).argmax())))
+    if most > LARGEST_LOG2 and not _whole_numbers(values):
+        first = validation.where(adata, *position(values, int((values.data > LARGEST_LOG2).argmax())))
         raise DataError(
             f"{slot} holds values up to {most:.6g}, the first too large one at {first}: "
             f"not on a log2(1 + x) scale; {TAKE_LOG2}"
@@ -173,4 +175,4 @@ def _check_not_whole_numbers(values: csr_array, slot: str) -> None:
 
 
 def _whole_numbers(values: csr_array) -> bool:
-    return all(np.array_equal(values.data[part], np.floor(values.data[part])) for part in chunks(values.nnz))
+    return not any(is_fractional(values.data[part]).any() for part in chunks(values.nnz))

@@ -68,8 +68,11 @@ def test_counts_of_every_type(dtype):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([[0.5, 1], [2, 3]], "X holds 0.5 at cell 'c0', gene 'g0': .* look already logged; name the raw counts as"),
-        ([[0.5, 1], [2, 300]], "look normalised or estimated"),
+        (
+            [[0.5, 1], [2, 3]],
+            "X holds 0.5 at cell 'c0', gene 'g0': .* look already logged, or .*; name the raw counts as",
+        ),
+        ([[0.5, 1], [2, 300]], "look like counts corrected or estimated .*round_counts=True"),
         ([[1e30, 1], [2, 3]], "X holds 1e\\+30 at cell 'c0', gene 'g0': no count is that large"),
         ([[1, -1], [2, 3]], "X holds 1 negative values, the first at cell 'c0', gene 'g1'"),
     ],
