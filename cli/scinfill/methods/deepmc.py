@@ -306,7 +306,8 @@ def impute_deepmc(
         ``"shrunk"`` (UMI counts) or ``"model"`` (reads): what is the mean expression? For clustering and DE.
         ``"detected"``: what would have been seen here? For filling hidden values.
     loss, counts_kind
-        ``"auto"`` is the Poisson loss for counts whose median non-zero value is below 20.
+        ``"auto"`` is the Poisson loss for molecules (UMI), the squared loss for reads, which the counts tell by how
+        many of them stand for one molecule that the zeros imply: 6 or more are reads.
     rank
         None: chosen from held-out molecules or entries. A sequence gives one rank a layer (paper preset).
     zero_weight, ridge

@@ -12,6 +12,7 @@ from anndata import AnnData
 from scinfill import memory
 from scinfill.errors import InputError
 from scinfill.methods import openproblems, provenance, work
+from scinfill.methods.counts_kind import look_of
 from scinfill.methods.observations import observed
 from scinfill.models import requirements
 from scinfill.models.estimates import Estimate as Values
@@ -23,7 +24,6 @@ from scinfill.models.uncertainty import posterior_spread
 from scinfill.numerics.blocks import RowBlocks
 from scinfill.numerics.parallel import blocks_in_parallel
 from scinfill.numerics.scratch import give_back
-from scinfill.numerics.sparse import median_count
 from scinfill.schema import (
     CELL_FACTORS,
     COUNTS,
@@ -36,13 +36,13 @@ from scinfill.schema import (
     IMPUTED,
     IMPUTED_SD,
     METHOD_ID,
+    MIN_READS_PER_MOLECULE,
     MODEL_BASE,
     MODEL_GAIN,
     MODEL_OFFSET,
     MODEL_SCALE,
     OBSERVED_WEIGHT,
     SCALE,
-    UMI_MEDIAN_NONZERO,
     CountsKind,
     Estimate,
     Keep,
@@ -62,7 +62,7 @@ class ImputeSettings:
     loss
         ``auto`` is ``poisson`` for UMI-like counts and ``squared`` otherwise; ``detected`` is always squared.
     counts_kind
-        ``auto`` calls counts UMI-like when their median non-zero value is below 20.
+        ``auto`` calls counts reads when 6 or more of them stand for one molecule that the zeros imply, else UMI-like.
     keep
         ``observed`` leaves seen values exactly as they are, ``max`` lets no value fall below what was seen.
     gate
@@ -272,14 +272,15 @@ def _is_umi(settings: ImputeSettings, data: Observations) -> bool:
         return settings.counts_kind == "umi"
     if data.counts is None or data.counts.nnz == 0:
         return True
-    median = median_count(data.counts.data)
-    umi = median < UMI_MEDIAN_NONZERO
+    look = look_of(data.counts)
     log.info(
-        "counts look like %s (median non-zero count %g); --counts umi|reads overrules",
-        "molecules (UMI)" if umi else "reads",
-        median,
+        "counts look like %s (%.3g counts for each molecule that the zeros imply; reads have %g or more); "
+        "--counts umi|reads overrules",
+        "molecules (UMI)" if look.kind == "umi" else "reads",
+        look.counts_per_molecule,
+        MIN_READS_PER_MOLECULE,
     )
-    return umi
+    return look.kind == "umi"
 
 
 def refuse_zero_weight(loss: Loss, zero_weight: float | None) -> None:

@@ -12,6 +12,7 @@ from scinfill.methods.baselines import baseline_imputation
 from scinfill.methods.deepmc import deepmc_imputation
 from scinfill.methods.imputer import Decision, ImputeSettings, decide, kept
 from scinfill.models.observations import Observations
+from scinfill.numerics.duplicates import counts_per_molecule
 
 UMI = low_rank_world(20, 15).data
 READS = observations(UMI.counts.toarray() * 100)
@@ -66,14 +67,13 @@ def test_what_cannot_be_is_refused(data, settings, message):
         decide(ImputeSettings(**settings), data)
 
 
-@pytest.mark.parametrize(("median", "kind"), [(19, "molecules"), (20, "reads")])
-def test_the_border_between_molecules_and_reads(caplog, median, kind):
+@pytest.mark.parametrize(("data", "kind"), [(UMI, "molecules"), (READS, "reads")], ids=["umi", "reads"])
+def test_what_counts_look_like_is_said_with_the_figure(caplog, data, kind):
     caplog.set_level(logging.INFO)
-    data = observations(np.full((4, 3), float(median)))
-    decision = decide(ImputeSettings(), data)
-    assert decision.loss == ("poisson" if kind == "molecules" else "squared")
-    assert kind in caplog.text
-    assert f"median non-zero count {median}" in caplog.text
+    decide(ImputeSettings(), data)
+    figure = counts_per_molecule(data.counts)
+    assert f"counts look like {kind}" in caplog.text
+    assert f"{figure:.3g} counts for each molecule that the zeros imply; reads have 6 or more" in caplog.text
     assert "--counts umi|reads overrules" in caplog.text
 
 
