@@ -2,8 +2,8 @@
 
     python benchmarks/umi_or_reads.py DATA_FOLDER
 
-Each real data set (H5AD counts) is looked at as it is, with the genes that ``preprocess`` selects, with genes chosen for
-their scatter, on a few cells, and with half of the non-zeros hidden. Simulated molecules are sequenced at several
+Each real data set (H5AD counts) is looked at as it is, with the genes that ``preprocess`` selects, with genes chosen
+for their scatter, on a few cells, and with half of the non-zeros hidden. Simulated molecules are sequenced at several
 depths, after PCR that copies some of them more than others. Beside the figure stand two that were not taken: the lower
 quartile of variance / mean over genes with a mean of .5 to 2, and the median non-zero count. Writes
 ``umi_or_reads.md`` beside this file.
@@ -76,8 +76,8 @@ def forms(table: AnnData, rng: np.random.Generator) -> Iterator[tuple[str, csr_a
         if n_some < n_cells:
             some = np.sort(rng.permutation(n_cells)[:n_some])
             yield f"{n_some} cells", counts[some]
-            yield f"{n_some} cells, 1,000 genes by `preprocess`", selected[some % selected.shape[0]]
-    for name, whole in (("all genes", counts), ("1,000 genes", selected)):
+            yield f"{n_some} cells, 1,000 genes by `preprocess`", selected[rng.permutation(selected.shape[0])[:n_some]]
+    for name, whole in (("all genes", counts), ("1,000 genes by `preprocess`", selected)):
         hidden = whole.copy()
         hidden.data = hidden.data * (rng.random(hidden.nnz) >= 0.5)
         yield f"half of the non-zeros hidden, {name}", canonical(hidden)
@@ -86,21 +86,24 @@ def forms(table: AnnData, rng: np.random.Generator) -> Iterator[tuple[str, csr_a
 
 def _with_droplets(counts: csr_array, rng: np.random.Generator) -> csr_array:
     ambient = column_sums(counts) / counts.shape[0] * 0.01
-    droplets = [
-        csr_array(rng.poisson(ambient, (500, len(ambient))).astype(float)) for _ in range(counts.shape[0] // 100)
-    ]
-    return canonical(vstack([counts, *droplets], format="csr")) if droplets else counts
+    n_blocks = -(-counts.shape[0] // 100)
+    droplets = (csr_array(rng.poisson(ambient, (500, len(ambient))).astype(float)) for _ in range(n_blocks))
+    return canonical(vstack([counts, *droplets], format="csr"))
 
 
-def molecules(rng: np.random.Generator, n_cells: int, n_genes: int, n_types: int) -> np.ndarray:
-    """Return negative binomial molecules of several types, genes from rare to common, cells of different size."""
-    profiles = rng.lognormal(-1, 1.5, n_genes) * rng.lognormal(0, 0.7, (n_types, n_genes))
-    mean = profiles[rng.integers(0, n_types, n_cells)] * rng.lognormal(0, 0.4, n_cells)[:, None]
+def profiles(rng: np.random.Generator, n_genes: int, n_types: int) -> np.ndarray:
+    """Return the mean molecules of several types, (n_types, n_genes), with genes from rare to common."""
+    return rng.lognormal(-1, 1.5, n_genes) * rng.lognormal(0, 0.7, (n_types, n_genes))
+
+
+def molecules(rng: np.random.Generator, types: np.ndarray, n_cells: int) -> np.ndarray:
+    """Return negative binomial molecules of cells of random types and different size, (n_cells, n_genes)."""
+    mean = types[rng.integers(0, len(types), n_cells)] * rng.lognormal(0, 0.4, n_cells)[:, None]
     return rng.poisson(mean * rng.gamma(4, 1 / 4, mean.shape))
 
 
 def sequenced(found: np.ndarray, reads: float, rng: np.random.Generator) -> csr_array:
-    """Return reads of molecules that PCR copied unequally (coefficient of variation 1): ``reads`` of each on average."""
+    """Return reads of molecules, ``reads`` of each on average, that PCR copied with a coefficient of variation of 1."""
     return canonical(csr_array(rng.poisson(rng.gamma(np.maximum(found, 1e-300), reads)).astype(float)))
 
 
@@ -119,7 +122,7 @@ def simulated_rows() -> pd.DataFrame:
     rows = []
     for n_cells, n_types in ((30, 1), (300, 1), (300, 8), (3000, 8)):
         rng = np.random.default_rng(n_cells + n_types)
-        found = molecules(rng, n_cells, 1000, n_types)
+        found = molecules(rng, profiles(rng, 1000, n_types), n_cells)
         made = {"molecules": canonical(csr_array(found.astype(float)))}
         made |= {f"{depth:g} reads each": sequenced(found, depth, rng) for depth in (0.3, 1, 3, 5, 10, 30, 100)}
         for form, counts in made.items():
@@ -130,7 +133,8 @@ def simulated_rows() -> pd.DataFrame:
 def large_row() -> dict[str, float]:
     """Return the figures of 100,000 cells of both kinds, and the seconds that the decision takes."""
     rng = np.random.default_rng(5)
-    blocks = [molecules(np.random.default_rng(number % 10), 10_000, 1000, 8) // 4 for number in range(10)]
+    types = profiles(rng, 1000, 8)
+    blocks = [molecules(rng, types, 10_000) for _ in range(10)]
     found = {"molecules": blocks, "10 reads each": [sequenced(block, 10, rng) for block in blocks]}
     row: dict[str, float] = {}
     for name, parts in found.items():
@@ -178,9 +182,9 @@ PCR copies molecules and so changes every count but no zero. A gene that a share
 p·(1 − p)) decides: {MIN_READS_PER_MOLECULE:g} or more are reads. The threshold lies in the middle, on a logarithmic
 scale, between the largest figure of molecules and the smallest of reads on whole data sets.
 
-Two other figures stand beside it. The scatter of weakly expressed genes (variance / mean, lower quartile over genes with
-a mean of .5 to 2) needs such genes ("–": none), and overlaps where genes were chosen for their scatter or where few reads
-of many transcripts blur weak genes. The median count depends on what was selected and how deep it was sequenced.
+Two other figures stand beside it. The scatter of weakly expressed genes (variance / mean, lower quartile over genes
+with a mean of .5 to 2) needs such genes ("–": none), and overlaps where genes were chosen for their scatter or where
+stray reads make up the weak genes. The median count depends on what was selected and how deep it was sequenced.
 
 ## Whole data sets
 
@@ -194,13 +198,13 @@ The molecules nearest to reads and the reads nearest to molecules.
 
 Taken for the wrong kind:
 
-{as_table(wrong[["data", "kind", "form", "n_cells", "n_genes", *FIGURES]].rename(columns=FIGURES)) if len(wrong) else "none."}
+{as_table(wrong[["data", "kind", "form", "n_cells", "n_genes", *FIGURES]].rename(columns=FIGURES))}
 
 ## Simulated counts, counts per molecule
 
 Negative binomial molecules (1,000 genes), copied by PCR with a coefficient of variation of 1. The figure is the mean
-number of reads of a *sequenced* molecule, so it stays above 1 where most molecules are missed. Reads below the threshold
-have few copies, and are treated as molecules: what that costs is that weights lean towards what was seen.
+number of reads of a *sequenced* molecule, so it stays above 1 where most molecules are missed. Reads below the
+threshold have few copies, and are treated as molecules: what that costs is that weights lean towards what was seen.
 
 {as_table(shown.reset_index().rename(columns={"form": "sequenced"}))}
 

@@ -13,6 +13,7 @@ from scinfill import memory
 from scinfill.errors import InputError
 from scinfill.methods import openproblems, provenance, work
 from scinfill.methods.counts_kind import look_of
+from scinfill.methods.effects import effect_of
 from scinfill.methods.observations import observed
 from scinfill.models import requirements
 from scinfill.models.estimates import Estimate as Values
@@ -311,6 +312,8 @@ def assemble(
         result.var[HELDOUT_R2] = learned.gate.r_squared
     if learned.observed_weight is not None:
         result.var[OBSERVED_WEIGHT] = learned.observed_weight
+    for warning in effect_of(result).warnings():
+        log.warning("%s", warning)
     signer.store(result, learned)
     parameters = signer.parameters(settings)
     input_sha256 = provenance.sha256(data.log_values)

@@ -38,7 +38,7 @@ def counts_per_molecule(counts: csr_array) -> float:
     Townes & Irizarry, Quantile normalization of single-cell RNA-seq read counts without unique molecular identifiers,
     Genome Biology 21:160 (2020): PCR distorts the non-zero counts and leaves the zeros as they are.
     """
-    n_cells = np.count_nonzero(np.diff(counts.indptr))
+    n_cells = int(np.count_nonzero(np.diff(counts.indptr)))
     n_with_gene = column_counts(counts)
     seen = n_with_gene > 0
     share = n_with_gene[seen] / (n_cells + 0.5)

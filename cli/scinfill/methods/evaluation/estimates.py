@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
 
 from scinfill.errors import DataError
+from scinfill.models.effect import Effect
 from scinfill.numerics.blocks import walk
 from scinfill.numerics.sparse import column_counts, column_sums, product, rows_of
 
@@ -47,6 +48,8 @@ class Estimate:
         What replicates have in common: the name before it was made unique.
     keeps_seen
         Whether seen values were put back (``--keep``), so that the layer is no model's mean.
+    effect
+        What gate and weights of all genes come to; None for baselines and for layers that no imputer of ours names.
     observed_weight
         w_g of design section 7, (n_genes,), for estimates whose uncertainty is in ``layers["imputed_sd"]``.
     """
@@ -59,6 +62,7 @@ class Estimate:
     method: str | None = None
     series: str = ""
     keeps_seen: bool = False
+    effect: Effect | None = None
     observed_weight: NDArray[np.float64] | None = None
 
     def blocks(self) -> Iterator[tuple[slice, Values]]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance, validation
+from scinfill.methods.effects import effect_of
 from scinfill.methods.evaluation import case as cases
 from scinfill.methods.evaluation import estimates
 from scinfill.methods.evaluation.case import Case, Settings
@@ -173,6 +174,7 @@ def _estimate(adata: AnnData, name: str, *, series: str | None, layer: str) -> E
         method=method_of(adata),
         keeps_seen=_keeps_seen(adata) and layer == IMPUTED,
         series=series or method_of(adata) or UNKNOWN_METHOD,
+        effect=effect_of(adata) if layer == IMPUTED else None,
         observed_weight=_observed_weight(adata) if layer == IMPUTED else None,
     )
 
