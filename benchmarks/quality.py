@@ -22,7 +22,8 @@ import pandas as pd
 from anndata import AnnData
 
 import scinfill
-from scinfill.schema import UMI_MEDIAN_NONZERO
+from scinfill.methods.counts_kind import look_of
+from scinfill.numerics.sparse import canonical
 
 HERE = Path(__file__).parent
 Imputer = Callable[..., AnnData]
@@ -107,7 +108,7 @@ def _has_labels(adata: AnnData, pair: str) -> bool:
 
 
 def _umi(adata: AnnData) -> bool:
-    return float(np.median(adata.layers["counts"].data)) < UMI_MEDIAN_NONZERO
+    return look_of(canonical(adata.layers["counts"])).kind == "umi"
 
 
 def table_of(results: dict[str, dict[str, dict[str, float]]]) -> str:

@@ -4,7 +4,9 @@ from scinfill.evaluation.document import FORMAT, FORMAT_VERSION
 from scinfill.evaluation.scores import METRICS
 
 
-def document(scores, *, title="data", mode="thin", fraction=0.1, estimate="shrunk", spread=0.01, kinds=None):
+def document(
+    scores, *, title="data", mode="thin", fraction=0.1, estimate="shrunk", spread=0.01, kinds=None, effect=None
+):
     """Return results with the given values by estimate and metric; differences have the given spread."""
     kinds = {"raw": "baseline", "gene-mean": "baseline", "svd-10": "baseline"} | (kinds or {})
     return {
@@ -30,7 +32,7 @@ def document(scores, *, title="data", mode="thin", fraction=0.1, estimate="shrun
             name: {"title": metric.title, "better": metric.better, "meaning": metric.meaning}
             for name, metric in METRICS.items()
         },
-        "estimates": {name: _record(name, values, kinds, estimate) for name, values in scores.items()},
+        "estimates": {name: _record(name, values, kinds, estimate, effect) for name, values in scores.items()},
         "differences": {
             name: {"raw": {metric: _difference(scores, name, metric, spread) for metric in values}}
             for name, values in scores.items()
@@ -40,13 +42,14 @@ def document(scores, *, title="data", mode="thin", fraction=0.1, estimate="shrun
     }
 
 
-def _record(name, values, kinds, estimate):
+def _record(name, values, kinds, estimate, effect):
     kind = kinds.get(name, "input")
     return {
         "kind": kind,
         "series": name.split(" (")[0],
         "estimate": estimate if kind == "input" else None,
         "method": None,
+        "effect": effect if kind == "input" else None,
         "beside": {"raw": "raw"},
         "scores": {metric: _score(metric, value) for metric, value in values.items()},
         "skipped": {},

@@ -94,5 +94,6 @@ CountsKind = Literal["umi", "reads"]
 Baseline = Literal["gene-mean", "als", "nuclear-norm", "svd", "magic"]
 BASELINES: Final[tuple[Baseline, ...]] = get_args(Baseline)
 
-UMI_MEDIAN_NONZERO: Final = 20
-"""Counts whose median non-zero value is below this are molecules (UMI), otherwise reads."""
+MIN_READS_PER_MOLECULE: Final = 6.0
+"""So many counts or more for each molecule that the zeros imply are copies: reads. See benchmarks/umi_or_reads.md."""
+SPIKE_IN_PREFIX: Final = "ERCC-"

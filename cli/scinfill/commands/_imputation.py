@@ -14,7 +14,7 @@ from scinfill.commands._options import (
     seed_option,
 )
 from scinfill.resume import MINUTES
-from scinfill.schema import ESTIMATES, CountsKind, Keep, Preset
+from scinfill.schema import ESTIMATES, MIN_READS_PER_MOLECULE, CountsKind, Keep, Preset
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -74,7 +74,8 @@ def imputer_options(function: Function) -> Function:
                 type=click.Choice(["auto", *get_args(CountsKind)]),
                 default="auto",
                 show_default=True,
-                help="auto: UMI if the median non-zero count is below 20.",
+                help=f"What the counts are. auto: reads where {MIN_READS_PER_MOLECULE:g} or more counts stand for one "
+                "molecule that the zeros imply, else molecules (UMI).",
             ),
             click.option(
                 "--keep",

@@ -14,10 +14,10 @@ from scinfill.errors import DataError, InputError
 from scinfill.evaluation.estimates import ScoredMatrix, Values
 from scinfill.evaluation.numerics.clustering import CORRELATIONS, Correlation
 from scinfill.methods import provenance, validation
+from scinfill.methods.counts_kind import look_of
 from scinfill.methods.observations import read_observations
 from scinfill.models.observations import Observations
 from scinfill.numerics.scratch import chunks
-from scinfill.numerics.sparse import median_count
 from scinfill.schema import (
     BULK,
     DE_TRUTH_PREFIX,
@@ -26,7 +26,6 @@ from scinfill.schema import (
     NULL_GENE,
     SIZE_FACTOR,
     TRUTH,
-    UMI_MEDIAN_NONZERO,
     CountsKind,
 )
 
@@ -160,7 +159,7 @@ class Case:
         counts = self.observations.counts
         if counts is None or counts.nnz == 0:
             return None
-        return "umi" if median_count(counts.data) < UMI_MEDIAN_NONZERO else "reads"
+        return look_of(counts).kind
 
     @property
     def n_cells(self) -> int:

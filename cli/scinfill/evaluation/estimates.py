@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
 
 from scinfill.errors import DataError
+from scinfill.models.estimate.effect import Effect
 from scinfill.models.observations import Observations
 from scinfill.models.published.baselines import GeneMean
 from scinfill.numerics.blocks import walk
@@ -49,6 +50,8 @@ class ScoredMatrix:
         What replicates have in common: the name before it was made unique.
     keeps_seen
         Whether seen values were put back (``--keep``), so that the layer is no model's mean.
+    effect
+        What gate and weights of all genes come to; None for baselines and for layers that no imputer of ours names.
     observed_weight
         w_g, (n_genes,), the share of a value that was seen; for estimates with ``layers["imputed_sd"]``.
     """
@@ -61,6 +64,7 @@ class ScoredMatrix:
     method: str | None = None
     series: str = ""
     keeps_seen: bool = False
+    effect: Effect | None = None
     observed_weight: NDArray[np.float64] | None = None
 
     def blocks(self) -> Iterator[tuple[slice, Values]]:

@@ -16,6 +16,7 @@ from scinfill.evaluation import estimates
 from scinfill.evaluation.case import Case, Settings
 from scinfill.evaluation.estimates import ScoredMatrix, Values
 from scinfill.methods import provenance, validation
+from scinfill.methods.effects import effect_of
 from scinfill.methods.reconstruct import estimate_of
 from scinfill.numerics.blocks import walk
 from scinfill.schema import HELDOUT, HELDOUT_COUNTS, IMPUTED, IMPUTED_SD, MODEL, OBSERVED_WEIGHT, UNS
@@ -169,6 +170,7 @@ def _estimate(adata: AnnData, name: str, *, series: str, layer: str) -> ScoredMa
         method=method_of(adata),
         keeps_seen=_keeps_seen(adata) and layer == IMPUTED,
         series=series,
+        effect=effect_of(adata) if layer == IMPUTED else None,
         observed_weight=_observed_weight(adata) if layer == IMPUTED else None,
     )
 

@@ -1,7 +1,7 @@
 """All experiments on one estimate, with the reason for each number that cannot be had."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -90,6 +90,7 @@ class Scorecard:
             "series": self.estimate.series,
             "estimate": self.estimate.question,
             "method": self.estimate.method,
+            "effect": None if self.estimate.effect is None else asdict(self.estimate.effect),
             "beside": dict(self.beside),
             "scores": {name: scores[name].to_json(rng) for name in METRICS if name in scores},
             "skipped": {name: self.skipped[name] for name in METRICS if name in self.skipped},

@@ -237,7 +237,8 @@ def impute_deepmc(adata: AnnData, settings: DeepMc) -> AnnData:
         differential expression on ``layers["counts"]``: a gene without structure stays at its mean in any estimate,
         but the spread within groups that a test needs is smoothed away.
     loss, counts_kind
-        ``"auto"`` is the Poisson loss for counts whose median non-zero value is below 20.
+        ``"auto"`` is the Poisson loss for molecules (UMI), the squared loss for reads, which the counts tell by how
+        many of them stand for one molecule that the zeros imply: 6 or more are reads.
     rank
         None: chosen from held-out molecules or entries. A sequence gives one rank a layer (paper preset).
     depth, alpha, n_iterations

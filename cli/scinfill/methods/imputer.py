@@ -11,6 +11,8 @@ from anndata import AnnData
 from scinfill import __version__, memory, resume
 from scinfill.errors import InputError
 from scinfill.methods import openproblems, ownership, provenance
+from scinfill.methods.counts_kind import look_of
+from scinfill.methods.effects import effect_of
 from scinfill.methods.observations import read_observations
 from scinfill.methods.settings import ImputerSettings, MethodSettings
 from scinfill.models import requirements
@@ -28,7 +30,6 @@ from scinfill.models.recipe import Loss
 from scinfill.numerics.blocks import RowBlocks
 from scinfill.numerics.parallel import blocks_in_parallel
 from scinfill.numerics.scratch import give_back
-from scinfill.numerics.sparse import median_count
 from scinfill.schema import (
     CELL_FACTORS,
     COUNTS,
@@ -40,13 +41,13 @@ from scinfill.schema import (
     IMPUTED,
     IMPUTED_SD,
     METHOD_ID,
+    MIN_READS_PER_MOLECULE,
     MODEL_BASE,
     MODEL_GAIN,
     MODEL_OFFSET,
     MODEL_SCALE,
     OBSERVED_WEIGHT,
     SCALE,
-    UMI_MEDIAN_NONZERO,
     EstimateKind,
     Keep,
 )
@@ -182,14 +183,15 @@ def _is_umi(settings: MethodSettings, data: Observations) -> bool:
         return settings.counts_kind == "umi"
     if data.counts is None or data.counts.nnz == 0:
         return True
-    median = median_count(data.counts.data)
-    umi = median < UMI_MEDIAN_NONZERO
+    look = look_of(data.counts)
     log.info(
-        "counts look like %s (median non-zero count %g); --counts umi|reads overrules",
-        "molecules (UMI)" if umi else "reads",
-        median,
+        "counts look like %s (%.3g counts for each molecule that the zeros imply; reads have %g or more); "
+        "--counts umi|reads overrules",
+        "molecules (UMI)" if look.kind == "umi" else "reads",
+        look.counts_per_molecule,
+        MIN_READS_PER_MOLECULE,
     )
-    return umi
+    return look.kind == "umi"
 
 
 def assemble(
@@ -202,6 +204,8 @@ def assemble(
         result.var[HELDOUT_R2] = learned.gate.r_squared
     if learned.observed_weight is not None:
         result.var[OBSERVED_WEIGHT] = learned.observed_weight
+    for warning in effect_of(result).warnings():
+        log.warning("%s", warning)
     settings.store(result, learned)
     input_sha256 = provenance.sha256(data.log_values)
     provenance.sign(

@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance
+from scinfill.methods.counts_kind import look_of
 from scinfill.methods.observations import read_observations
 from scinfill.methods.ownership import OWN_PREFIX
 from scinfill.methods.slots import append_genes, stored, with_genes
@@ -18,7 +19,7 @@ from scinfill.numerics.filtering import cells_with_gene
 from scinfill.numerics.masking import hide_entries, hide_nonzeros, split, thin
 from scinfill.numerics.normalization import log2_counts
 from scinfill.numerics.nullgenes import draw_null_genes
-from scinfill.numerics.sparse import beside, median_count, whole_numbers
+from scinfill.numerics.sparse import beside, whole_numbers
 from scinfill.schema import (
     COUNTS,
     HELDOUT,
@@ -27,7 +28,6 @@ from scinfill.schema import (
     N_CELLS,
     NULL_GENE,
     SIZE_FACTOR,
-    UMI_MEDIAN_NONZERO,
     MaskMode,
 )
 
@@ -166,7 +166,7 @@ def _check_hidden(layers: Layers, seen: Observations, fraction: float, layer: st
             raise DataError(
                 f"a share of {fraction} hides {fault} of {seen.log_values.nnz} non-zeros; use a {remedy} fraction"
             )
-    if HELDOUT_COUNTS in layers and seen.counts is not None and median_count(seen.counts.data) >= UMI_MEDIAN_NONZERO:
+    if HELDOUT_COUNTS in layers and seen.counts is not None and look_of(seen.counts).kind == "reads":
         log.warning("these look like reads, not molecules: copies of one molecule on both sides make the test too easy")
 
 

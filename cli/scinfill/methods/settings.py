@@ -81,7 +81,7 @@ class MethodSettings(ImputerSettings, ABC):
     loss
         ``auto`` is ``poisson`` for UMI-like counts and ``squared`` otherwise; ``detected`` is always squared.
     counts_kind
-        ``auto`` calls counts UMI-like when their median non-zero value is below 20.
+        ``auto`` calls counts reads when 6 or more of them stand for one molecule that the zeros imply, else UMI-like.
     gate
         Hold each gene's prediction against entries the fit did not see.
     uncertainty

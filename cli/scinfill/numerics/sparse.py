@@ -12,7 +12,6 @@ from scinfill import memory
 from scinfill.numerics import scratch
 from scinfill.numerics.blocks import walk
 
-LARGEST_TALLIED = 2**16
 BYTES_PER_CONVERTED_ENTRY = 24
 """Of a matrix stored by columns, while it is turned into rows: its own arrays, and both at once."""
 
@@ -116,16 +115,6 @@ def whole_numbers(counts: csr_array) -> csr_array:
 def largest(values: NDArray[Any]) -> float:
     """Return the largest of some values, 0 of none."""
     return max((float(values[part].max()) for part in scratch.chunks(len(values))), default=0.0)
-
-
-def median_count(counts: NDArray[Any]) -> float:
-    """Return the median of counts without sorting them; those above LARGEST_TALLIED are taken as that."""
-    tally = np.zeros(LARGEST_TALLIED + 1, np.int64)
-    for part in scratch.chunks(len(counts)):
-        tally += np.bincount(np.minimum(counts[part], LARGEST_TALLIED).astype(np.int64), minlength=len(tally))
-    up_to = np.cumsum(tally)
-    middle = [np.searchsorted(up_to, rank, side="right") for rank in ((len(counts) - 1) // 2, len(counts) // 2)]
-    return float(np.mean(middle))
 
 
 def row_of_entry(indptr: NDArray[np.integer]) -> NDArray[np.intp]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 
 import pandas as pd
 
 from scinfill.errors import DataError
+from scinfill.models.estimate.effect import Effect
 
 FORMAT = "scinfill evaluation"
 FORMAT_VERSION = 1
@@ -15,6 +17,11 @@ Fields = Mapping[str, type | tuple[type, ...]]
 
 DATA: Fields = {"estimates": list, "n_cells": int, "n_genes": int, "n_null_genes": int, "share_nonzero": (int, float)}
 RECORD: Fields = {"kind": str, "series": str, "scores": dict, "skipped": dict, "notes": list, "details": dict}
+EFFECT: Fields = {
+    "n_genes": int,
+    "genes_gated_shut": (int, NoneType),
+    "mean_observed_weight": (int, float, NoneType),
+}
 SCORE: Fields = {"value": (int, float), "n": int, "of": str}
 """What must be there, and of which kind."""
 BASELINES = ("raw", "gene-mean", "svd-10")
@@ -133,6 +140,8 @@ def _check(source: str, document: Document) -> None:
             raise DataError(f"{source!r} is damaged: {key!r} is missing or not a {kind.__name__}; evaluate again")
     for name, record in document["estimates"].items():
         _check_fields(record, RECORD, f"{source!r} is damaged: estimate {name!r}")
+        if record.get("effect") is not None:
+            _check_fields(record["effect"], EFFECT, f"{source!r} is damaged: the effect of {name!r}")
         for metric, score in record["scores"].items():
             _check_fields(score, SCORE, f"{source!r} is damaged: score {metric!r} of {name!r}")
     for data in document["data"]:
@@ -194,6 +203,28 @@ def _differences(replicates: Sequence[Replicate]) -> pd.DataFrame:
     ]
     columns = ["name", "reference", "metric", "value", "sd", "low", "high"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def effects_of(settings: Sequence[Setting], series: str) -> dict[str, Effect]:
+    """Return by dataset what imputing it did, the mean over masks and replicates; nothing where no file says."""
+    rows = [
+        {"dataset": setting.dataset} | {field: record["effect"].get(field) for field in EFFECT}
+        for setting in settings
+        for replicate in setting.replicates
+        for _, record in replicate.records()
+        if record["series"] == series and record["kind"] == INPUT and record.get("effect")
+    ]
+    if not rows:
+        return {}
+    means = pd.DataFrame(rows).set_index("dataset").astype(float).groupby(level=0, sort=False).mean()
+    return {
+        str(dataset): Effect(
+            round(row["n_genes"]),
+            None if pd.isna(row["genes_gated_shut"]) else round(row["genes_gated_shut"]),
+            None if pd.isna(row["mean_observed_weight"]) else float(row["mean_observed_weight"]),
+        )
+        for dataset, row in means.iterrows()
+    }
 
 
 def pooled(scores: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scinfill.reporting.comparable import DETECTED, across, asked_of, changes_of, fair, of_estimates
-from scinfill.reporting.results import INPUT, Setting, percent, signed
+from scinfill.reporting.results import INPUT, Setting, effects_of, percent, signed
 
 LARGEST_NULL_SHARE = 0.02
 """More null genes than this called DE beyond those of the raw data is signal that the method invented."""
@@ -67,7 +67,8 @@ def verdict(settings: Sequence[Setting], costs: pd.DataFrame | None = None) -> l
     if not series:
         text = "Only raw data and baselines were scored. Impute a file and evaluate it to learn whether that helps."
         return [Sentence("Was anything imputed?", None, "unknown", text)]
-    sentences = [_clustering(settings, name) for name in series]
+    sentences = [sentence for name in series if (sentence := _effect(settings, name))]
+    sentences += [_clustering(settings, name) for name in series]
     sentences += [_differential(settings, name) for name in series]
     return [*sentences, _recovery(settings), _recommendation(settings, series), _cost(costs, series)]
 
@@ -75,6 +76,17 @@ def verdict(settings: Sequence[Setting], costs: pd.DataFrame | None = None) -> l
 def _input_series(settings: Sequence[Setting]) -> list[str]:
     scores = pd.concat([setting.scores for setting in settings])
     return list(scores.loc[scores["kind"] == INPUT, "series"].drop_duplicates())
+
+
+def _effect(settings: Sequence[Setting], name: str) -> Sentence | None:
+    """Return what is to be known before any score, if there is anything: nearly everything is as it was."""
+    by_dataset = effects_of(settings, name)
+    said = [
+        f"on {dataset}, {warning}" if len(by_dataset) > 1 else warning
+        for dataset, effect in by_dataset.items()
+        for warning in effect.warnings()
+    ]
+    return Sentence("Did it change the data?", name, "no", f"Hardly: {'; '.join(said)}.") if said else None
 
 
 def _clustering(settings: Sequence[Setting], name: str) -> Sentence:

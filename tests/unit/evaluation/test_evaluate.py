@@ -218,6 +218,29 @@ def test_k_means_shows_every_start():
     assert record["sd"] == pytest.approx(np.std(record["values"], ddof=1))
 
 
+def test_what_an_imputation_did_is_told_without_null_genes():
+    table = masked("entries", null_genes=15)
+    estimate = imputed(table, label_means(table))
+    n_real = table.n_vars - 15
+    estimate.var["imputation_gate"] = np.where(estimate.var["null_gene"], 0.0, np.arange(table.n_vars) % 2)
+    estimate.var["observed_weight"] = np.where(estimate.var["null_gene"], 0.0, 0.25)
+    records = scinfill.evaluate(estimate, n_starts=2)["estimates"]
+    assert records["made-up"]["effect"] == {
+        "n_genes": n_real,
+        "genes_gated_shut": (n_real + 1) // 2,
+        "mean_observed_weight": 0.25,
+    }
+    assert records["raw"]["effect"] is None
+
+
+@pytest.mark.parametrize("wrong", ["text", np.nan])
+def test_gates_that_are_no_numbers_say_nothing(wrong):
+    estimate = imputed(masked(), label_means(masked()))
+    estimate.var["imputation_gate"] = wrong
+    effect = scinfill.evaluate(estimate, n_starts=2)["estimates"]["made-up"]["effect"]
+    assert effect == {"n_genes": estimate.n_vars, "genes_gated_shut": None, "mean_observed_weight": None}
+
+
 # Several inputs
 
 

@@ -4,7 +4,9 @@ import logging
 
 import numpy as np
 import pytest
+from anndata import AnnData
 
+import scinfill
 from _models import Given, low_rank_world, observations
 from scinfill.errors import InputError
 from scinfill.methods.autoimpute import impute_auto
@@ -62,14 +64,13 @@ def test_what_cannot_be_is_refused(data, settings, message):
         decide(DeepMc(**settings), data)
 
 
-@pytest.mark.parametrize(("median", "kind"), [(19, "molecules"), (20, "reads")])
-def test_the_border_between_molecules_and_reads(caplog, median, kind):
+@pytest.mark.parametrize(("data", "kind"), [(UMI, "molecules"), (READS, "reads")], ids=["umi", "reads"])
+def test_what_counts_look_like_is_said_with_the_figure(caplog, data, kind):
     caplog.set_level(logging.INFO)
-    data = observations(np.full((4, 3), float(median)))
-    decision = decide(DeepMc(), data)
-    assert decision.loss == ("poisson" if kind == "molecules" else "squared")
-    assert kind in caplog.text
-    assert f"median non-zero count {median}" in caplog.text
+    decide(DeepMc(), data)
+    figure = counts_per_molecule(data.counts)
+    assert f"counts look like {kind}" in caplog.text
+    assert f"{figure:.3g} counts for each molecule that the zeros imply; reads have 6 or more" in caplog.text
     assert "--counts umi|reads overrules" in caplog.text
 
 
@@ -77,6 +78,36 @@ def test_what_the_user_says_is_not_explained_to_him(caplog):
     caplog.set_level(logging.INFO)
     decide(DeepMc(counts_kind="umi"), READS)
     assert caplog.text == ""
+
+
+# --- an imputation that does nothing is said -----------------------------------------------------------------------
+
+
+def warned(caplog, counts, **options):
+    caplog.clear()
+    table = scinfill.preprocess(AnnData(counts.astype(np.int32)), n_genes=None, min_cells=1)
+    result = scinfill.impute_deepmc(table, rank=2, **options)
+    return result, [record.message for record in caplog.records if record.levelname == "WARNING"]
+
+
+@pytest.mark.filterwarnings("ignore:Transforming to str index")
+def test_an_output_that_is_the_input_is_said(caplog):
+    copies = low_rank_world(80, 30, seed=3).data.counts.toarray() * 40
+    result, warnings = warned(caplog, copies, counts_kind="umi")
+    assert result.var["observed_weight"].mean() >= 0.9
+    assert any(text.startswith("the output is nearly the input: the mean weight of what was seen") for text in warnings)
+    assert not any("nearly the input" in text for text in warned(caplog, copies)[1])
+
+
+@pytest.mark.filterwarnings("ignore:Transforming to str index")
+def test_a_gate_that_stays_shut_is_said_without_null_genes(caplog):
+    noise = np.random.default_rng(4).poisson(3.0, (120, 40))
+    result, warnings = warned(caplog, noise)
+    n_shut = int((result.var["imputation_gate"] == 0).sum())
+    assert n_shut >= 36
+    assert any(text.startswith(f"{n_shut} of 40 genes show no structure that held-out") for text in warnings)
+    structured = low_rank_world(120, 40, mean=8.0).data.counts.toarray()
+    assert warned(caplog, structured)[1] == []
 
 
 # --- combinations of options that a method knows --------------------------------------------------------------------

@@ -12,7 +12,6 @@ from scinfill.numerics.sparse import (
     columns_of,
     entry_blocks,
     largest,
-    median_count,
     position,
     product,
     row_of_entry,
@@ -135,11 +134,6 @@ def test_columns_and_neighbours_are_those_of_the_whole(counts, little_memory):
     some = np.array([3, 0])
     np.testing.assert_array_equal(columns_of(counts, some).toarray(), dense[:, some])
     np.testing.assert_array_equal(beside(counts, counts[:, :2]).toarray(), np.hstack([dense, dense[:, :2]]))
-
-
-@pytest.mark.parametrize("values", [[1], [1, 2], [5, 1, 9], [7, 2, 2, 8], [30, 30, 20, 10], [1, 1, 1, 500]])
-def test_the_median_of_counts_is_the_median(values, little_memory):
-    assert median_count(np.array(values, np.float32)) == np.median(values)
 
 
 def test_a_matrix_with_faults_is_made_canonical_in_blocks_and_itself_unchanged(little_memory):

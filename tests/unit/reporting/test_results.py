@@ -76,6 +76,11 @@ def test_masks_in_words(mode, fraction, words):
         (lambda content: content["estimates"].update(raw=3), "estimate 'raw' has no 'kind'"),
         (lambda content: content["estimates"]["raw"]["scores"]["ari"].pop("n"), "score 'ari' of 'raw' has no 'n'"),
         (lambda content: content["estimates"]["raw"]["scores"]["ari"].update(value="high"), "no 'value'"),
+        (lambda content: content["estimates"]["raw"].update(effect=[1]), "the effect of 'raw' has no 'n_genes'"),
+        (
+            lambda content: content["estimates"]["raw"].update(effect={"n_genes": 9, "genes_gated_shut": "all"}),
+            "the effect of 'raw' has no 'genes_gated_shut'",
+        ),
     ],
 )
 def test_foreign_and_damaged_files_are_named(damage, message):

@@ -11,6 +11,7 @@ TESTING = "Use it to test for differential expression?"
 RECOVERY = "Which fills hidden values best?"
 METHOD = "Which method?"
 COST = "What did it cost?"
+CHANGE = "Did it change the data?"
 
 GOOD = {"ari": 0.9, "null_de": 0.0, "null_pairs": 0.0, "size_leak": 0.03, "de_auc": 0.9, "poisson": -0.4}
 RAW = {"ari": 0.7, "null_de": 0.0, "null_pairs": 0.0, "size_leak": 0.02, "de_auc": 0.89, "poisson": -0.2}
@@ -28,6 +29,47 @@ def said(question, *documents, subject="mine", costs=None):
 
 def results(mine, **options):
     return document({"raw": RAW, "mine": GOOD | mine}, **options)
+
+
+def effect(n_genes=1200, genes_gated_shut=30, mean_observed_weight=0.2):
+    return {
+        "n_genes": n_genes,
+        "genes_gated_shut": genes_gated_shut,
+        "mean_observed_weight": mean_observed_weight,
+    }
+
+
+def test_an_estimate_that_is_the_input_is_said_before_its_scores():
+    content = results({}, effect=effect(mean_observed_weight=0.98))
+    first = verdict(collect([("a", content)]))[0]
+    assert (first.question, first.subject, first.answer) == (CHANGE, "mine", "no")
+    assert first.text == "Hardly: the output is nearly the input: the mean weight of what was seen is 0.98 of 1."
+
+
+def test_a_gate_that_is_shut_for_nearly_all_genes_is_said():
+    content = results({}, effect=effect(genes_gated_shut=1195, mean_observed_weight=None))
+    assert said(CHANGE, content).text == (
+        "Hardly: 1,195 of 1,200 genes show no structure that held-out entries support: they keep their mean."
+    )
+
+
+def test_replicates_are_averaged_and_data_sets_named():
+    shut = [results({}, title="noise", effect=effect(genes_gated_shut=number)) for number in (1100, 1200)]
+    text = said(CHANGE, *shut, results({}, title="fine", effect=effect())).text
+    assert text.startswith("Hardly: on noise, 1,150 of 1,200 genes show no structure")
+    assert "fine" not in text
+
+
+@pytest.mark.parametrize("found", [None, effect(), effect(genes_gated_shut=None, mean_observed_weight=None)])
+def test_of_an_estimate_that_changed_the_data_nothing_is_said(found):
+    questions = [sentence.question for sentence in verdict(collect([("a", results({}, effect=found))]))]
+    assert CHANGE not in questions
+
+
+def test_results_from_before_effects_were_recorded_are_read():
+    content = results({})
+    del content["estimates"]["mine"]["effect"]
+    assert verdict(collect([("a", content)]))[0].question == CLUSTERING
 
 
 @pytest.mark.parametrize(

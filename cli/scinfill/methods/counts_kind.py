@@ -1,0 +1,27 @@
+"""Whether counts are molecules (UMI) or reads: what thinning can test, and which estimate suits."""
+
+from typing import NamedTuple
+
+from scipy.sparse import csr_array
+
+from scinfill.numerics.duplicates import counts_per_molecule
+from scinfill.schema import MIN_READS_PER_MOLECULE, CountsKind
+
+
+class CountsLook(NamedTuple):
+    """What counts look like, and the figure that says so."""
+
+    kind: CountsKind
+    counts_per_molecule: float
+
+
+def look_of(counts: csr_array) -> CountsLook:
+    """Tell molecules from reads by how many counts stand for one molecule; without any count they are molecules.
+
+    Parameters
+    ----------
+    counts
+        (n_cells, n_genes), canonical CSR.
+    """
+    per_molecule = counts_per_molecule(counts)
+    return CountsLook("reads" if per_molecule >= MIN_READS_PER_MOLECULE else "umi", per_molecule)
