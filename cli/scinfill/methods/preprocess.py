@@ -87,7 +87,7 @@ def preprocess(
     InputError
         There is no such layer.
     DataError
-        Not counts, an empty table, names that repeat, or no gene left.
+        Not counts, an empty table, names that repeat, genes in rows (told from the names), or no gene left.
 
     Examples
     --------
@@ -102,7 +102,7 @@ def preprocess(
         adata = adata.T
     if unique_names:
         adata = with_unique_names(adata)
-    validation.check_table(adata)
+    validation.check_table(adata, transposed=transpose)
     counts = validation.counts(adata, layer)
     kept = seen_genes(counts, min_counts=min_counts, min_cells=min_cells)
     if not (keep_spike_ins or preset == "paper"):

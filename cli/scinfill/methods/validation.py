@@ -11,6 +11,7 @@ from scipy import sparse
 from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
+from scinfill.methods.orientation import check_orientation
 from scinfill.numerics.scratch import chunks
 from scinfill.numerics.sparse import canonical, largest, position
 
@@ -53,8 +54,16 @@ def matrix_of(adata: AnnData, layer: str | None) -> Any:  # noqa: ANN401 - dense
     return matrix
 
 
-def check_table(adata: AnnData) -> None:
-    """Refuse what no verb can work with: no cells, one cell, no genes, names that are not unique."""
+def check_table(adata: AnnData, *, transposed: bool = False) -> None:
+    """Refuse what no verb can work with: no cells, one cell, no genes, names that are not unique, genes in rows.
+
+    Parameters
+    ----------
+    adata
+        Cells × genes.
+    transposed
+        Whether the caller has asked for the table to be turned, which may have been wrong.
+    """
     if adata.n_obs == 0 or adata.n_vars == 0:
         raise DataError(f"the table is empty: {adata.n_obs} cells x {adata.n_vars} genes")
     if adata.n_obs == 1:
@@ -66,6 +75,7 @@ def check_table(adata: AnnData) -> None:
                 f"{what} names must be unique; {repeated[0]!r} is there {int((names == repeated[0]).sum())} times "
                 f"({len(repeated.unique())} such names); `scinfill preprocess --unique-names` tells them apart"
             )
+    check_orientation(adata.obs_names, adata.var_names, transposed=transposed)
 
 
 def where(adata: AnnData, row: int, column: int) -> str:
