@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 
 from scinfill.errors import DataError
 from scinfill.methods import validation
+from scinfill.methods.features import check_expression_only
 from scinfill.models.observations import Observations
 from scinfill.numerics.normalization import log2_counts, solve_size_factors, whole_multiples
 from scinfill.numerics.scratch import chunks
@@ -59,9 +60,11 @@ def observed(adata: AnnData, *, layer: str | None = None) -> Observed:
     InputError
         There is no such layer.
     DataError
-        Wrong values, another scale, or values, counts and size factors that disagree (the cell is named).
+        Wrong values, another scale, several kinds of features, or values, counts and size factors that disagree
+        (the cell is named).
     """
     validation.check_table(adata)
+    check_expression_only(adata)
     values = validation.nonnegative(adata, layer)
     slot = validation.slot_name(layer)
     _check_size(adata, values, slot)

@@ -70,6 +70,11 @@ HOUSEKEEPING = re.compile(
     re.IGNORECASE,
 )
 
+GENOME = re.compile(r"(?:GRC[a-z]|hg|mm)\d+_+")
+"""What Cell Ranger puts before a symbol where there are several genomes."""
+SEPARATED = re.compile(r"^(MT|HLA|H2)\.", re.IGNORECASE)
+"""R writes a dot for a hyphen."""
+
 BARCODE = re.compile(r"[ACGTN]{12,}|(?<![A-Za-z])[ACGTN]{6,}(?:[-_.+][ACGTN]{6,})+(?![A-Za-z])", re.IGNORECASE)
 """A run of bases, whatever stands before and behind it: AAACCTGAGAAACCAT-1, s1_AAACCTGAGAAACCAT.1, GATTACA_GATTACA."""
 CELL_WORD = re.compile(r"cell[ ._-]?\d+", re.IGNORECASE)
@@ -142,7 +147,7 @@ def _axis(names: pd.Index) -> _Axis:
 
 def _family(name: str) -> str | None:
     """Return the family of a gene symbol, a housekeeping gene being one of its own; None for any other name."""
-    symbol = name.split(".", 1)[0] if name.upper().startswith("MT.") else name
+    symbol = SEPARATED.sub(r"\1-", GENOME.sub("", name))
     if HOUSEKEEPING.fullmatch(symbol):
         return symbol.upper()
     return next((family for family, pattern in SYMBOL_FAMILIES.items() if pattern.fullmatch(symbol)), None)

@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance, validation
+from scinfill.methods.features import expression_only
 from scinfill.methods.slots import stored, with_genes, with_unique_names
 from scinfill.numerics.filtering import cells_with_gene, seen_genes, spike_ins
 from scinfill.numerics.normalization import library_sizes, log2_counts, size_factors
@@ -49,7 +50,8 @@ def preprocess(
     Parameters
     ----------
     adata
-        Raw counts, cells × genes; never changed.
+        Raw counts, cells × genes; never changed. Where ``var`` has a column ``feature_types`` (or ``feature_type``,
+        ``modality``) that tells several kinds of features apart, only gene expression is used.
     layer
         Layer that holds the counts instead of ``X``.
     transpose
@@ -87,7 +89,8 @@ def preprocess(
     InputError
         There is no such layer.
     DataError
-        Not counts, an empty table, names that repeat, genes in rows (told from the names), or no gene left.
+        Not counts, an empty table, names that repeat, genes in rows (told from the names), no gene expression, or
+        no gene left.
 
     Examples
     --------
@@ -100,6 +103,7 @@ def preprocess(
         raise InputError(f"n_genes must be 1 or more, or None for all; it is {n_genes}")
     if transpose:
         adata = adata.T
+    adata = expression_only(adata)
     if unique_names:
         adata = with_unique_names(adata)
     validation.check_table(adata, transposed=transpose)

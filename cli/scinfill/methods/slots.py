@@ -40,6 +40,14 @@ def with_genes(adata: AnnData, genes: NDArray[np.intp], *, without: frozenset[st
     )
 
 
+def of_genes(adata: AnnData, genes: NDArray[np.intp]) -> AnnData:
+    """Return a new table of some genes, all matrices among them."""
+    result = with_genes(adata, genes, without=frozenset())
+    if adata.X is not None:
+        result.X = _taken_columns(adata.X, genes)
+    return result
+
+
 def with_unique_names(adata: AnnData) -> AnnData:
     """Return the same table, sharing all matrices, where -1, -2, … tell names apart that stand there before."""
     return AnnData(

@@ -71,6 +71,8 @@ GENES = {
     "yeast": numbered("YAL{:03d}W"),
     "human symbols": HUMAN,
     "mouse symbols": MOUSE,
+    "R": [name.replace("-", ".") for name in HUMAN],
+    "two genomes": [f"GRCh38_{name}" for name in HUMAN] + [f"mm10___{name}" for name in MOUSE],
     "few markers": ["GAPDH", "ACTB", "CD3E"],
     "numbered": numbered("Gene{}"),
 }
