@@ -17,6 +17,7 @@ from scinfill.methods import validation
 from scinfill.methods.features import check_expression_only
 from scinfill.models.observations import Observations
 from scinfill.numerics.normalization import log2_counts, solve_size_factors, whole_multiples
+from scinfill.numerics.scales import LARGEST_LOG2
 from scinfill.numerics.scratch import chunks
 from scinfill.numerics.sparse import entry_blocks, largest, position, with_data
 from scinfill.schema import COUNTS, LOG1P, LOG_BASE, SIZE_FACTOR
@@ -164,8 +165,8 @@ def _check_scale_alone(values: csr_array, slot: str, uns: Mapping[str, Any]) -> 
 def _check_size(adata: AnnData, values: csr_array, slot: str) -> None:
     """Refuse what no logarithm of a count reaches, and name its place; whole numbers are named as counts later."""
     most = largest(values.data)
-    if most > validation.LARGEST_LOG2 and not _whole_numbers(values):
-        first = validation.where(adata, *position(values, int((values.data > validation.LARGEST_LOG2).argmax())))
+    if most > LARGEST_LOG2 and not _whole_numbers(values):
+        first = validation.where(adata, *position(values, int((values.data > LARGEST_LOG2).argmax())))
         raise DataError(
             f"{slot} holds values up to {most:.6g}, the first too large one at {first}: "
             f"not on a log2(1 + x) scale; {TAKE_LOG2}"

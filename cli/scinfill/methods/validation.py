@@ -12,13 +12,25 @@ from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
 from scinfill.methods.orientation import check_orientation
+from scinfill.numerics.rounding import is_fractional, snapped
+from scinfill.numerics.scales import Scale, same_total, scale_of
 from scinfill.numerics.scratch import chunks
-from scinfill.numerics.sparse import canonical, largest, position
+from scinfill.numerics.sparse import canonical, largest, position, row_sums
 
-LARGEST_LOG2 = 32
-"""A larger value would stand for more than four thousand million counts, so the data is not on a log scale."""
 LARGEST_COUNT = 2**53
 """Whole numbers up to here are exact in float64."""
+ELSE_LOG2 = (
+    "; where there are none, log2(1 + x), by scanpy.pp.log1p(adata, base=2), goes to the imputers without preprocess"
+)
+ELSE_ROUND = "; `scinfill preprocess --round` makes whole numbers of counts that were corrected or estimated"
+LOOKS: dict[Scale, tuple[str, str]] = {
+    "same total": ("have the same total in every cell, {total}, as CPM and TPM do", ELSE_LOG2),
+    "logged": ("look already logged", "; where there are none, the imputers read log2(1 + x) without preprocess"),
+    "normalised": ("look normalised: multiples of one number in every cell", ELSE_LOG2),
+    "fractional": ("look like counts corrected or estimated (SoupX, decontX, RSEM, salmon, alevin, ...)", ELSE_ROUND),
+    "fractional or logged": ("look already logged, or like counts corrected or estimated (SoupX, ...)", ELSE_ROUND),
+}
+"""What fractions look like, and what to do where there are no other counts."""
 
 
 def listed(names: Iterable[str]) -> str:
@@ -118,27 +130,40 @@ def _wrong(values: NDArray[Any], is_wrong: Callable[[NDArray[Any]], NDArray[np.b
     return total, first
 
 
-def counts(adata: AnnData, layer: str | None, dtype: DTypeLike | None = None) -> csr_array:
+def counts(adata: AnnData, layer: str | None, dtype: DTypeLike | None = None, *, fractions: bool = False) -> csr_array:
     """Return the matrix as canonical CSR after checking that it holds counts.
+
+    Values that are whole within the precision of float32 become the whole number.
+
+    Parameters
+    ----------
+    adata, layer, dtype
+        As for :func:`nonnegative`.
+    fractions
+        Let fractions of counts pass, as they are; never values on another scale.
 
     Raises
     ------
     DataError
-        Also for values that are not whole numbers: logged, normalised or estimated.
+        Also for values that are not whole numbers: logged, normalised, or estimated where ``fractions`` is not set.
     """
     values, slot = nonnegative(adata, layer, dtype), slot_name(layer)
-    most = largest(values.data)
-    n_broken, first = _wrong(values.data, lambda part: part % 1 != 0) if values.dtype.kind == "f" else (0, -1)
+    n_broken, first = _wrong(values.data, is_fractional) if values.dtype.kind == "f" else (0, -1)
     if n_broken:
-        looks = "look already logged" if most < LARGEST_LOG2 else "look normalised or estimated"
+        scale = scale_of(values)
+        if fractions and "fractional" in scale:
+            return values
+        looks, otherwise = LOOKS[scale]
         raise DataError(
             f"{slot} holds {values.data[first]:.6g} at {where(adata, *position(values, first))}: counts are whole "
-            f"numbers, these {looks}; name the raw counts with --layer (layers present: {listed(adata.layers)})"
+            f"numbers, these {looks.format(total=f'{same_total(row_sums(values)) or 0:,.6g}')}; "
+            f"name the raw counts with --layer (layers present: {listed(adata.layers)}){otherwise}"
         )
+    most = largest(values.data)
     if most > LARGEST_COUNT:
         _, first = _wrong(values.data, lambda part: part >= most)
         raise DataError(f"{slot} holds {most:.6g} at {where(adata, *position(values, first))}: no count is that large")
-    return values
+    return snapped(values)
 
 
 def obs_column(adata: AnnData, name: str) -> pd.Series:
