@@ -34,7 +34,7 @@ def with_genes(
         obs=adata.obs.copy() if cells is None else adata.obs.iloc[cells].copy(),
         var=adata.var.iloc[genes].copy(),
         uns=deepcopy(dict(adata.uns)),
-        obsm={key: value.copy() if cells is None else _taken_rows(value, cells) for key, value in adata.obsm.items()},
+        obsm={key: _copied(value) if cells is None else _taken_rows(value, cells) for key, value in adata.obsm.items()},
         varm={key: _taken_rows(value, genes) for key, value in adata.varm.items()},
         layers=layers if cells is None else {key: value[cells] for key, value in layers.items()},
         obsp={key: value.copy() if cells is None else value[cells][:, cells] for key, value in adata.obsp.items()},
@@ -72,6 +72,11 @@ def _raw(adata: AnnData, cells: NDArray[np.intp] | None = None) -> dict[str, Any
         return None
     matrix = adata.raw.X if cells is None else adata.raw.X[cells]
     return {"X": matrix, "var": adata.raw.var, "varm": dict(adata.raw.varm)}
+
+
+def _copied(value: Any) -> Any:  # noqa: ANN401 - whatever a slot holds
+    """Return a copy that shares nothing; awkward arrays know only the general way."""
+    return value.copy() if hasattr(type(value), "copy") else deepcopy(value)
 
 
 def _taken_columns(value: Any, columns: NDArray[np.intp]) -> Any:  # noqa: ANN401 - array or sparse matrix
@@ -132,5 +137,7 @@ def _padded_rows(value: Any, n_new: int, names: pd.Index) -> Any:  # noqa: ANN40
         return _longer(value, pd.DataFrame(index=names))
     if sparse.issparse(value):
         return _wider(value.T, n_new).T.asformat(value.format)
+    if not isinstance(value, np.ndarray):  # an awkward array: nothing is known of the new rows
+        return type(value)([*value, *([None] * n_new)])
     fill = np.nan if value.dtype.kind == "f" else 0
     return np.pad(value, ((0, n_new), *((0, 0),) * (value.ndim - 1)), constant_values=fill)
