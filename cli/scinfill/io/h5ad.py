@@ -241,4 +241,13 @@ def _naming(source: str | Path, slot: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:  # the disk, not the content
             raise
-        raise DataError(f"{display(source)}: {slot} is not usable: {one_line(error)}") from error
+        raise DataError(f"{display(source)}: {slot} is not usable: {one_line(error)}{_remedy(error)}") from error
+
+
+def _remedy(error: Exception) -> str:
+    """Return what helps where a slot is whole but of a kind that cannot be read."""
+    if isinstance(error, UnicodeDecodeError):
+        return "; write its texts again as UTF-8, or leave it out"
+    if type(error).__name__ == "IORegistryError":  # its module is anndata's own affair
+        return f"; anndata {anndata.__version__} cannot read it: pip install -U anndata, or leave it out"
+    return ""
