@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -248,6 +249,6 @@ def _remedy(error: Exception) -> str:
     """Return what helps where a slot is whole but of a kind that cannot be read."""
     if isinstance(error, UnicodeDecodeError):
         return "; write its texts again as UTF-8, or leave it out"
-    if type(error).__name__ == "IORegistryError":  # its module is anndata's own affair
-        return f"; anndata {anndata.__version__} cannot read it: pip install -U anndata, or leave it out"
+    if "No read method" in str(error):
+        return f"; anndata {version('anndata')} cannot read it: pip install -U anndata, or leave it out"
     return ""
