@@ -35,12 +35,12 @@ NULL_GENES = 100
 
 
 def inspect(source: str | Path) -> dict[str, Any]:
-    """Return what a file holds by name: cells, genes, columns of obs and var, layers.
+    """Return what a file holds: cells, genes, names of columns and layers, raw, and which matrix holds counts.
 
     Parameters
     ----------
     source
-        Anything that ``scinfill preprocess`` reads. Of an H5AD file no matrix is read as a whole.
+        Anything that ``scinfill preprocess`` reads. Of an H5AD file some millions of values are looked at.
 
     Raises
     ------

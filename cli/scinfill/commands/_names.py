@@ -1,6 +1,7 @@
 """From the parameters that messages of the package name to the options that a person at the shell typed."""
 
 import re
+import shlex
 from ast import literal_eval
 from collections.abc import Callable
 
@@ -38,7 +39,7 @@ def _verb(name: str) -> click.Command | None:
 
 
 def _typed(option: click.Option, value: str | None) -> str:
-    """Return an option, with a value as it is typed: no quotes, no brackets, and the name of a flag says its value."""
+    """Return an option, with a value as it is typed: no brackets, quotes for the shell alone; a flag's name says it."""
     name = max(option.opts, key=len)
     if option.is_flag:
         return option.secondary_opts[0] if value == "False" and option.secondary_opts else name
@@ -48,4 +49,4 @@ def _typed(option: click.Option, value: str | None) -> str:
         plain = literal_eval(value)
     except (SyntaxError, ValueError):  # what stands for a value, such as N
         plain = value
-    return f"{name} {','.join(map(str, plain)) if isinstance(plain, list | tuple) else plain}"
+    return f"{name} {shlex.quote(','.join(map(str, plain)) if isinstance(plain, list | tuple) else str(plain))}"

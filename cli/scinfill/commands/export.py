@@ -30,4 +30,4 @@ def command(source: str, target: str, layer: str | None) -> None:
     from scinfill.io import h5ad
     from scinfill.verbs import export
 
-    export(h5ad.read(source), target, layer=layer)
+    export(h5ad.read(source, to_write=False), target, layer=layer)

@@ -26,7 +26,7 @@ class GeneNumber(click.ParamType):
 @click.command(name="preprocess")
 @input_argument
 @output_option()
-@layer_option("Layer that holds the counts instead of X.")
+@layer_option("Layer that holds the counts instead of X; raw is the table's raw, unless a layer is called so.")
 @click.option("--transpose", is_flag=True, help="The input has genes in rows.")
 @click.option(
     "--min-counts",

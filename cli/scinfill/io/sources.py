@@ -9,7 +9,9 @@ import h5py
 from anndata import AnnData
 
 from scinfill.io import h5ad, tables, tenx
+from scinfill.io.contents import of_table
 from scinfill.io.hdf5 import SIGNATURE, checked_hdf5, first_bytes
+from scinfill.io.rehearsal import check_writable_again
 from scinfill.io.streams import STDIO, opened
 
 Content = TypeVar("Content")
@@ -25,17 +27,19 @@ def read_counts(source: str | Path) -> AnnData:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # names that repeat, which the methods check
-        return _read(source, h5ad.assemble)
+        adata = _read(source, h5ad.assemble)
+        check_writable_again(adata, source)
+        return adata
 
 
 def inventory(source: str | Path) -> dict[str, Any]:
-    """Return what is in a file by name: the columns of ``obs``, the layers, ...; no matrix of an H5AD file is read."""
+    """Return what is in a file by name: columns of ``obs``, layers, ...; of an H5AD file some values are read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         content = _read(source, h5ad.inventory)
     if isinstance(content, dict):
         return content
-    return {"cells": content.n_obs, "genes": content.n_vars, "obs": list(content.obs), "var": list(content.var)}
+    return of_table(content)
 
 
 def _read(source: str | Path, read_h5ad: Callable[[h5py.File, str | Path], Content]) -> AnnData | Content:

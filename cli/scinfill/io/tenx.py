@@ -5,7 +5,6 @@ import warnings
 from pathlib import Path
 
 import h5py
-import numpy as np
 import pandas as pd
 from anndata import AnnData
 from scipy import sparse
@@ -18,8 +17,6 @@ from scinfill.io.packed import LARGEST_LIST, check_length
 from scinfill.io.streams import display
 
 log = logging.getLogger(__name__)
-
-GENE_EXPRESSION = "Gene Expression"
 
 
 def is_tenx(file: h5py.File) -> bool:
@@ -115,7 +112,7 @@ def _table(path: Path) -> pd.DataFrame:
 def _assemble(
     matrix: csr_array, barcodes: list[str], symbols: list[str], columns: dict[str, list[str] | None], source: str | Path
 ) -> AnnData:
-    """Build the table of genes; antibodies, guides and other features are left out, and said so."""
+    """Build the table of all features; ``var["feature_types"]`` says which are genes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # symbols that repeat are told apart below
         try:
@@ -123,11 +120,6 @@ def _assemble(
             adata = AnnData(X=matrix, obs=pd.DataFrame(index=barcodes), var=var)
         except ValueError as error:
             raise DataError(f"{display(source)}: matrix, barcodes and features differ: {one_line(error)}") from error
-    if "feature_types" in adata.var:
-        genes = np.asarray(adata.var["feature_types"] == GENE_EXPRESSION)
-        if genes.any() and not genes.all():
-            log.warning("%d features that are not %s are left out", int((~genes).sum()), GENE_EXPRESSION)
-            adata = adata[:, genes].copy()
     repeated = int(adata.var_names.duplicated().sum())
     if repeated:
         log.warning("%d gene symbols stand there before; they get -1, -2, ... (ids in var['gene_ids'])", repeated)

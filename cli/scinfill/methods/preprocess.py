@@ -2,6 +2,7 @@
 
 import logging
 import re
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
-from scinfill.methods import barcodes, fractions, ownership, provenance, validation
+from scinfill.methods import barcodes, fractions, matrices, ownership, provenance, validation
+from scinfill.methods.features import expression_only
 from scinfill.methods.slots import stored, with_genes, with_unique_names
 from scinfill.numerics.filtering import cells_with_gene, find_spike_ins, seen_genes
 from scinfill.numerics.normalization import library_sizes, log2_counts, size_factors
@@ -56,9 +58,11 @@ def preprocess(
     Parameters
     ----------
     adata
-        Raw counts, cells × genes; never changed.
+        Raw counts, cells × genes; never changed. Where ``var`` has a column ``feature_types`` (or ``feature_type``,
+        ``modality``) that tells several kinds of features apart, only gene expression is used.
     layer
-        Layer that holds the counts instead of ``X``.
+        Layer that holds the counts instead of ``X``. ``"raw"`` is ``adata.raw`` with its own genes, unless a layer has
+        that name; what the table knows of its cells goes along, what it knows of its genes where they are the same.
     transpose
         The table has genes in rows.
     min_counts, min_cells
@@ -108,7 +112,8 @@ def preprocess(
     InputError
         There is no such layer, or settings that cannot be.
     DataError
-        Not counts, an empty table, droplets without cells, names that repeat, or no gene left.
+        Not counts, an empty table, droplets without cells, names that repeat, genes in rows (told from the names),
+        no gene expression, or no gene left.
 
     Examples
     --------
@@ -119,16 +124,20 @@ def preprocess(
     """
     _check(n_genes, min_total_counts)
     pattern = _pattern(spike_ins, keep=keep_spike_ins or preset == "paper")
+    validation.check_in_memory(adata)
+    remedy = partial(matrices.counts_option, adata, layer)
+    adata, counts_layer, slot = matrices.source(adata, layer)
     if transpose:
         adata = adata.T
+    adata = expression_only(adata)
     if unique_names:
         adata = with_unique_names(adata)
-    validation.check_table(adata)
-    values = validation.counts(adata, layer, fractions=round_counts)
+    validation.check_table(adata, transposed=transpose)
+    values = validation.counts(adata, counts_layer, fractions=round_counts, slot=slot, remedy=remedy)
     input_sha256 = provenance.sha256(values)
     counts = fractions.rounded(values, seed) if round_counts else values
     totals = row_sums(counts)
-    fractions.say_same_total(totals, validation.slot_name(layer))
+    fractions.say_same_total(totals, slot)
     cells = barcodes.to_keep(totals, min_total_counts)
     if cells is not None:
         counts, totals = rows_of(counts, cells), totals[cells]

@@ -1,6 +1,7 @@
 """What makes an AnnData acceptable. Every message names the slot, the cell or gene, and the remedy."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from scipy import sparse
 from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
+from scinfill.methods.matrices import RAW, counts_option, is_raw
+from scinfill.methods.orientation import check_orientation
 from scinfill.numerics.rounding import is_fractional, snapped
 from scinfill.numerics.scales import Scale, same_total, scale_of
 from scinfill.numerics.scratch import chunks
@@ -55,23 +58,62 @@ def matrix_of(adata: AnnData, layer: str | None) -> Any:  # noqa: ANN401 - dense
     InputError
         There is no such layer.
     DataError
-        ``X`` is absent, or the matrix is neither an array nor a sparse matrix.
+        ``X`` is absent, or the matrix is neither an array nor a sparse matrix in memory.
     """
+    if is_raw(adata, layer):
+        raise InputError(
+            "`layer='raw'` is read by `scinfill preprocess` alone: raw has genes of its own; "
+            f"layers present: {listed(adata.layers)}"
+        )
     if layer is not None and layer not in adata.layers:
-        raise InputError(f"there is no layer {layer!r}; layers present: {listed(adata.layers)}")
+        beside = "; raw is there too" if is_raw(adata, RAW) else ""
+        raise InputError(f"there is no layer {layer!r}; layers present: {listed(adata.layers)}{beside}")
+    check_in_memory(adata)
     matrix = adata.X if layer is None else adata.layers[layer]
     if matrix is None:
-        beside = "; raw.X is there: adata.raw.to_adata() makes it X" if adata.raw is not None else ""
-        raise DataError(f"X is absent; name one as `layer` (layers present: {listed(adata.layers)}){beside}")
+        raise DataError(f"X is absent; {counts_option(adata, None)}")
+    slot = slot_name(layer)
+    if isinstance(matrix, np.ma.MaskedArray):
+        raise DataError(f"{slot} is a masked array; fill what is masked: adata.X = adata.X.filled(0)")
     if not (sparse.issparse(matrix) or isinstance(matrix, np.ndarray)):
-        raise DataError(f"{slot_name(layer)} is a {type(matrix).__name__}, not an array or sparse matrix in memory")
+        raise DataError(_not_in_memory(slot, matrix))
     if matrix.dtype.kind not in "biuf":
-        raise DataError(f"{slot_name(layer)} holds {matrix.dtype} values, not real numbers")
+        raise DataError(f"{slot} holds {matrix.dtype} values, not real numbers; {counts_option(adata, layer)}")
     return matrix
 
 
-def check_table(adata: AnnData) -> None:
-    """Refuse what no verb can work with: no cells, one cell, no genes, names that are not unique."""
+def check_in_memory(adata: AnnData) -> None:
+    """Refuse a table whose values are still in its file: no verb works on one piece by piece.
+
+    Raises
+    ------
+    DataError
+        With the call that reads it.
+    """
+    if adata.isbacked:
+        raise DataError(f"the table is backed by {adata.filename}; read it into memory: adata.to_memory()")
+
+
+def _not_in_memory(slot: str, matrix: Any) -> str:  # noqa: ANN401 - whatever the slot holds
+    """Name the call that makes an array of a matrix that is computed later or elsewhere."""
+    found = f"{slot} is a {type(matrix).__module__.partition('.')[0]} {type(matrix).__name__}"
+    if hasattr(matrix, "compute"):
+        return f"{found}, not computed yet; compute it first: adata.to_memory(), or .compute()"
+    if hasattr(matrix, "get"):
+        return f"{found}, on a GPU; bring it into memory first: .get()"
+    return f"{found}, not an array or sparse matrix in memory; numpy.asarray or scipy.sparse.csr_matrix makes one"
+
+
+def check_table(adata: AnnData, *, transposed: bool = False) -> None:
+    """Refuse what no verb can work with: no cells, one cell, no genes, names that are not unique, genes in rows.
+
+    Parameters
+    ----------
+    adata
+        Cells × genes.
+    transposed
+        Whether the caller has asked for the table to be turned, which may have been wrong.
+    """
     if adata.n_obs == 0 or adata.n_vars == 0:
         raise DataError(f"the table is empty: {adata.n_obs} cells x {adata.n_vars} genes")
     if adata.n_obs == 1:
@@ -85,6 +127,7 @@ def check_table(adata: AnnData) -> None:
                 f"{what} names must be unique; {repeated[0]!r} is there {int((names == repeated[0]).sum())} times "
                 f"({len(repeated.unique())} such names); `preprocess(unique_names=True)` tells them apart"
             )
+    check_orientation(adata.obs_names, adata.var_names, transposed=transposed)
 
 
 def where(adata: AnnData, row: int, column: int) -> str:
@@ -92,15 +135,38 @@ def where(adata: AnnData, row: int, column: int) -> str:
     return f"cell {str(adata.obs_names[row])!r}, gene {str(adata.var_names[column])!r}"
 
 
-def nonnegative(adata: AnnData, layer: str | None, dtype: DTypeLike | None = None) -> csr_array:
+Remedy = Callable[..., str]
+"""Gives the end of a message: where what was wanted can be found, or else what was given as ``otherwise``."""
+
+
+def nonnegative(
+    adata: AnnData,
+    layer: str | None,
+    dtype: DTypeLike | None = None,
+    *,
+    slot: str | None = None,
+    remedy: Remedy | None = None,
+) -> csr_array:
     """Return the matrix as :func:`canonical` CSR, sharing memory where nothing needs to change.
+
+    Parameters
+    ----------
+    adata, layer
+        The table, and the layer instead of ``X``.
+    dtype
+        Of the values, where it is to be another.
+    slot
+        What messages call the matrix, where it was brought there from elsewhere.
+    remedy
+        The end of every message; by default it names the matrices of the table that do hold counts.
 
     Raises
     ------
     DataError
         NaN, infinite or negative values, or nothing but zeros.
     """
-    matrix, slot = matrix_of(adata, layer), slot_name(layer)
+    matrix, slot = matrix_of(adata, layer), slot or slot_name(layer)
+    remedy = remedy or partial(counts_option, adata, layer)
     if matrix.shape != adata.shape:
         raise DataError(f"{slot} is {matrix.shape}, but there are {adata.n_obs} cells x {adata.n_vars} genes")
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, and is refused as such below
@@ -108,11 +174,11 @@ def nonnegative(adata: AnnData, layer: str | None, dtype: DTypeLike | None = Non
     for kind, is_wrong in (("NaN", np.isnan), ("infinite", np.isinf), ("negative", np.signbit)):
         n_wrong, first = _wrong(values.data, is_wrong)
         if n_wrong:
-            remedy = "; scaled data cannot be used" if kind == "negative" else ""
+            scaled = "; scaled data cannot be used" if kind == "negative" else ""
             place = where(adata, *position(values, first))
-            raise DataError(f"{slot} holds {n_wrong} {kind} values, the first at {place}{remedy}")
+            raise DataError(f"{slot} holds {n_wrong} {kind} values, the first at {place}{scaled}; {remedy()}")
     if values.nnz == 0:
-        raise DataError(f"{slot} holds nothing but zeros")
+        raise DataError(f"{slot} holds nothing but zeros; {remedy()}")
     return values
 
 
@@ -127,14 +193,22 @@ def _wrong(values: NDArray[Any], is_wrong: Callable[[NDArray[Any]], NDArray[np.b
     return total, first
 
 
-def counts(adata: AnnData, layer: str | None, dtype: DTypeLike | None = None, *, fractions: bool = False) -> csr_array:
+def counts(
+    adata: AnnData,
+    layer: str | None,
+    dtype: DTypeLike | None = None,
+    *,
+    fractions: bool = False,
+    slot: str | None = None,
+    remedy: Remedy | None = None,
+) -> csr_array:
     """Return the matrix as canonical CSR after checking that it holds counts.
 
     Values that are whole within the precision of float32 become the whole number.
 
     Parameters
     ----------
-    adata, layer, dtype
+    adata, layer, dtype, slot, remedy
         As for :func:`nonnegative`.
     fractions
         Let fractions of counts pass, as they are; never values on another scale.
@@ -144,7 +218,8 @@ def counts(adata: AnnData, layer: str | None, dtype: DTypeLike | None = None, *,
     DataError
         Also for values that are not whole numbers: logged, normalised, or estimated where ``fractions`` is not set.
     """
-    values, slot = nonnegative(adata, layer, dtype), slot_name(layer)
+    slot, remedy = slot or slot_name(layer), remedy or partial(counts_option, adata, layer)
+    values = nonnegative(adata, layer, dtype, slot=slot, remedy=remedy)
     n_broken, first = _wrong(values.data, is_fractional) if values.dtype.kind == "f" else (0, -1)
     if n_broken:
         scale = scale_of(values)
@@ -154,12 +229,14 @@ def counts(adata: AnnData, layer: str | None, dtype: DTypeLike | None = None, *,
         raise DataError(
             f"{slot} holds {values.data[first]:.6g} at {where(adata, *position(values, first))}: counts are whole "
             f"numbers, these {looks.format(total=amount(same_total(row_sums(values)) or 0))}; "
-            f"name the raw counts as `layer` (layers present: {listed(adata.layers)}){otherwise}"
+            f"{remedy(otherwise=otherwise)}"
         )
     most = largest(values.data)
     if most > LARGEST_COUNT:
         _, first = _wrong(values.data, lambda part: part >= most)
-        raise DataError(f"{slot} holds {most:.6g} at {where(adata, *position(values, first))}: no count is that large")
+        raise DataError(
+            f"{slot} holds {most:.6g} at {where(adata, *position(values, first))}: no count is that large; {remedy()}"
+        )
     return snapped(values)
 
 

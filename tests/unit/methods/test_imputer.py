@@ -14,6 +14,7 @@ from scinfill.methods.baselines import impute_baseline
 from scinfill.methods.deepmc import DeepMc, impute_deepmc
 from scinfill.methods.imputer import Decision, decide, with_seen_values
 from scinfill.models.observations import Observations
+from scinfill.numerics.duplicates import counts_per_molecule
 
 UMI = low_rank_world(20, 15).data
 READS = observations(UMI.counts.toarray() * 100)

@@ -228,7 +228,8 @@ def test_refusals(counts, options, error, message):
 
 
 def test_an_already_logged_table_names_the_layer(table):
-    with pytest.raises(DataError, match=r"look already logged; .* as `layer` \(layers present: counts, spliced\)"):
+    message = "look already logged; name the raw counts as `layer='spliced'` or `layer='counts'`"
+    with pytest.raises(DataError, match=message):
         scinfill.preprocess(table)
 
 
