@@ -77,7 +77,15 @@ IMPUTERS = {
 }
 
 
-@pytest.fixture(params=IMPUTERS)
+SOON_DONE = ("deepmc shrunk", "deepmc 2L", "gene mean", "svd")
+"""One of each kind for the quick round: a gate, a chain of factors, none of either, and a library's."""
+
+
+def named(names):
+    return [pytest.param(name, marks=() if name in SOON_DONE else pytest.mark.slow) for name in names]
+
+
+@pytest.fixture(params=named(IMPUTERS))
 def imputer(request):
     needed = IMPUTERS[request.param].needs
     if needed and find_spec(needed) is None:
@@ -85,7 +93,7 @@ def imputer(request):
     return IMPUTERS[request.param]
 
 
-@pytest.fixture(params=[name for name, imputer in IMPUTERS.items() if imputer.gated])
+@pytest.fixture(params=named(name for name, imputer in IMPUTERS.items() if imputer.gated))
 def gated(request):
     return IMPUTERS[request.param]
 
@@ -432,7 +440,7 @@ def test_a_gene_held_at_its_mean_is_exactly_constant(gated):
         assert np.ptp(values[alike, gene]) == 0
 
 
-@pytest.mark.parametrize("name", ["deepmc shrunk", "deepmc shrunk squared", "auto shrunk"])
+@pytest.mark.parametrize("name", named(["deepmc shrunk", "deepmc shrunk squared", "auto shrunk"]))
 def test_uncertainty_changes_nothing_but_adds_a_layer(name):
     result = IMPUTERS[name](prepared(), uncertainty=True)
     spread = result.layers["imputed_sd"]
@@ -458,7 +466,7 @@ def test_open_problems_reads_expected_counts_and_names(imputer, keep):
     assert provenance.steps(result)[-1]["parameters"]["openproblems"] is True
 
 
-@pytest.mark.parametrize("name", ["deepmc shrunk", "deepmc shrunk squared", "auto shrunk"])
+@pytest.mark.parametrize("name", named(["deepmc shrunk", "deepmc shrunk squared", "auto shrunk"]))
 def test_expected_counts_are_as_many_as_were_seen(name):
     """The task brings predictions to the depth of its test split by the train split's total."""
     source = prepared()

@@ -11,6 +11,8 @@ import pytest
 import scinfill
 from _support import assert_refused, invoke, make_counts, run, run_program, start
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {
     "deepmc": ("impute-deepmc", "--ridge", 3),
     "deepmc of the paper": ("impute-deepmc", "--preset", "paper", "--depth", 2, "--iterations", 500),

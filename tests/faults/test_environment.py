@@ -17,6 +17,8 @@ from _support import assert_refused, invoke, make_counts, run, run_program, star
 from scinfill.io import h5ad, scores
 from scinfill.models import devices
 
+pytestmark = pytest.mark.slow
+
 SMALL_DISK = 256 * 2**10
 
 

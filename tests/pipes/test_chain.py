@@ -10,6 +10,8 @@ import pytest
 
 from _support import SHARED_TABLES, command, invoke, run, shared
 
+pytestmark = pytest.mark.slow
+
 SMALL = "blakeley.h5ad"
 PREPARE = (["preprocess", "-q"], ["mask", "-q", "--fraction", 0.1, "--seed", 1])
 EVALUATE = ["evaluate", "-q", "--labels", "cell_type", "--starts", 2]
@@ -54,7 +56,6 @@ def scores(path):
     return estimates[imputed], estimates
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", SHARED_TABLES)
 @pytest.mark.parametrize("options", [[], ["--estimate", "detected"]], ids=["default", "detected"])
 def test_real_data_through_pipes(name, options, tmp_path):
@@ -73,7 +74,6 @@ def test_real_data_through_pipes(name, options, tmp_path):
         assert record["estimate"] in ("shrunk", "model")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [SMALL, "scmix_3lines_celseq2.h5ad"])
 def test_pipes_files_and_cat_give_the_same_bytes(name, tmp_path):
     source, genes = shared(name), ["--n-genes", 150]

@@ -10,6 +10,8 @@ import pytest
 
 from _support import SHARED_TABLES, SIGNATURE, command, invoke, run, shared, start
 
+pytestmark = pytest.mark.slow
+
 
 def pipe(*steps, source=None):
     """Run verbs joined by pipes; return the last one's output and every exit code."""
