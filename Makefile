@@ -1,5 +1,6 @@
-# `make demo`: install and run the whole chain on simulated data.  `make test`: install and run all checks.
-# Both work in .venv in this folder; PYTHON names another Python 3.11 or later.
+# `make demo`: install and run the whole chain on simulated data.
+# `make test`: install and run all checks.  `make quick`: the same with only the tests that take no time.
+# All work in .venv in this folder; PYTHON names another Python 3.11 or later.
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,7 +8,7 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 PYTEST_ARGS ?=
 
-.PHONY: venv demo test clean
+.PHONY: venv demo test quick clean
 
 venv: $(STAMPS)/installed
 
@@ -16,6 +17,9 @@ demo: venv
 
 test: $(STAMPS)/installed-test
 	BIN=$(BIN) bash tests/run_checks.sh $(PYTEST_ARGS)
+
+quick: $(STAMPS)/installed-test
+	BIN=$(BIN) bash tests/run_checks.sh -m 'not slow and not pipeline' $(PYTEST_ARGS)
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -143,9 +143,25 @@ def command(*args: object) -> list[str]:
     return [sys.executable, "-m", "scinfill", *map(str, args)]
 
 
+def start(*args: object, stdin: object = subprocess.DEVNULL, **options) -> subprocess.Popen:
+    """Start the command line as a real process, which inherits nothing from how the tests were started."""
+    return subprocess.Popen(command(*args), stdin=stdin, **options)
+
+
 def run(*args: object, **options) -> subprocess.CompletedProcess:
     """Run the command line as a real process and keep what it says."""
-    return subprocess.run(command(*args), capture_output=True, check=False, **options)
+    return _ended(command(*args), **options)
+
+
+def run_program(program: str, *args: object, **options) -> subprocess.CompletedProcess:
+    """Run a few lines of Python as a real process and keep what they say."""
+    return _ended([sys.executable, "-c", program, *map(str, args)], **options)
+
+
+def _ended(call: list[str], **options) -> subprocess.CompletedProcess:
+    if "input" not in options:
+        options.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.run(call, capture_output=True, check=False, **options)
 
 
 def invoke_to(out: Path, verb: str, *args: object, stdin: bytes | None = None) -> Result:

@@ -12,6 +12,21 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 settings.register_profile("scinfill", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("scinfill")
 
+CHANGES_THE_MACHINE = ("tests/pipeline/", "tests/unit/report/test_browser.py")
+"""Where packages are installed and services started: never two at a time."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give every file whole to one of the processes, so that what its tests share is made once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class WholeFiles(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return "the machine" if nodeid.startswith(CHANGES_THE_MACHINE) else nodeid.partition("::")[0]
+
+    return WholeFiles(config, log)
+
 
 @pytest.fixture
 def counts():

@@ -15,7 +15,8 @@ check "format" "$bin/ruff" format --check .
 check "lint" "$bin/ruff" check .
 check "imports" "$bin/lint-imports"
 check "types" "$bin/mypy"
-check "tests" "$bin/pytest" "$@"
+# A process for each core, up to four: each of them loads TensorFlow.
+check "tests" "$bin/pytest" --numprocesses auto --maxprocesses 4 --durations 10 "$@"
 
 printf '\n== Summary\n'
 if [ ${#failed[@]} -gt 0 ]; then

@@ -73,6 +73,7 @@ def test_arrays_in_files_give_the_same_bytes(counts, tmp_path, monkeypatch):
         assert in_memory == in_files, verb
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux says how much memory was used")
 def test_a_matrix_of_more_than_the_memory_passes(tmp_path):
     """Peak memory of the whole process stays at a promise that is smaller than the matrix."""

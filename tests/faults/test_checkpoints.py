@@ -1,6 +1,7 @@
 """Killed at any moment and started again, an imputer ends with the bytes of one that nobody killed."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -8,7 +9,9 @@ import time
 import pytest
 
 import scinfill
-from _support import assert_refused, command, invoke, make_counts, run
+from _support import assert_refused, invoke, make_counts, run, run_program, start
+
+pytestmark = pytest.mark.slow
 
 SETTINGS = {
     "deepmc": ("impute-deepmc", "--ridge", 3),
@@ -16,8 +19,25 @@ SETTINGS = {
     "auto": ("impute-auto", "--hidden", 16, "--device", "cpu"),
     "auto of the paper": ("impute-auto", "--preset", "paper", "--hidden", 40, "--iterations", 800, "--device", "cpu"),
 }
-WRITES = {"deepmc": (1, 10, 10, 10), "deepmc of the paper": (4, 20), "auto": (5, 60), "auto of the paper": (20,)}
-"""After how many writes to the folder, of those that the test sees, each process in turn is killed."""
+WRITES = {"deepmc": (1, 2, 10, 10), "deepmc of the paper": (4, 20), "auto": (5, 60), "auto of the paper": (20,)}
+"""At which write to the folder each process in turn is killed; the first one says what the work is."""
+ENDED = """
+import os, pathlib, sys
+from scinfill.commands import main
+
+usual, number, left = pathlib.Path.replace, int(sys.argv[1]), int(sys.argv[2])
+
+def end_before(self, target):
+    global left
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), number)
+    return usual(self, target)
+
+pathlib.Path.replace = end_before
+main(sys.argv[3:])
+"""
+"""A program that gets a signal when its n-th file is written but not in its place, however fast the machine is."""
 
 
 @pytest.fixture(scope="module")
@@ -27,46 +47,30 @@ def table_file(tmp_path_factory):
     return path
 
 
-def start(*arguments, **options):
-    return subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)
-
-
-def end(process, number=signal.SIGKILL):
-    """End a process and return what it said."""
-    process.send_signal(number)
-    said = process.communicate()[1].decode()
-    assert process.returncode in (-number, 128 + number), said
+def run_until(n_writes, *arguments, number=signal.SIGKILL):
+    """Run a verb until a signal ends it before a write is done; return what it said."""
+    words = (int(number), n_writes, *arguments, "--checkpoint-minutes", 0)
+    said = (done := run_program(ENDED, *words)).stderr.decode()
+    assert done.returncode in (-number, 128 + number), said
     return said
 
 
-def wait_for_writes(process, folder, n_writes):
-    """Wait until the folder changed so often; every state is a new file."""
-    seen = set()
-    while len(seen) < n_writes:
-        assert process.poll() is None, f"it ended after {len(seen)} of {n_writes} writes"
-        try:
-            seen |= {(path.name, path.stat().st_mtime_ns) for path in folder.iterdir()}
-        except FileNotFoundError:  # not made yet, or just replaced
-            continue
-        time.sleep(0.001)
+def content(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "lock"}
 
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_killed_again_and_again(name, table_file, tmp_path):
     folder, out = tmp_path / "kept", tmp_path / "out.h5ad"
-    plain = run(*SETTINGS[name], table_file)
-    assert plain.returncode == 0, plain.stderr
     arguments = (*SETTINGS[name], table_file, "-o", out, "--checkpoint", folder)
     for n_writes in WRITES[name]:
         kept = list(folder.glob("*.npz"))
-        with start(*arguments, "--checkpoint-minutes", 0) as process:
-            wait_for_writes(process, folder, n_writes + len(kept))
-            assert ("goes on from" in end(process)) == bool(kept)
+        assert ("goes on from" in run_until(n_writes, *arguments)) == bool(kept)
         assert not out.exists()
-    last = run(*arguments)
-    assert last.returncode == 0, last.stderr
-    assert b"goes on from" in last.stderr
-    assert out.read_bytes() == plain.stdout
+    last = invoke(*arguments)
+    assert last.exit_code == 0, last.stderr
+    assert "goes on from" in last.stderr
+    assert out.read_bytes() == invoke(*SETTINGS[name], table_file).stdout_bytes
     assert list(folder.iterdir()) == []
 
 
@@ -79,46 +83,46 @@ def test_killed_at_moments_that_nothing_chose(table_file, tmp_path):
     duration, whole = time.monotonic() - started, out.read_bytes()
     for part in (0.4, 0.7, 0.9, 1.0):
         out.unlink(missing_ok=True)
-        process = start(*arguments)
-        time.sleep(duration * part)
-        process.kill()
-        process.communicate()
+        with start(*arguments, stderr=subprocess.DEVNULL) as process:
+            time.sleep(duration * part)
+            process.kill()
         assert not out.exists() or out.read_bytes() == whole
-    assert run(*arguments).returncode == 0
+    assert invoke(*arguments).exit_code == 0
     assert out.read_bytes() == whole
     assert list(folder.iterdir()) == []
 
 
-@pytest.fixture
-def killed(table_file, tmp_path):
-    """A folder that a killed process left, what it was asked, and the folder's content."""
-    folder = tmp_path / "kept"
-    arguments = (*SETTINGS["deepmc"], table_file, "-o", tmp_path / "out.h5ad", "--checkpoint", folder)
-    with start(*arguments, "--checkpoint-minutes", 0) as process:
-        wait_for_writes(process, folder, 12)
-        end(process)
+@pytest.fixture(scope="module")
+def left_behind(table_file, tmp_path_factory):
+    """A folder that a killed process left, and what that was asked."""
+    folder = tmp_path_factory.mktemp("killed") / "kept"
+    arguments = (*SETTINGS["deepmc"], table_file)
+    run_until(12, *arguments, "--checkpoint", folder)
+    assert any(name.startswith(".scinfill-") for name in content(folder))
     return arguments, folder
 
 
-def content(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "lock"}
+@pytest.fixture
+def killed(left_behind, tmp_path):
+    """The same as a test's own: what was asked, and the folder."""
+    arguments, folder = left_behind
+    shutil.copytree(folder, tmp_path / "kept")
+    return (*arguments, "-o", tmp_path / "out.h5ad", "--checkpoint", tmp_path / "kept"), tmp_path / "kept"
 
 
 def test_input_from_a_pipe_is_known_by_its_content(killed, table_file):
     _, folder = killed
-    plain = run(*SETTINGS["deepmc"], table_file)
+    plain = invoke(*SETTINGS["deepmc"], table_file)
     done = run(*SETTINGS["deepmc"], "--checkpoint", folder, input=table_file.read_bytes())
     assert b"goes on from" in done.stderr
-    assert done.stdout == plain.stdout
+    assert done.stdout == plain.stdout_bytes
 
 
 def test_terminated_it_goes_on_as_well(table_file, tmp_path):
     folder = tmp_path / "kept"
     arguments = (*SETTINGS["deepmc"], table_file, "--checkpoint", folder)
-    with start(*arguments, "--checkpoint-minutes", 0) as process:
-        wait_for_writes(process, folder, 12)
-        assert "terminated" in end(process, signal.SIGTERM)
-    assert "lock" not in content(folder)
+    assert "terminated" in run_until(12, *arguments, number=signal.SIGTERM)
+    assert not (folder / "lock").exists()
     assert invoke(*arguments).stdout_bytes == invoke(*SETTINGS["deepmc"], table_file).stdout_bytes
 
 
@@ -176,7 +180,7 @@ def test_two_jobs_to_one_folder(table_file, tmp_path):
     """The first one waits for its input, the folder its own already."""
     pipe, folder = tmp_path / "in", tmp_path / "kept"
     os.mkfifo(pipe)
-    with start("impute-deepmc", pipe, "--checkpoint", folder) as process:
+    with start("impute-deepmc", pipe, "--checkpoint", folder, stdout=subprocess.DEVNULL) as process:
         with pipe.open("wb") as stream:
             assert_refused(invoke("impute-deepmc", table_file, "--checkpoint", folder), 2, "in use by another job")
             stream.write(table_file.read_bytes())

@@ -1,10 +1,10 @@
 """The machine's side: full disks, signals, sudden death, strange locales, no home."""
 
 import os
-import resource
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,8 +13,11 @@ from scipy import io as matrix_market
 
 import scinfill
 from _results import document
-from _support import assert_refused, command, invoke, make_counts, run
+from _support import assert_refused, invoke, make_counts, run, run_program, start
 from scinfill.io import h5ad, scores
+from scinfill.models import devices
+
+pytestmark = pytest.mark.slow
 
 SMALL_DISK = 256 * 2**10
 
@@ -54,7 +57,7 @@ def test_a_full_disk_leaves_no_part(large_file, small_disk, earlier):
 def test_a_disk_that_fills_while_a_layer_is_written_block_by_block(large_file, small_disk, tmp_path):
     """The dense layer alone is larger than the disk."""
     table = tmp_path / "table.h5ad"
-    assert run("preprocess", "-q", "--n-genes", 150, large_file, "-o", table).returncode == 0
+    assert invoke("preprocess", "-q", "--n-genes", 150, large_file, "-o", table).exit_code == 0
     done = run("impute-baseline", "-q", table, "-o", small_disk / "out.h5ad")
     assert_refused(done, 4, "no space left for", "out.h5ad")
     assert list(small_disk.iterdir()) == []
@@ -161,26 +164,49 @@ def test_figures_and_tables_on_a_full_disk(inputs, full_disk):
 
 
 def test_a_limit_on_the_size_of_files(large_file, tmp_path):
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (SMALL_DISK, SMALL_DISK))
-
+    limited = (
+        "import resource, sys\n"
+        "from scinfill.commands import main\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({SMALL_DISK}, {SMALL_DISK}))\n"
+        "main(sys.argv[1:])"
+    )
     out = tmp_path / "out.h5ad"
-    assert_refused(run("preprocess", "-q", large_file, "-o", out, preexec_fn=limit), 4, "no space left", "too large")
+    done = run_program(limited, "preprocess", "-q", large_file, "-o", out)
+    assert_refused(done, 4, "no space left", "too large")
     assert not out.exists()
 
 
-@pytest.mark.parametrize(
+@pytest.fixture
+def as_at_a_terminal():
+    """Processes obey signals: a shell that starts the tests in the background has them ignore SIGINT, as nohup SIGHUP.
+
+    The program keeps to what its parent decided, as programs do: ``scinfill ... &`` in a script outlives Ctrl-C.
+    """
+    usual = {signal.SIGTERM: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, usual)
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+ENDS = pytest.mark.parametrize(
     ("number", "code", "word"),
     [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")],
     ids=["TERM", "INT"],
 )
+
+
+@ENDS
+@pytest.mark.usefixtures("as_at_a_terminal")
 def test_a_signal_ends_it_with_its_code_and_no_part(tmp_path, number, code, word):
     """Sent while the verb waits for its input: opening the pipe to write returns once the verb reads it."""
     pipe, out = tmp_path / "in", tmp_path / "results" / "out.h5ad"
     out.parent.mkdir()
     out.write_bytes(b"earlier")
     os.mkfifo(pipe)
-    process = subprocess.Popen(command("preprocess", pipe, "-o", out), stderr=subprocess.PIPE)
+    process = start("preprocess", pipe, "-o", out, stderr=subprocess.PIPE)
     with pipe.open("wb"):
         process.send_signal(number)
         said = process.communicate()[1].decode()
@@ -191,27 +217,44 @@ def test_a_signal_ends_it_with_its_code_and_no_part(tmp_path, number, code, word
     assert list(out.parent.iterdir()) == [out]
 
 
+WITHOUT_END = """
+import signal, sys
+from scinfill.commands import main
+from scinfill.io import h5ad
+from scinfill.numerics import simulation
+
+usual = simulation.sample_counts
+
+def for_ever(*args, **options):
+    print("simulates", file=sys.stderr, flush=True)
+    while True:
+        usual(*args, **options)
+
+def wait(*args, **options):
+    while True:
+        signal.pause()
+
+simulation.sample_counts, h5ad.write = for_ever, wait
+main(sys.argv[1:])
+"""
+"""A command line that comes to no end, however late it is told to stop, and also says when it simulates."""
+
+
 @pytest.mark.parametrize("verb", ["impute-deepmc", "impute-auto", "simulate"])
-@pytest.mark.parametrize(
-    ("number", "code", "word"),
-    [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")],
-    ids=["TERM", "INT"],
-)
+@ENDS
+@pytest.mark.usefixtures("as_at_a_terminal")
 def test_a_signal_in_the_middle_of_work(tmp_path, verb, number, code, word):
-    """Sent once the verb says what it fits, or, where it says nothing, once it has surely begun."""
+    """Sent once the verb says what it fits or simulates."""
     table, out = tmp_path / "table.h5ad", tmp_path / "results" / "out.h5ad"
     out.parent.mkdir()
     out.write_bytes(b"earlier")
-    h5ad.write(scinfill.preprocess(make_counts(2000, 300), n_genes=None), table)
-    options = ("--cells", 1_000_000, "--genes", 2000) if verb == "simulate" else (table,)
-    process = subprocess.Popen(command(verb, *options, "-o", out), stderr=subprocess.PIPE, text=True)
-    if verb == "simulate":
-        time.sleep(3)
-    else:
-        while "estimate" not in process.stderr.readline():
-            pass
-    process.send_signal(number)
-    said = process.communicate()[1]
+    h5ad.write(scinfill.preprocess(make_counts(600, 200), n_genes=None), table)
+    call = [sys.executable, "-c", WITHOUT_END, verb, *(() if verb == "simulate" else (table,)), "-o", out]
+    with subprocess.Popen(call, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        begun = next((line for line in process.stderr if "estimate" in line or "simulates" in line), None)
+        process.send_signal(number)
+        said = process.communicate()[1]
+    assert begun is not None
     assert process.returncode == code, said
     assert "Traceback" not in said
     assert said.splitlines()[-1] == f"scinfill {verb}: error: {word}"
@@ -221,8 +264,8 @@ def test_a_signal_in_the_middle_of_work(tmp_path, verb, number, code, word):
 
 def test_a_reader_that_goes_away():
     """More than a pipe holds is left to write."""
-    simulation = command("simulate", "--cells", 500, "--genes", 400)
-    with subprocess.Popen(simulation, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    call = ("simulate", "--cells", 500, "--genes", 400)
+    with start(*call, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.read(10)
         process.stdout.close()
         assert process.stderr.read() == b""
@@ -232,14 +275,14 @@ def test_a_reader_that_goes_away():
 def test_an_export_ended_at_any_moment_is_whole_or_not_there(large_file, tmp_path):
     table, out = tmp_path / "table.h5ad", tmp_path / "results" / "folder"
     out.parent.mkdir()
-    assert run("preprocess", "-q", large_file, "-o", table).returncode == 0
+    assert invoke("preprocess", "-q", large_file, "-o", table).exit_code == 0
     started = time.monotonic()
     assert run("export", table, "-o", out).returncode == 0
     duration = time.monotonic() - started
     whole = {path.name: path.read_bytes() for path in out.iterdir()}
     for part in range(4):
         shutil.rmtree(out, ignore_errors=True)
-        process = subprocess.Popen(command("export", "-q", table, "-o", out), stderr=subprocess.DEVNULL)
+        process = start("export", "-q", table, "-o", out, stderr=subprocess.DEVNULL)
         time.sleep(duration * (0.55 + part / 8))
         process.kill()
         process.wait()
@@ -248,9 +291,7 @@ def test_an_export_ended_at_any_moment_is_whole_or_not_there(large_file, tmp_pat
 
 def test_two_exports_to_one_folder(inputs, tmp_path):
     out = tmp_path / "folder"
-    jobs = [
-        subprocess.Popen(command("export", inputs / "table.h5ad", "-o", out), stderr=subprocess.PIPE) for _ in range(3)
-    ]
+    jobs = [start("export", inputs / "table.h5ad", "-o", out, stderr=subprocess.PIPE) for _ in range(3)]
     ends = [(job.communicate()[1].decode(), job.returncode) for job in jobs]
     assert sorted(code for _, code in ends) in ([0, 2, 2],), ends
     assert all("exists already" in said for said, code in ends if code)
@@ -268,7 +309,7 @@ def test_ended_at_any_moment_the_output_is_whole_or_the_earlier_one(large_file, 
     duration, whole = time.monotonic() - started, out.read_bytes()
     for part in range(6):
         out.write_bytes(b"earlier")
-        process = subprocess.Popen(command("preprocess", "-q", large_file, "-o", out), stderr=subprocess.DEVNULL)
+        process = start("preprocess", "-q", large_file, "-o", out, stderr=subprocess.DEVNULL)
         time.sleep(duration * (0.55 + part / 12))
         process.send_signal(number)
         process.wait()
@@ -321,14 +362,14 @@ def test_errors_in_a_plain_locale(tmp_path):
 
 
 def test_many_threads_and_few_give_the_same_bytes(large_file):
-    results = [run("preprocess", large_file, "--threads", threads).stdout for threads in (1, 2)]
+    results = [invoke("preprocess", large_file, "--threads", threads).stdout_bytes for threads in (1, 2)]
     assert results[0] == results[1]
 
 
 def test_the_clock_leaves_no_trace(counts_file, tmp_path):
     """Two runs at different times write the same bytes."""
     first, second = tmp_path / "first.h5ad", tmp_path / "second.h5ad"
-    assert run("preprocess", counts_file, "-o", first).returncode == 0
+    assert invoke("preprocess", counts_file, "-o", first).exit_code == 0
     time.sleep(1.1)
     assert run("preprocess", counts_file, "-o", second).returncode == 0
     assert first.read_bytes() == second.read_bytes()
@@ -336,19 +377,19 @@ def test_the_clock_leaves_no_trace(counts_file, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "word"),
+    "options",
     [
-        (("impute-deepmc", "--rank", 2), 4, "sees no GPU here; use --device auto"),
-        (("impute-auto", "--hidden", 4), 4, "sees no GPU here; use --device auto"),
-        (("impute-auto", "--hidden", 4, "--preset", "paper"), 4, "sees no GPU here; use --device auto"),
-        (("impute-deepmc", "--preset", "paper"), 4, "sees no GPU here; use --device auto"),
+        ("impute-deepmc", "--rank", 2),
+        ("impute-auto", "--hidden", 4),
+        ("impute-auto", "--hidden", 4, "--preset", "paper"),
+        ("impute-deepmc", "--preset", "paper"),
     ],
-    ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else "",
+    ids=lambda options: " ".join(map(str, options)),
 )
-def test_a_gpu_that_is_not_there(inputs, tmp_path, options, code, word):
+def test_a_gpu_that_is_not_there(inputs, tmp_path, monkeypatch, options):
     """Also where it would stay idle: what was asked for is never quietly something else."""
-    out = tmp_path / "out"
-    hidden = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
-    done = run(*options, "-q", "--device", "gpu", inputs / "table.h5ad", "-o", out, env=hidden)
-    assert_refused(done, code, word)
+    out, usual = tmp_path / "out", devices._started
+    monkeypatch.setattr(devices, "_started", lambda **_: (usual(hide_gpus=True)[0], False))
+    refused = invoke(*options, "-q", "--device", "gpu", inputs / "table.h5ad", "-o", out)
+    assert_refused(refused, 4, "sees no GPU here; use --device auto")
     assert not out.exists()

@@ -18,6 +18,7 @@ from _support import (
     invoke_to,
     make_counts,
     run,
+    start,
 )
 from scinfill.io import h5ad
 
@@ -188,7 +189,7 @@ def test_two_jobs_to_one_output(table_file, tmp_path):
     """One of them wins whole, and neither leaves anything behind."""
     out = tmp_path / "results" / "out.h5ad"
     out.parent.mkdir()
-    jobs = [subprocess.Popen(command("mask", table_file, "--seed", seed, "-o", out)) for seed in (1, 2)]
+    jobs = [start("mask", table_file, "--seed", seed, "-o", out) for seed in (1, 2)]
     assert [job.wait() for job in jobs] == [0, 0]
     whole = [invoke("mask", table_file, "--seed", seed).stdout_bytes for seed in (1, 2)]
     assert out.read_bytes() in whole

@@ -8,6 +8,8 @@ import pytest
 
 from _support import make_counts
 
+pytestmark = pytest.mark.slow
+
 READ_MANY = """
 import collections, json, pathlib, random, sys
 from scinfill.errors import ScinfillError

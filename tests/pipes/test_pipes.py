@@ -8,7 +8,9 @@ import subprocess
 import anndata
 import pytest
 
-from _support import SHARED_TABLES, SIGNATURE, command, run, shared
+from _support import SHARED_TABLES, SIGNATURE, command, invoke, run, shared, start
+
+pytestmark = pytest.mark.slow
 
 
 def pipe(*steps, source=None):
@@ -33,8 +35,8 @@ def pipe(*steps, source=None):
 def test_pipes_and_files_give_the_same_bytes(name, tmp_path):
     source = shared(name)
     table, masked = tmp_path / "table.h5ad", tmp_path / "masked.h5ad"
-    assert run("preprocess", source, "-o", table, "--n-genes", 200).returncode == 0
-    assert run("mask", table, "-o", masked, "--seed", 1).returncode == 0
+    assert invoke("preprocess", source, "-o", table, "--n-genes", 200).exit_code == 0
+    assert invoke("mask", table, "-o", masked, "--seed", 1).exit_code == 0
     output, codes = pipe(["preprocess", "--n-genes", 200], ["mask", "--seed", 1], source=source)
     assert codes == [0, 0]
     assert output == masked.read_bytes()
@@ -43,8 +45,8 @@ def test_pipes_and_files_give_the_same_bytes(name, tmp_path):
 @pytest.mark.parametrize("name", SHARED_TABLES)
 def test_scanpy_reads_what_we_write_without_a_warning(name, tmp_path):
     """Warnings are errors in these tests."""
-    assert run("preprocess", shared(name), "-o", tmp_path / "table.h5ad").returncode == 0
-    assert run("mask", tmp_path / "table.h5ad", "--null-genes", 5, "-o", tmp_path / "masked.h5ad").returncode == 0
+    assert invoke("preprocess", shared(name), "-o", tmp_path / "table.h5ad").exit_code == 0
+    assert invoke("mask", tmp_path / "table.h5ad", "--null-genes", 5, "-o", tmp_path / "masked.h5ad").exit_code == 0
     for path in tmp_path.iterdir():
         adata = anndata.read_h5ad(path)
         assert adata.uns["log1p"]["base"] == 2
@@ -58,7 +60,7 @@ def test_a_step_that_fails_sends_nothing_on(counts_file):
 
 
 def test_a_reader_that_stops_early_ends_it_quietly(counts_file):
-    process = subprocess.Popen(command("preprocess", "-q", counts_file), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = start("preprocess", "-q", counts_file, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.close()
     said = process.stderr.read().decode()
     process.stderr.close()

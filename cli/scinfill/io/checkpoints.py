@@ -90,6 +90,7 @@ class Folder:
         self._seconds = 60 * minutes
         self._saved_at = time.monotonic()
         self._key = ""
+        self._scraps = self._files(PART_FILE)
 
     def identify(self, job: Job) -> None:
         """Write down what the work is, or compare it with what is written."""
@@ -102,8 +103,6 @@ class Folder:
             raise _damaged(manifest, "it is not there")
         else:
             write_text(text, manifest)
-        for part in self._files(PART_FILE):
-            part.unlink()
         if fits:
             number, name = fits[-1].stem.split("-")
             log.info("goes on from %s, at fit %d (%s)", display(self.path), int(number), name)
@@ -130,6 +129,7 @@ class Folder:
         """Write a state. Where that fails the work is worth more than its copy: it goes on, with a warning."""
         path = self._file(fit)
         try:
+            self._clear_scraps()
             with complete(path) as handle:
                 _write(handle, fit=fit, key=self._key, checkpoint=checkpoint)
         except (ResourceError, OSError) as error:
@@ -138,8 +138,14 @@ class Folder:
 
     def clear(self) -> None:
         """Remove what was kept; what the work is goes last, so that no state is ever without it."""
+        self._clear_scraps()
         for path in (*self._files(FIT_FILE), self.path / MANIFEST):
             path.unlink(missing_ok=True)
+
+    def _clear_scraps(self) -> None:
+        """Remove what earlier processes left half-written, not before this one writes: a refusal changes nothing."""
+        while self._scraps:
+            self._scraps.pop().unlink(missing_ok=True)
 
     def _file(self, fit: str) -> Path:
         return self.path / f"{fit}.npz"

@@ -13,10 +13,12 @@ from scinfill.evaluation.evaluate import run
 from scinfill.evaluation.numerics import intervals
 
 
-@pytest.fixture(autouse=True)
-def few_resamples(monkeypatch):
+@pytest.fixture(autouse=True, scope="module")
+def few_resamples():
     """Intervals of few resamples: their width is tested elsewhere, their presence here."""
-    monkeypatch.setattr(intervals, "RESAMPLES", 40)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(intervals, "RESAMPLES", 40)
+        yield
 
 
 QUICK = {"labels": LABELS, "n_starts": 2}
@@ -26,7 +28,7 @@ def scores(document, name):
     return {metric: score["value"] for metric, score in document["estimates"][name]["scores"].items()}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def everything():
     """Hidden zeros and non-zeros, null genes, bulk and truth from the simulation: all but molecules."""
     table = masked("entries", null_genes=15)

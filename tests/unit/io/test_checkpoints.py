@@ -24,6 +24,8 @@ WORK = {
     "versions": {"numpy": "2.0"},
 }
 FIT = "0001-fit"
+SCRAP = ".scinfill-0123456789abcdef"
+"""What a process may leave that was killed while it wrote."""
 KEPT = Checkpoint(
     {
         "wide": np.arange(12, dtype=np.float32).reshape(3, 4),
@@ -53,6 +55,10 @@ def kept(tmp_path):
     """A folder with one state, and the path of its file."""
     folder(tmp_path).save(FIT, KEPT)
     return tmp_path / f"{FIT}.npz"
+
+
+def content(path):
+    return {entry.name: entry.read_bytes() for entry in path.iterdir() if entry.is_file()}
 
 
 def load(path, *alike):
@@ -131,9 +137,10 @@ def with_changes(**changes):
     ],
 )
 def test_other_work_is_refused_with_the_reason(kept, changes, words):
-    before = {path.name: path.read_bytes() for path in kept.parent.iterdir()}
+    (kept.parent / SCRAP).write_bytes(b"half")
+    before = content(kept.parent)
     refused(InputError, re.escape(words), folder, kept.parent, with_changes(**changes))
-    assert {path.name: path.read_bytes() for path in kept.parent.iterdir()} == before
+    assert content(kept.parent) == before
 
 
 def test_a_state_of_other_work(kept, tmp_path):
@@ -185,9 +192,15 @@ def test_states_without_a_description(kept):
 
 
 def damaged(path, words=""):
-    before = path.read_bytes()
+    before = content(path.parent)
     refused(DataError, f"0001-fit.npz' is damaged: .*{words}", load, path)
-    assert path.read_bytes() == before
+    assert content(path.parent) == before
+
+
+def test_a_refusal_keeps_even_what_was_half_written(kept):
+    (kept.parent / SCRAP).write_bytes(b"half")
+    kept.write_bytes(b"damaged")
+    damaged(kept)
 
 
 def test_cut_anywhere(kept):
@@ -398,7 +411,7 @@ def test_what_is_not_ours_is_left_alone(tmp_path, name):
     assert list(tmp_path.iterdir()) == [foreign]
 
 
-@pytest.mark.parametrize("name", ["0001-fit.npz", MANIFEST, "lock", ".scinfill-0123456789abcdef"])
+@pytest.mark.parametrize("name", ["0001-fit.npz", MANIFEST, "lock", SCRAP])
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
 def test_ours_are_plain_files(tmp_path, name, kind):
     """A link would be written through; opening a pipe would wait for ever."""
@@ -416,10 +429,18 @@ def test_ours_are_plain_files(tmp_path, name, kind):
     assert [entry.name for entry in path.iterdir()] == [name]
 
 
-def test_what_a_killed_process_left_half_written_goes(tmp_path):
-    (tmp_path / ".scinfill-0123456789abcdef").write_bytes(b"half")
-    use(tmp_path)
-    assert list(tmp_path.iterdir()) == []
+def test_what_a_killed_process_left_half_written_goes_before_more_is_written(kept):
+    """So that a job that is killed again and again does not fill the disk."""
+    (kept.parent / SCRAP).write_bytes(b"half")
+    folder(kept.parent).keep(FIT, RESULT)
+    assert sorted(content(kept.parent)) == ["0001-fit.npz", MANIFEST]
+
+
+def test_what_a_killed_process_left_half_written_goes_at_the_end(kept):
+    (kept.parent / SCRAP).write_bytes(b"half")
+    with checkpointed(kept.parent):
+        identify(lambda: WORK)
+    assert list(kept.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["file", "file/in", "absent/folder", "x" * 300])

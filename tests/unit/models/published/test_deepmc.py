@@ -224,6 +224,7 @@ def blakeley():
     return canonical(np.array([row[1:] for row in rows], dtype=float), np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ranks", "n_iterations", "known", "tolerance"),
     [
