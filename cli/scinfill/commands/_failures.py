@@ -36,28 +36,33 @@ def translated(ctx: click.Context) -> Iterator[None]:
             yield
     except (click.exceptions.Exit, click.Abort):
         raise
+    except BrokenPipeError:
+        _forget_stdout()
+        ctx.exit(SIGNAL_EXIT + signal.SIGPIPE)
     except SystemExit as end:
         if end.code != SIGNAL_EXIT + signal.SIGTERM:
             raise
         _fail(ctx, "terminated", SIGNAL_EXIT + signal.SIGTERM)
-    except BrokenPipeError:
-        _forget_stdout()
-        ctx.exit(SIGNAL_EXIT + signal.SIGPIPE)
     except KeyboardInterrupt:
         _fail(ctx, "interrupted", SIGNAL_EXIT + signal.SIGINT)
-    except click.UsageError as error:
-        hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
-        _fail(ctx, error.format_message().replace("\n", " ") + hint, InputError.exit_code)
-    except ScinfillError as error:
-        _fail(ctx, _in_options(ctx, str(error)), error.exit_code)
-    except MemoryError as error:
-        _fail(ctx, f"not enough memory: {error}", ResourceError.exit_code)
-    except OSError as error:
-        if error.errno is None:
-            _fail_unforeseen(ctx, error)
-        _fail(ctx, f"{error.strerror}: {error.filename}" if error.filename else str(error), ResourceError.exit_code)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug is one line as well
-        _fail_unforeseen(ctx, error)
+        _fail(ctx, *_explained(ctx, error))
+
+
+def _explained(ctx: click.Context, error: Exception) -> tuple[str, int]:
+    """Return the message and the exit code of an error."""
+    match error:
+        case click.UsageError():
+            hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+            return error.format_message() + hint, InputError.exit_code
+        case ScinfillError():
+            return _in_options(ctx, str(error)), error.exit_code
+        case MemoryError():
+            return f"not enough memory: {error}", ResourceError.exit_code
+        case OSError() if error.errno is not None:
+            return f"{error.strerror}: {error.filename}" if error.filename else str(error), ResourceError.exit_code
+        case _:
+            return f"unforeseen {type(error).__name__}: {error}; --debug shows where", INTERNAL_EXIT
 
 
 @contextmanager
@@ -85,10 +90,6 @@ def _in_options(ctx: click.Context, message: str) -> str:
     group, name = ctx.command, ctx.invoked_subcommand
     verb = group.get_command(ctx, name) if isinstance(group, click.Group) and name else None
     return message if verb is None else in_options_of(verb)(message)
-
-
-def _fail_unforeseen(ctx: click.Context, error: Exception) -> NoReturn:
-    _fail(ctx, f"unforeseen {type(error).__name__}: {error}; --debug shows where", INTERNAL_EXIT)
 
 
 def _fail(ctx: click.Context, message: str, exit_code: int) -> NoReturn:
