@@ -432,7 +432,7 @@ def test_ours_are_plain_files(tmp_path, name, kind):
 def test_what_a_killed_process_left_half_written_goes_before_more_is_written(kept):
     """So that a job that is killed again and again does not fill the disk."""
     (kept.parent / SCRAP).write_bytes(b"half")
-    folder(kept.parent).keep(FIT, RESULT)
+    folder(kept.parent).save(FIT, RESULT)
     assert sorted(content(kept.parent)) == ["0001-fit.npz", MANIFEST]
 
 
