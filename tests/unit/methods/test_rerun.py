@@ -232,7 +232,7 @@ def test_magic_where_it_is_not_installed(monkeypatch):
     table = scinfill.impute_baseline(made("preprocess"))
     parameters = provenance.steps(table)[-1]["parameters"] | {"method": "magic"}
     refused(
-        InputError, "step 3 .*, method magic.  needs the package magic-impute", changed(table, 2, parameters=parameters)
+        InputError, "step 3 .*, method magic. needs the package magic-impute", changed(table, 2, parameters=parameters)
     )
 
 
