@@ -184,7 +184,7 @@ def test_a_table_without_steps():
 def test_without_the_input_it_needs():
     counts = made("simulate")
     del counts.uns["scinfill"]
-    refused(InputError, "starts with preprocess: name what that step read with --input", scinfill.preprocess(counts))
+    refused(InputError, "starts with preprocess: name what that step read as `counts`", scinfill.preprocess(counts))
 
 
 def test_an_input_where_none_is_read():
@@ -224,7 +224,7 @@ def test_magic_where_it_is_not_installed(monkeypatch):
     table = scinfill.impute_baseline(made("preprocess"))
     parameters = provenance.steps(table)[-1]["parameters"] | {"method": "magic"}
     refused(
-        InputError, "step 3 .*--method magic.* needs the package magic-impute", changed(table, 2, parameters=parameters)
+        InputError, "step 3 .*, method magic. needs the package magic-impute", changed(table, 2, parameters=parameters)
     )
 
 
@@ -235,7 +235,7 @@ def test_magic_where_it_is_not_installed(monkeypatch):
         (1, {"command": "simulate"}, "step 2 is 'simulate', which scinfill .* cannot repeat"),
         (1, {"parameters": {"colour": 3}}, "step 2 .preprocess, by scinfill .* has a parameter 'colour', which"),
         (2, {"parameters": {"mode": "nonzero", "fraction": "some"}}, "step 3 .mask. records parameters that are not"),
-        (2, {"parameters": {"fraction": 2}}, "step 3 .mask.: fraction must lie between 0 and 1"),
+        (2, {"parameters": {"fraction": 2}}, "step 3 .mask.: `fraction` must be 0 or more and below 1"),
         (0, {"seed": "first"}, "step 1 .simulate. records parameters that are not usable"),
     ],
     ids=["unknown verb", "a start in the middle", "unknown parameter", "wrong type", "out of range", "no seed"],

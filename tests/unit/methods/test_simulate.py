@@ -78,14 +78,14 @@ def test_settings_are_in_the_record(world):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"n_cells": 1}, "n_cells must be 2 or more; received 1"),
+        ({"n_cells": 1}, "`n_cells` must be 2 or more; received 1"),
         ({"n_types": 0}, "n_types"),
         ({"n_types": 99, "n_cells": 10}, "at most the cells"),
         ({"density": 0.95}, "density"),
         ({"density": 0.1, "depth": 10.0}, "give one of them"),
         ({"depth": -1.0}, "depth"),
-        ({"depth": 1e9}, "depth must be positive, at most 1e\\+07"),
-        ({"de_log2fc": 1e5}, "de_log2fc must be from 0 to 50"),
+        ({"depth": 1e9}, "`depth` must be positive, at most 1e\\+07"),
+        ({"de_log2fc": 1e5}, "`de_log2fc` must be from 0 to 50"),
         ({"de_share": 2.0}, "de_share"),
         ({"dropout": float("nan")}, "dropout"),
     ],
