@@ -16,6 +16,17 @@ CHANGES_THE_MACHINE = ("tests/pipeline/", "tests/unit/report/test_browser.py")
 """Where packages are installed and services started: never two at a time."""
 
 
+def pytest_collection_modifyitems(items):
+    """Leave to the quick round each faulty file with one verb: all of them read it by the same function."""
+    first = {}
+    for item in items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if item.path.parent.name == "faults" and "verb" in parameters:
+            verb = parameters["verb"]
+            if first.setdefault(item.nodeid.partition("[")[0], verb) != verb:
+                item.add_marker(pytest.mark.slow)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Give every file whole to one of the processes, so that what its tests share is made once."""
