@@ -1,0 +1,17 @@
+// Time and memory of a task, from the record that Nextflow keeps beside its output.
+
+def costHeader() {
+    return 'name,seconds,peak_mib'
+}
+
+// One row for `scinfill report --cost`, or null where nothing was measured. Milliseconds and KiB come in.
+def costLine(name, output) {
+    def record = output.parent.resolve('.command.trace')
+    def lines = record.exists() ? record.text.readLines().findAll { line -> line.contains('=') } : []
+    def measured = lines.collectEntries { line -> line.tokenize('=').take(2) }
+    if (!measured.realtime) {
+        return null
+    }
+    def peak = measured.peak_rss ? (measured.peak_rss as Long) / 1024 : ''
+    return "${name},${(measured.realtime as Long) / 1000},${peak}".toString()
+}
