@@ -12,6 +12,7 @@ def costLine(name, output) {
     if (!measured.realtime) {
         return null
     }
-    def peak = measured.peak_rss ? (measured.peak_rss as Long) / 1024 : ''
+    // A task that was over before Nextflow looked at it has a peak of 0.
+    def peak = (measured.peak_rss ?: '0') != '0' ? (measured.peak_rss as Long) / 1024 : ''
     return "${name},${(measured.realtime as Long) / 1000},${peak}".toString()
 }

@@ -35,21 +35,23 @@ def failureLines(failed) {
 def reason(folder, exit, onBatch) {
     def log = folder.resolve('.command.err')
     def lines = log.exists() ? log.text.readLines().findAll { line -> line.trim() } : []
-    return lines ? lines.last() : silentReason(exit, onBatch)
+    // Of a task that was killed outright, what stands there is the shell's.
+    return lines && exit != '137' ? lines.last() : silentReason(exit, onBatch)
 }
 
 def silentReason(exit, onBatch) {
     if (exit == '127') {
         return onBatch
-            ? 'exit code 127 and no message: the image lacks the program aws, without which a task on AWS Batch can fetch and ' +
-                'bring nothing. Build the image with --build-arg AWS=yes (containers/README.md), or name its place on the machine ' +
-                'image by --aws_cli_path'
+            ? 'exit code 127 and no message: the image lacks the program aws. Build it with --build-arg AWS=yes ' +
+                '(containers/README.md), or name the place of aws on the machine image by --aws_cli_path'
             : 'exit code 127 and no message: a program is missing in its image or on its machine'
     }
-    if (exit.isInteger() && exit.toInteger() in 129..192) {
-        return "killed by signal ${exit.toInteger() - 128} (exit code ${exit}) before it said anything, as happens to tasks that need more memory or time than they asked for"
+    if (exit == '137') {
+        return 'killed (exit code 137), as happens to tasks that need more memory or time than they asked for'
     }
-    return exit.isInteger() && exit.toInteger() < 256 ? "it left no message (exit code ${exit})" : 'it left neither message nor exit code: its machine or its job was lost'
+    return exit.isInteger() && exit.toInteger() < 256
+        ? "it left no message (exit code ${exit})"
+        : 'it left neither message nor exit code: its machine or its job was lost'
 }
 
 // Nextflow writes a task's row a moment after the task's end is known. Asks again until enough is there, for so many tenths

@@ -170,7 +170,7 @@ ENDS = {
     "silent on Batch": ((), "127", True, "the image lacks the program aws"),
     "silent here": ((), "127", False, "a program is missing in its image or on its machine"),
     "not found on Batch": (("bash: scinfill: command not found",), "127", True, "bash: scinfill: command not found"),
-    "killed": ((), "137", False, "killed by signal 9 (exit code 137)"),
+    "killed": ((), "137", False, "killed (exit code 137)"),
     "lost": ((), "-", False, "its machine or its job was lost"),
     "silent": ((), "1", False, "it left no message (exit code 1)"),
 }
