@@ -28,7 +28,7 @@ def test_one_command_goes_from_simulated_samples_to_a_report(finished):
     for text in ("simulated_1", "simulated_2", "deepmc", "auto", "molecules held out", "non-zeros hidden"):
         assert text in page
     # Two samples as they are and under two masks.
-    assert re.search(r"<tr><th>auto</th><td>\d[^<]*</td><td>\d[^<]*</td><td>6</td></tr>", page)
+    assert re.search(r"<tr><th>auto</th><td>[0-9.]+<small>± [0-9.]+</small></td><td>\d+</td><td>6</td></tr>", page)
     assert list((results / "figures").glob("*.svg"))
 
 
