@@ -1,6 +1,6 @@
 // AutoImpute: an autoencoder.
 process IMPUTE_AUTO {
-    tag "${meta.id}"
+    tag "${meta.id}.${meta.method}"
     label 'process_medium'
     label 'process_gpu'
 

@@ -1,6 +1,6 @@
 // Deep matrix factorisation.
 process IMPUTE_DEEPMC {
-    tag "${meta.id}"
+    tag "${meta.id}.${meta.method}"
     label 'process_medium'
     label 'process_gpu'
 
