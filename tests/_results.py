@@ -38,7 +38,7 @@ def document(
             for name, values in scores.items()
             if name not in kinds
         },
-        "gates": [],
+        "thresholds": [],
     }
 
 

@@ -12,8 +12,8 @@ class ScinfillError(Exception):
     exit_code = 1
 
 
-class GateError(ScinfillError):
-    """A gate that the user asked for failed (``evaluate --fail-if-worse-than``)."""
+class ThresholdError(ScinfillError):
+    """A threshold that the user asked for failed (``evaluate --fail-if-worse-than``)."""
 
     exit_code = 1
 

@@ -20,8 +20,8 @@ from scinfill.methods.autoimpute import AutoImpute
 from scinfill.methods.deepmc import DeepMc
 from scinfill.methods.imputer import impute
 from scinfill.methods.mask import mask
-from scinfill.methods.observations import read_observations
 from scinfill.methods.preprocess import preprocess
+from scinfill.methods.reading import read_observations
 from scinfill.methods.settings import MethodSettings
 from scinfill.methods.simulate import simulate
 from scinfill.reporting.build import Report, build

@@ -102,7 +102,7 @@ def test_gate_that_fails_exits_with_1_and_still_writes(table, tmp_path):
     assert "gene-mean:rmse: rmse of made-up is" in result.stderr
     assert "beyond the spread" in result.stderr
     assert result.stderr.count("\n") == 1
-    assert json.loads(target.read_text())["gates"][0]["passed"] is False
+    assert json.loads(target.read_text())["thresholds"][0]["passed"] is False
 
 
 def test_each_gate_that_fails_has_a_line_of_its_own(table, tmp_path):

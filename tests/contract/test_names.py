@@ -21,7 +21,7 @@ AT_THE_SHELL = {"source", "sources", "target", "threads", "max_memory", "verbosi
 """Files and the process: a Python caller has tables, and settings of its own."""
 OF_ONE_VERB = {"impute-deepmc": {"folder", "minutes"}, "impute-auto": {"folder", "minutes"}}
 """Of ``scinfill.checkpointed``, which surrounds the call."""
-SHELL_ONLY_OF = {"evaluate": {"gates", "gene_table"}}
+SHELL_ONLY_OF = {"evaluate": {"thresholds", "gene_table"}}
 WHOLE_COMMAND = re.compile(rf"\b({'|'.join(COMMANDS)})\b[^`()]*$")
 """What may stand before an option in a text for everyone: the verb that has it."""
 SAID_TO_NOBODY = ("info", "debug")
@@ -118,7 +118,7 @@ def test_every_option_stands_for_its_parameter(name):
         ("`counts_kind='tpm'` is not known", "--counts tpm is not known"),
         ("`rank=[5, 3]` must not grow", "--rank 5,3 must not grow"),
         ("`rank=5` does not fit", "--rank 5 does not fit"),
-        ("leave out `gate=False`", "leave out --no-gate"),
+        ("leave out `threshold=False`", "leave out --no-threshold"),
         ("give `uncertainty=True`", "give --uncertainty"),
         ("needs null genes: `mask(null_genes=N)`", "needs null genes: `scinfill mask --null-genes N`"),
         ("no parameter: `ranks`, `mask(nothing=1)`, `other(rank=3)`",) * 2,

@@ -85,7 +85,7 @@ def test_predictive_distributions_are_distributions(kept, weights, rate, fractio
 @settings(max_examples=10, deadline=None)
 def test_pooling_keeps_every_sum(units):
     pooled = intervals.pooled_sums(units)
-    assert len(pooled) <= max(intervals.MOST_UNITS, 3)
+    assert len(pooled) <= max(intervals.MAX_UNITS, 3)
     np.testing.assert_allclose(pooled.sum(axis=0), units.sum(axis=0))
     low, high = intervals.bootstrap_interval(pooled, intervals.ratio_of_sums, np.random.default_rng(0))
     assert low <= high

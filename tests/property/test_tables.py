@@ -14,7 +14,7 @@ import scinfill
 from _support import assert_adata_equal
 from scinfill.errors import DataError
 from scinfill.io import h5ad
-from scinfill.methods.observations import read_observations
+from scinfill.methods.reading import read_observations
 from scinfill.schema import MASK_MODES
 
 NAMES = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=8)

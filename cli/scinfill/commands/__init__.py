@@ -59,6 +59,6 @@ def main() -> None:
     \b
       scinfill preprocess counts.h5ad | scinfill impute-deepmc -o imputed.h5ad
 
-    Exit codes: 0 success, 1 a gate that you asked for failed (or a bug), 2 wrong usage, 3 wrong data,
+    Exit codes: 0 success, 1 a threshold that you asked for failed (or a bug), 2 wrong usage, 3 wrong data,
     4 not enough memory, disk or GPU, 130 interrupted, 143 terminated.
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is

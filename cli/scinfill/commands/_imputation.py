@@ -82,7 +82,8 @@ def imputer_options(function: Function) -> Function:
                 type=click.Choice(get_args(Keep)),
                 default="none",
                 show_default=True,
-                help="observed: leave seen values exactly as they are; max: let none of them fall.",
+                help="Non-zero input values: replace by the estimate (none), keep (observed), or keep where larger "
+                "(max).",
             ),
             click.option(
                 "--gate/--no-gate",
@@ -121,8 +122,8 @@ def checkpoint_options(function: Function) -> Function:
         "--checkpoint",
         "folder",
         metavar="DIR",
-        help="Folder that keeps the work under way. Killed and started again in the same way, the command goes on from "
-        "there and ends with the same bytes. Emptied once the output is written.",
+        help="Folder for intermediate states. A run that was killed continues from there when the same command is "
+        "repeated, with an identical result; the folder is emptied once the output is written.",
     )
     minutes = click.option(
         "--checkpoint-minutes",
@@ -130,6 +131,6 @@ def checkpoint_options(function: Function) -> Function:
         type=click.FloatRange(min=0),
         default=MINUTES,
         show_default=True,
-        help="Between two checkpoints.",
+        help="Time between two checkpoints.",
     )
     return folder(minutes(function))

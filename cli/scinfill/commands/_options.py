@@ -74,7 +74,7 @@ def seed_option(function: Function) -> Function:
         type=click.IntRange(min=0),
         default=0,
         show_default=True,
-        help="Start of the random numbers: same seed, same machine, same threads, same bytes.",
+        help="Random seed. Repeated runs on the same machine with the same number of threads give identical files.",
     )(function)
 
 
@@ -116,19 +116,17 @@ def runtime_options(function: Function) -> Function:
     decorated: Any = run
     for option in reversed(
         (
-            click.option(
-                "--threads", type=click.IntRange(min=1), help="Threads to compute with.  [default: all cores]"
-            ),
+            click.option("--threads", type=click.IntRange(min=1), help="Number of threads.  [default: all cores]"),
             click.option(
                 "--max-memory",
                 type=Bytes(),
-                help="Stay below, such as 4G: arrays that would not fit live in temporary files (TMPDIR), and work "
-                "that cannot fit is refused before it starts.  [default: what is free]",
+                help="Memory limit, e.g. 4G. Larger arrays are kept in temporary files (TMPDIR); a job that cannot fit "
+                "is refused at the start.  [default: the free memory]",
             ),
-            click.option("-q", "--quiet", "verbosity", flag_value="quiet", help="Say only warnings and errors."),
-            click.option("-v", "--verbose", "verbosity", flag_value="verbose", help="Say more."),
-            _flag("--debug", DEBUG, "Show where an error came from."),
-            _flag("--log-json", LOG_JSON, "Write messages as one JSON object a line."),
+            click.option("-q", "--quiet", "verbosity", flag_value="quiet", help="Print only warnings and errors."),
+            click.option("-v", "--verbose", "verbosity", flag_value="verbose", help="Print more."),
+            _flag("--debug", DEBUG, "Print the traceback of an error."),
+            _flag("--log-json", LOG_JSON, "Print messages as JSON, one object a line."),
         )
     ):
         decorated = option(decorated)

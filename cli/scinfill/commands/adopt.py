@@ -4,10 +4,11 @@ from typing import Any
 
 import click
 
+from scinfill.commands._help import Verb
 from scinfill.commands._options import input_argument, output_option, runtime_options
 
 
-@click.command(name="adopt")
+@click.command(name="adopt", cls=Verb)
 @input_argument
 @output_option()
 @click.option(
@@ -23,7 +24,9 @@ from scinfill.commands._options import input_argument, output_option, runtime_op
 )
 @runtime_options
 def command(source: str, target: str, matrix: str, **settings: Any) -> None:  # noqa: ANN401 - the options above
-    """Take the result of another imputer into the file, as layers['imputed'].
+    """Take in the result of another imputer.
+
+    It becomes layers['imputed'] of the file.
 
     INPUT is the file that `scinfill export` wrote out; `scinfill evaluate` then scores the other imputer like ours.
 

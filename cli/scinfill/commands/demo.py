@@ -4,10 +4,11 @@ from pathlib import Path
 
 import click
 
+from scinfill.commands._help import Verb
 from scinfill.commands._options import runtime_options, seed_option
 
 
-@click.command(name="demo")
+@click.command(name="demo", cls=Verb)
 @click.option(
     "-o",
     "--output",
@@ -23,7 +24,7 @@ from scinfill.commands._options import runtime_options, seed_option
 @seed_option
 @runtime_options
 def command(folder: Path, *, n_cells: int, n_genes: int, seed: int) -> None:
-    """Run the whole chain on simulated data and say whether imputation helped.
+    """Run the whole chain on simulated data.
 
     Simulates counts with known cell types, preprocesses them, hides molecules and values, appends genes without any
     signal, imputes with both methods, and evaluates the results beside raw data, gene mean and SVD.

@@ -6,15 +6,16 @@ from typing import Any
 import click
 
 from scinfill.commands._failures import LOG_JSON
+from scinfill.commands._help import Verb
 from scinfill.commands._named import NamedFile, named_by_file, stem
 from scinfill.commands._options import layer_option, output_option, runtime_options, seed_option
-from scinfill.errors import GateError
+from scinfill.errors import ThresholdError
 from scinfill.io.streams import STDIO, check_writable
 
 log = logging.getLogger(__name__)
 
 
-@click.command(name="evaluate")
+@click.command(name="evaluate", cls=Verb, own="Evaluation")
 @click.argument("sources", metavar="[[NAME=]INPUT]...", nargs=-1, type=NamedFile())
 @output_option(binary=False, help="JSON file to write; - is standard output.")
 @click.option("--labels", metavar="COLUMN", help="Column of obs with the true label of every cell.")
@@ -59,7 +60,7 @@ log = logging.getLogger(__name__)
 @click.option("--openproblems", is_flag=True, help="Also the Open Problems denoising numbers, as coded there.")
 @click.option(
     "--fail-if-worse-than",
-    "gates",
+    "thresholds",
     metavar="REFERENCE:METRIC[:TOLERANCE]",
     multiple=True,
     help="Exit with 1 if an input scores worse than raw, gene-mean, svd-10 or another input. Repeatable.",
@@ -75,7 +76,7 @@ def command(
     layer: str | None,
     bulk: str | None,
     de_truths: tuple[tuple[str | None, str], ...],
-    gates: tuple[str, ...],
+    thresholds: tuple[str, ...],
     gene_table: str | None,
     title: str | None,
     **settings: Any,  # noqa: ANN401 - the options above
@@ -93,7 +94,7 @@ def command(
       scinfill mask log.h5ad | scinfill impute-deepmc | scinfill evaluate --labels cell_type > scores.json
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.evaluation.case import Settings
-    from scinfill.evaluation.comparison import Gate
+    from scinfill.evaluation.comparison import Threshold
     from scinfill.evaluation.evaluate import run
     from scinfill.io import bulk as bulk_tables
     from scinfill.io import h5ad, scores
@@ -101,7 +102,7 @@ def command(
 
     if gene_table is not None:
         check_writable(gene_table, binary=False)
-    rules = [Gate.parse(gate) for gate in gates]
+    rules = [Threshold.parse(threshold) for threshold in thresholds]
     files = named_by_file(sources or [(None, STDIO)])
     evaluation = run(
         [(name, h5ad.read(path, to_write=False)) for name, path in files],
@@ -109,7 +110,7 @@ def command(
         layer=layer,
         bulk=None if bulk is None else bulk_tables.read_counts(bulk),
         de_truths={name or stem(path): bulk_tables.read_truth(path) for name, path in de_truths},
-        gates=rules,
+        thresholds=rules,
         title=title or (stem(files[0][1]) if files[0][1] != STDIO else None),
     )
     scores.write(evaluation.document, target)
@@ -119,14 +120,14 @@ def command(
         from scinfill.commands._summary import show
 
         show(evaluation.document)
-    _judge(evaluation.failed_gates, len(evaluation.document["gates"]))
+    _judge(evaluation.failed_thresholds, len(evaluation.document["thresholds"]))
 
 
-def _judge(failed: list[str], n_gates: int) -> None:
-    """End with the line of the gate that failed; several have a line each before the last one counts them."""
+def _judge(failed: list[str], n_thresholds: int) -> None:
+    """End with the line of the threshold that failed; several have a line each before the last one counts them."""
     if len(failed) == 1:
-        raise GateError(failed[0])
+        raise ThresholdError(failed[0])
     for message in failed:
         log.error(message)
     if failed:
-        raise GateError(f"{len(failed)} of {n_gates} comparisons failed")
+        raise ThresholdError(f"{len(failed)} of {n_thresholds} comparisons failed")

@@ -2,6 +2,7 @@
 
 import click
 
+from scinfill.commands._help import Verb
 from scinfill.commands._options import input_argument, layer_option, runtime_options
 
 
@@ -13,13 +14,13 @@ def _new_folder(ctx: click.Context, param: click.Parameter, value: str) -> str:
     return value
 
 
-@click.command(name="export")
+@click.command(name="export", cls=Verb)
 @input_argument
 @click.option("-o", "--output", "target", metavar="FOLDER", required=True, callback=_new_folder, help="Folder to make.")
 @layer_option("Layer that holds the log2 values instead of X.")
 @runtime_options
 def command(source: str, target: str, layer: str | None) -> None:
-    """Write Matrix Market files for imputers in other languages.
+    """Write Matrix Market files for other programs.
 
     INPUT is a file that `scinfill preprocess` or `scinfill mask` made. FOLDER receives counts.mtx, log2.mtx (genes in
     rows), genes.txt and cells.txt. `scinfill adopt` takes the result back.

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from scinfill.commands._help import Verb
 from scinfill.commands._imputation import (
     Numbers,
     checkpoint_options,
@@ -13,7 +14,7 @@ from scinfill.commands._imputation import (
 )
 
 
-@click.command(name="impute-auto")
+@click.command(name="impute-auto", cls=Verb, own="Model")
 @imputer_options
 @preset_option("paper: AutoImpute as published, every zero missing, no gate.")
 @click.option(
@@ -29,9 +30,11 @@ from scinfill.commands._imputation import (
 @click.option(
     "--learning-rate",
     type=click.FloatRange(min=0, min_open=True),
-    help="Step of --preset paper.  [default: 0.0001]",
+    help="Learning rate of --preset paper.  [default: 0.0001]",
 )
-@click.option("--iterations", type=click.IntRange(min=1), help="At most, for --preset paper.  [default: 7000]")
+@click.option(
+    "--iterations", type=click.IntRange(min=1), help="Iterations of --preset paper, at most.  [default: 7000]"
+)
 @click.option(
     "--threshold",
     type=click.FloatRange(min=0),

@@ -4,6 +4,7 @@ from typing import Any, get_args
 
 import click
 
+from scinfill.commands._help import Verb
 from scinfill.commands._imputation import (
     Numbers,
     checkpoint_options,
@@ -14,7 +15,7 @@ from scinfill.commands._imputation import (
 from scinfill.schema import Form
 
 
-@click.command(name="impute-deepmc")
+@click.command(name="impute-deepmc", cls=Verb, own="Model")
 @imputer_options
 @preset_option("paper: deepMc as published, every zero missing, no gate.")
 @click.option(

@@ -4,15 +4,18 @@ import json
 
 import click
 
+from scinfill.commands._help import Verb
 from scinfill.commands._options import input_argument, output_option, runtime_options
 
 
-@click.command(name="inspect")
+@click.command(name="inspect", cls=Verb)
 @input_argument
 @output_option(binary=False, help="JSON file to write; - is standard output.")
 @runtime_options
 def command(source: str, target: str) -> None:
-    """Say what a file holds: cells, genes, names of columns and layers, raw, and which matrix holds counts.
+    """Show what a file holds, and which matrix holds counts.
+
+    Cells, genes, names of columns and layers, and raw.
 
     INPUT is anything that `scinfill preprocess` reads. Under "matrices" stands what the values of each are, and the
     command that reads its counts. Of an H5AD file some millions of values are looked at, so this is

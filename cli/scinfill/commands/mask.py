@@ -4,11 +4,12 @@ from typing import Any
 
 import click
 
+from scinfill.commands._help import Verb
 from scinfill.commands._options import input_argument, layer_option, output_option, runtime_options, seed_option
 from scinfill.schema import MASK_MODES
 
 
-@click.command(name="mask")
+@click.command(name="mask", cls=Verb, own="What to hide")
 @input_argument
 @output_option()
 @layer_option("Layer that holds the log2 values instead of X, and receives them back.")
@@ -31,7 +32,7 @@ from scinfill.schema import MASK_MODES
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Append so many genes in which nothing but library size varies.",
+    help="Append N simulated genes that depend on library size only.",
 )
 @seed_option
 @runtime_options

@@ -4,6 +4,7 @@ from typing import Any, get_args
 
 import click
 
+from scinfill.commands._help import Verb
 from scinfill.commands._options import input_argument, layer_option, output_option, runtime_options, seed_option
 from scinfill.schema import Preset
 
@@ -23,7 +24,7 @@ class GeneNumber(click.ParamType):
         return int(text)
 
 
-@click.command(name="preprocess")
+@click.command(name="preprocess", cls=Verb, own="Cells, genes and counts")
 @input_argument
 @output_option()
 @layer_option("Layer that holds the counts instead of X; raw is the table's raw, unless a layer is called so.")
@@ -33,21 +34,21 @@ class GeneNumber(click.ParamType):
     type=click.IntRange(min=1),
     default=3,
     show_default=True,
-    help="Keep a gene with this many counts in --min-cells cells.",
+    help="Keep a gene that has at least this many counts in --min-cells cells.",
 )
 @click.option(
     "--min-cells",
     type=click.IntRange(min=1),
     default=4,
     show_default=True,
-    help="The papers write 3; their published data needs 4.",
+    help="Minimum number of cells with --min-counts counts. The papers say 3; reproducing their data needs 4.",
 )
 @click.option(
     "--n-genes",
     type=GeneNumber(),
     default="1000",
     show_default=True,
-    help="How many of the kept genes to choose by dispersion.",
+    help="Number of genes to keep, the most dispersed first; 'all' keeps every one.",
 )
 @click.option(
     "--preset",

@@ -2,6 +2,7 @@
 
 import click
 
+from scinfill.commands._help import Verb
 from scinfill.commands._options import input_argument, output_option, runtime_options
 
 
@@ -10,14 +11,16 @@ def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
     return tuple(name for name in (value or "").split(",") if name)
 
 
-@click.command(name="reconstruct")
+@click.command(name="reconstruct", cls=Verb)
 @input_argument
 @output_option()
 @click.option("--genes", metavar="A,B,…", callback=_names, help="Names, in the order wanted.  [default: all]")
 @click.option("--cells", metavar="A,B,…", callback=_names, help="Names, in the order wanted.  [default: all]")
 @runtime_options
 def command(source: str, target: str, *, genes: tuple[str, ...], cells: tuple[str, ...]) -> None:
-    """Compute imputed values from the factors that `impute-deepmc --form factors` left in a file.
+    """Compute imputed values from stored factors.
+
+    INPUT is a file that `scinfill impute-deepmc --form factors` made.
 
     \b
       scinfill impute-deepmc --form factors log.h5ad -o factors.h5ad

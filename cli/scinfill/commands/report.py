@@ -5,13 +5,14 @@ from typing import Any
 
 import click
 
+from scinfill.commands._help import Verb
 from scinfill.commands._options import output_option, runtime_options
 from scinfill.io.streams import STDIO
 
 log = logging.getLogger(__name__)
 
 
-@click.command(name="report")
+@click.command(name="report", cls=Verb)
 @click.argument("sources", metavar="[RESULTS]...", nargs=-1, type=click.Path(allow_dash=True))
 @output_option(binary=False, help="HTML file to write; - is standard output.")
 @click.option("--title", default="Did imputation help?", show_default=True, help="Heading of the page.")

@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
+from scinfill.commands._help import Verb
 from scinfill.commands._options import device_option, input_argument, output_option, runtime_options
-from scinfill.errors import GateError, InputError
+from scinfill.errors import InputError, ThresholdError
 from scinfill.io.streams import STDIO
 
 log = logging.getLogger(__name__)
@@ -15,7 +16,7 @@ SHOWN = 5
 """Differences that the one line names; --verbose names all."""
 
 
-@click.command(name="rerun")
+@click.command(name="rerun", cls=Verb)
 @input_argument
 @output_option(optional=True, help="H5AD file to write the repeated table to; - is standard output.  [default: none]")
 @click.option(
@@ -27,7 +28,7 @@ SHOWN = 5
 @device_option(default=None)
 @runtime_options
 def command(source: str, target: str | None, *, counts: str | None, device: Any) -> None:  # noqa: ANN401 - a Device
-    """Repeat what a file says was done, and say whether the result is identical.
+    """Repeat the steps recorded in a file, and compare.
 
     INPUT is a file that scinfill wrote: it records every step with all parameters and seeds. They are done again on
     COUNTS, and every matrix, column and entry is compared. Exit code 0: identical; 1: something differs, and by how
@@ -53,4 +54,4 @@ def command(source: str, target: str | None, *, counts: str | None, device: Any)
     for difference in repeated.differences:
         log.debug("%s", difference)
     shown, others = repeated.differences[:SHOWN], len(repeated.differences) - SHOWN
-    raise GateError(f"not identical: {'; '.join(shown)}{f'; and {others} more (--verbose)' if others > 0 else ''}")
+    raise ThresholdError(f"not identical: {'; '.join(shown)}{f'; and {others} more (--verbose)' if others > 0 else ''}")

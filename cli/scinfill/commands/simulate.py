@@ -4,10 +4,11 @@ from typing import Any
 
 import click
 
+from scinfill.commands._help import Verb
 from scinfill.commands._options import output_option, runtime_options, seed_option
 
 
-@click.command(name="simulate")
+@click.command(name="simulate", cls=Verb, own="Data")
 @output_option()
 @click.option("--cells", "n_cells", type=click.IntRange(min=2), default=2000, show_default=True)
 @click.option("--genes", "n_genes", type=click.IntRange(min=2), default=2000, show_default=True)

@@ -15,7 +15,7 @@ from scinfill.evaluation.estimates import ScoredMatrix, Values
 from scinfill.evaluation.numerics.clustering import CORRELATIONS, Correlation
 from scinfill.methods import provenance, validation
 from scinfill.methods.counts_kind import look_of
-from scinfill.methods.observations import read_observations
+from scinfill.methods.reading import read_observations
 from scinfill.models.observations import Observations
 from scinfill.numerics.scratch import chunks
 from scinfill.schema import (

@@ -1,4 +1,4 @@
-"""Differences between estimates, paired over the units that were resampled, and gates on them."""
+"""Differences between estimates, paired over the units that were resampled, and thresholds on them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ def difference(score: Score, reference: Score, rng: np.random.Generator) -> Diff
 
 
 @dataclass(frozen=True)
-class Gate:
+class Threshold:
     """A rule of ``--fail-if-worse-than REFERENCE:METRIC[:TOLERANCE]``."""
 
     reference: str
@@ -76,7 +76,7 @@ class Gate:
     tolerance: float = 0.0
 
     @classmethod
-    def parse(cls, text: str) -> "Gate":
+    def parse(cls, text: str) -> "Threshold":
         """Read a rule.
 
         Raises

@@ -10,7 +10,7 @@ import pandas as pd
 
 import scinfill
 from scinfill.evaluation.case import UNLABELLED, Case, Settings
-from scinfill.evaluation.comparison import Gate, difference
+from scinfill.evaluation.comparison import Threshold, difference
 from scinfill.evaluation.inputs import Trial
 from scinfill.evaluation.numerics.intervals import LEVEL, RESAMPLES
 from scinfill.evaluation.scorecard import Scorecard
@@ -24,7 +24,7 @@ Cards = Mapping[str, Scorecard]
 
 
 def assemble(
-    trials: Sequence[Trial], cards: Cards, settings: Settings, gates: Sequence[Gate], *, title: str | None
+    trials: Sequence[Trial], cards: Cards, settings: Settings, thresholds: Sequence[Threshold], *, title: str | None
 ) -> dict[str, Any]:
     """Return the document that ``evaluate`` writes and ``report`` reads."""
     rng = np.random.default_rng(settings.seed)
@@ -43,7 +43,7 @@ def assemble(
             for estimate in trial.estimates
             if estimate.kind == "input"
         },
-        "gates": _judge(trials, cards, gates, rng),
+        "thresholds": _judge(trials, cards, thresholds, rng),
     }
 
 
@@ -92,7 +92,7 @@ def _differences(
 
 
 def _judge(
-    trials: Sequence[Trial], cards: Cards, gates: Sequence[Gate], rng: np.random.Generator
+    trials: Sequence[Trial], cards: Cards, thresholds: Sequence[Threshold], rng: np.random.Generator
 ) -> list[dict[str, Any]]:
     judgements = []
     for trial in trials:
@@ -100,10 +100,10 @@ def _judge(
         scores = {name: card.findings.scores for name, card in known.items()}
         skipped = {name: card.skipped for name, card in known.items()}
         judgements += [
-            gate.check(estimate.name, scores, skipped, rng)
-            for gate in gates
+            threshold.check(estimate.name, scores, skipped, rng)
+            for threshold in thresholds
             for estimate in trial.estimates
-            if estimate.kind == "input" and estimate.name != gate.reference
+            if estimate.kind == "input" and estimate.name != threshold.reference
         ]
     return judgements
 

@@ -10,7 +10,7 @@ from anndata import AnnData
 from scinfill.errors import InputError
 from scinfill.evaluation import document, inputs
 from scinfill.evaluation.case import ZERO_THRESHOLD, Settings
-from scinfill.evaluation.comparison import Gate
+from scinfill.evaluation.comparison import Threshold
 from scinfill.evaluation.numerics.clustering import Correlation
 from scinfill.evaluation.scorecard import EXPERIMENTS, OPEN_PROBLEMS, Scorecard
 from scinfill.progress import track
@@ -32,9 +32,9 @@ class Evaluation:
     gene_table: pd.DataFrame
 
     @property
-    def failed_gates(self) -> list[str]:
-        """One sentence for each gate that failed."""
-        return [gate["message"] for gate in self.document["gates"] if not gate["passed"]]
+    def failed_thresholds(self) -> list[str]:
+        """One sentence for each threshold that failed."""
+        return [threshold["message"] for threshold in self.document["thresholds"] if not threshold["passed"]]
 
 
 def evaluate(
@@ -125,16 +125,16 @@ def run(
     layer: str | None = None,
     bulk: pd.DataFrame | None = None,
     de_truths: Mapping[str, pd.Series] | None = None,
-    gates: Sequence[Gate] = (),
+    thresholds: Sequence[Threshold] = (),
     title: str | None = None,
 ) -> Evaluation:
-    """Score named tables: what :func:`evaluate` does, with gates and the table of genes.
+    """Score named tables: what :func:`evaluate` does, with thresholds and the table of genes.
 
     A name may come more than once (replicates) or be None: then the method that made the layer names it.
     """
     settings.check()
     trials = inputs.trials(tables, settings, layer=layer, bulk=bulk, de_truths=de_truths)
-    _check_gates(gates, trials)
+    _check_thresholds(thresholds, trials)
     experiments = (*EXPERIMENTS, OPEN_PROBLEMS) if settings.openproblems else EXPERIMENTS
     cards: dict[str, Scorecard] = {}
     work = [(trial, estimate) for trial in trials for estimate in trial.estimates]
@@ -144,19 +144,20 @@ def run(
             card.add(trial.case, experiment)
         cards[estimate.name] = card
     return Evaluation(
-        document=document.assemble(trials, cards, settings, gates, title=title),
+        document=document.assemble(trials, cards, settings, thresholds, title=title),
         gene_table=document.gene_table(trials, cards),
     )
 
 
-def _check_gates(gates: Sequence[Gate], trials: Sequence[inputs.Trial]) -> None:
-    """Refuse, before any work, a gate that names nothing here or has nothing to judge."""
+def _check_thresholds(thresholds: Sequence[Threshold], trials: Sequence[inputs.Trial]) -> None:
+    """Refuse, before any work, a threshold that names nothing here or has nothing to judge."""
     judged = {estimate.name for trial in trials for estimate in trial.estimates if estimate.kind == "input"}
-    for gate in gates:
+    for threshold in thresholds:
         if not judged:
-            raise InputError(f"`gates={gate.rule!r}` has nothing to judge: no input holds the imputed layer")
+            raise InputError(f"`thresholds={threshold.rule!r}` has nothing to judge: no input holds the imputed layer")
         known = {*trials[0].baselines, *judged}
-        if gate.reference not in known:
+        if threshold.reference not in known:
             raise InputError(
-                f"`gates={gate.rule!r}`: there is no {gate.reference!r} here; references are {', '.join(sorted(known))}"
+                f"`thresholds={threshold.rule!r}`: there is no {threshold.reference!r} here; references are "
+                f"{', '.join(sorted(known))}"
             )

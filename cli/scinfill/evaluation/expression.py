@@ -1,7 +1,6 @@
 """Expression of genes: differential expression against bulk truth, variation within a label, true zeros."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -226,13 +225,12 @@ def libraries_of(label: str, libraries: list[str]) -> list[str]:
 
 
 def _zero_records(label: str, bins: NDArray[np.int64], zeros: NDArray[np.float64]) -> list[dict[str, Any]]:
-    in_bin = partial(np.equal, bins)
     return [
         {
             "label": label,
             "bin": "unseen" if number == 0 else int(number),
-            "n_genes": int(in_bin(number).sum()),
-            "share_zero": float(zeros[in_bin(number)].mean()),
+            "n_genes": int((bins == number).sum()),
+            "share_zero": float(zeros[bins == number].mean()),
         }
         for number in np.unique(bins)
     ]

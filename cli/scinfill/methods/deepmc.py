@@ -261,7 +261,7 @@ def impute_deepmc(adata: AnnData, settings: DeepMc) -> AnnData:
     layer
         Layer that holds the log2 values instead of ``X``.
     seed
-        Same seed, same machine, same threads: same bytes.
+        Random seed. Repeated runs on the same machine with the same number of threads give identical tables.
 
     Returns
     -------

@@ -9,7 +9,7 @@ from anndata import AnnData
 from numpy.typing import NDArray
 from scipy import sparse
 
-from scinfill.methods.provenance import STEPS, USE
+from scinfill.methods.provenance import STEPS_KEY, USE
 from scinfill.numerics.blocks import row_slices
 from scinfill.schema import UNS
 
@@ -61,7 +61,7 @@ def _entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN40
         yield from _frame(name, value)
     elif isinstance(value, Mapping):
         for key, part in value.items():
-            if name != f"uns[{UNS!r}]" or key not in (STEPS, USE):
+            if name != f"uns[{UNS!r}]" or key not in (STEPS_KEY, USE):
                 yield from _entries(f"{name}[{key!r}]", part)
     else:
         yield name, value

@@ -13,7 +13,7 @@ from scinfill.errors import InputError
 from scinfill.methods import openproblems, ownership, provenance
 from scinfill.methods.counts_kind import look_of
 from scinfill.methods.effects import effect_of
-from scinfill.methods.observations import read_observations
+from scinfill.methods.reading import read_observations
 from scinfill.methods.settings import ImputerSettings, MethodSettings
 from scinfill.models import requirements
 from scinfill.models.estimate.learning import (

@@ -11,8 +11,8 @@ from scipy.sparse import csr_array
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance
 from scinfill.methods.counts_kind import look_of
-from scinfill.methods.observations import read_observations
 from scinfill.methods.ownership import OWN_PREFIX
+from scinfill.methods.reading import read_observations
 from scinfill.methods.slots import append_genes, stored, with_genes
 from scinfill.models.observations import Observations
 from scinfill.numerics.filtering import cells_with_gene
@@ -58,7 +58,7 @@ def mask(
     fraction
         Of the non-zeros, the entries or the molecules, 0 or more and below 1. 0 hides nothing: for null genes alone.
     seed
-        Start of the random numbers. The same seed hides the same real values with and without null genes.
+        Random seed. The same seed hides the same real values with and without null genes.
     null_genes
         How many to append: negative-binomial draws with a real gene's mean and dispersion and each cell's
         library size. They are hidden or thinned like real ones.

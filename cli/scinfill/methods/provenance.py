@@ -16,9 +16,9 @@ from scinfill.errors import DataError
 from scinfill.numerics.sparse import canonical, entry_blocks
 from scinfill.schema import UNS, USES, EstimateKind
 
-STEPS = "steps"
-SCALE = "scale"
-ESTIMATE = "estimate"
+STEPS_KEY = "steps"
+SCALE_KEY = "scale"
+ESTIMATE_KEY = "estimate"
 USE = "use"
 LIBRARIES = ("anndata", "numpy", "scipy", "scikit-learn")
 TENSORFLOW_PACKAGES = ("tensorflow-cpu", "tensorflow")
@@ -69,11 +69,11 @@ def sign(
     }
     signed = dict(record(adata))
     text = json.dumps(step, default=_plain, sort_keys=True)
-    signed[STEPS] = np.array([*map(json.dumps, steps(adata)), text], dtype=object)
+    signed[STEPS_KEY] = np.array([*map(json.dumps, steps(adata)), text], dtype=object)
     if scale is not None:
-        signed[SCALE] = scale
+        signed[SCALE_KEY] = scale
     if estimate is not None:
-        signed |= {ESTIMATE: estimate, USE: USES[estimate]}
+        signed |= {ESTIMATE_KEY: estimate, USE: USES[estimate]}
     adata.uns[UNS] = signed
 
 
@@ -86,7 +86,7 @@ def steps(adata: AnnData) -> list[dict[str, Any]]:
         ``uns["scinfill"]`` is not what scinfill writes.
     """
     try:
-        found = [json.loads(text) for text in np.atleast_1d(record(adata).get(STEPS, []))]
+        found = [json.loads(text) for text in np.atleast_1d(record(adata).get(STEPS_KEY, []))]
     except (TypeError, ValueError, RecursionError) as error:
         raise DataError(f"uns[{UNS!r}] is not a record of scinfill steps: {error}") from error
     for number, step in enumerate(found, start=1):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance
-from scinfill.methods.observations import read_observations
+from scinfill.methods.reading import read_observations
 from scinfill.methods.validation import listed
 from scinfill.models.estimate.detected import Detected
 from scinfill.models.estimate.values import GatedModel, ImputedValues, Shrunk

@@ -112,7 +112,7 @@ def simulate(
     truth
         ``"layer"`` for the dense layer, ``"factors"`` for ``varm["true_profiles"]`` alone.
     seed
-        Start of the random numbers.
+        Random seed.
 
     Returns
     -------

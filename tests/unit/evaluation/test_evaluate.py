@@ -8,7 +8,7 @@ import scinfill
 from _worlds import LABELS, imputed, label_means, masked
 from scinfill.errors import DataError, InputError
 from scinfill.evaluation.case import Settings
-from scinfill.evaluation.comparison import Gate
+from scinfill.evaluation.comparison import Threshold
 from scinfill.evaluation.evaluate import run
 from scinfill.evaluation.numerics import intervals
 
@@ -335,7 +335,7 @@ def test_null_genes_alone_are_scored_by_the_guard():
     assert {"rmse", "false_fill", "poisson"} <= missing.keys()
 
 
-# Differences and gates
+# Differences and thresholds
 
 
 def test_difference_to_itself_is_zero():
@@ -357,13 +357,15 @@ def test_difference_has_the_sign_of_score_minus_reference():
 def gated(rule, *, values=None):
     table = masked()
     values = label_means(table) if values is None else values(table)
-    evaluation = run([("mine", imputed(table, values))], Settings(labels=LABELS, n_starts=3), gates=[Gate.parse(rule)])
-    return evaluation.document["gates"][0], evaluation.failed_gates
+    evaluation = run(
+        [("mine", imputed(table, values))], Settings(labels=LABELS, n_starts=3), thresholds=[Threshold.parse(rule)]
+    )
+    return evaluation.document["thresholds"][0], evaluation.failed_thresholds
 
 
 def test_gate_passes_what_is_better():
-    gate, failed = gated("raw:rmse")
-    assert gate["passed"]
+    threshold, failed = gated("raw:rmse")
+    assert threshold["passed"]
     assert not failed
 
 
@@ -376,13 +378,13 @@ def noise(table):
 
 
 def test_gate_says_which_number_failed_by_how_much_and_whether_within_the_spread():
-    gate, failed = gated("raw:ari", values=noise)
-    assert not gate["passed"]
-    assert failed == [gate["message"]]
+    threshold, failed = gated("raw:ari", values=noise)
+    assert not threshold["passed"]
+    assert failed == [threshold["message"]]
     for words in ("raw:ari: ari of mine is", "worse than raw", "the spread over k-means starts (SD"):
-        assert words in gate["message"]
-    gate, _ = gated("gene-mean:rmse", values=zeros)
-    assert "beyond the spread over hidden non-zeros (95 % interval" in gate["message"]
+        assert words in threshold["message"]
+    threshold, _ = gated("gene-mean:rmse", values=zeros)
+    assert "beyond the spread over hidden non-zeros (95 % interval" in threshold["message"]
 
 
 def test_tolerance_lets_a_small_loss_pass():
@@ -393,9 +395,9 @@ def test_tolerance_lets_a_small_loss_pass():
 
 
 def test_gate_on_a_number_that_is_missing_fails_with_a_word():
-    gate, _ = gated("raw:poisson")
-    assert not gate["passed"]
-    assert "mine has no poisson to compare: needs held-out molecules" in gate["message"]
+    threshold, _ = gated("raw:poisson")
+    assert not threshold["passed"]
+    assert "mine has no poisson to compare: needs held-out molecules" in threshold["message"]
 
 
 @pytest.mark.parametrize(
@@ -411,7 +413,7 @@ def test_gate_on_a_number_that_is_missing_fails_with_a_word():
 )
 def test_wrong_rules_are_refused(rule, message):
     with pytest.raises(InputError, match=message):
-        Gate.parse(rule)
+        Threshold.parse(rule)
 
 
 def test_gate_on_an_unknown_reference_is_refused():
@@ -421,7 +423,7 @@ def test_gate_on_an_unknown_reference_is_refused():
 
 def test_gate_without_anything_to_judge_is_refused():
     with pytest.raises(InputError, match="nothing to judge"):
-        run([(None, masked())], Settings(labels=LABELS), gates=[Gate.parse("raw:ari")])
+        run([(None, masked())], Settings(labels=LABELS), thresholds=[Threshold.parse("raw:ari")])
 
 
 # Bulk and truth from files

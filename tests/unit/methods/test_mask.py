@@ -7,7 +7,7 @@ import scinfill
 from _support import assert_adata_equal, assert_same
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance
-from scinfill.methods.observations import read_observations
+from scinfill.methods.reading import read_observations
 from scinfill.schema import MASK_MODES
 
 

@@ -12,7 +12,7 @@ import scinfill
 from _support import assert_adata_equal, assert_refused, dense, from_bytes, invoke, to_bytes
 from scinfill.errors import DataError, InputError
 from scinfill.methods import validation
-from scinfill.methods.observations import observed
+from scinfill.methods.reading import observed
 
 
 def logged(counts):

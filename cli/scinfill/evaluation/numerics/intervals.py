@@ -9,7 +9,7 @@ from scipy.stats import DegenerateDataWarning, bootstrap
 
 LEVEL = 0.95
 RESAMPLES = 400
-MOST_UNITS = 1000
+MAX_UNITS = 1000
 """More units than this are pooled at random into as many groups, so that resampling costs the same on any data."""
 
 Units = NDArray[np.float64]
@@ -42,16 +42,16 @@ def bootstrap_interval(
     return (float(low), float(high)) if np.isfinite(low) and np.isfinite(high) else None
 
 
-def pooled_sums(units: Units, *, most: int = MOST_UNITS) -> Units:
-    """Sum the contributions of units in at most ``most`` random groups of equal size.
+def pooled_sums(units: Units, *, max_units: int = MAX_UNITS) -> Units:
+    """Sum the contributions of units in at most ``max_units`` random groups of equal size.
 
     The groups depend on the number of units alone, so that pooled contributions of two estimates stay paired.
     """
     n_units = units.shape[0]
-    if n_units <= most:
+    if n_units <= max_units:
         return units
-    groups = np.random.default_rng(n_units).permutation(n_units) % most
-    return np.column_stack([np.bincount(groups, weights=column, minlength=most) for column in units.T])
+    groups = np.random.default_rng(n_units).permutation(n_units) % max_units
+    return np.column_stack([np.bincount(groups, weights=column, minlength=max_units) for column in units.T])
 
 
 def ratio_of_sums(units: Units) -> float:

@@ -7,7 +7,7 @@ from scipy import sparse
 
 from _support import make_counts
 from scinfill.errors import DataError, InputError
-from scinfill.methods.observations import read_observations
+from scinfill.methods.reading import read_observations
 
 
 @pytest.fixture

@@ -1,0 +1,34 @@
+"""``--help`` with the options of a verb in groups, what is its own before what all verbs share."""
+
+from typing import Any
+
+import click
+
+FILES = "Input and output"
+SHARED = {
+    FILES: ("target", "layer", "modality", "genome", "transpose", "form", "title", "figures", "gene_table"),
+    "Resources": ("seed", "threads", "max_memory", "device", "folder", "minutes"),
+    "Messages": ("verbosity", "debug", "log_json", "_click_default_help"),
+}
+"""Groups by their headings, with the names of the parameters that belong there wherever they occur."""
+
+
+class Verb(click.Command):
+    """A command whose own options stand under a heading between those for input and output and the rest."""
+
+    def __init__(self, *args: Any, own: str = "Options", **kwargs: Any) -> None:  # noqa: ANN401 - Click's
+        super().__init__(*args, **kwargs)
+        self.own = own
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options group by group."""
+        groups: dict[str, list[tuple[str, str]]] = {heading: [] for heading in (FILES, self.own, *SHARED)}
+        for option in (param for param in self.get_params(ctx) if isinstance(param, click.Option)):
+            record = option.get_help_record(ctx)
+            if record is not None:
+                heading = next((group for group, names in SHARED.items() if option.name in names), self.own)
+                groups[heading].append(record)
+        for heading, records in groups.items():
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
