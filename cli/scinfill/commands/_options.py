@@ -66,6 +66,15 @@ def layer_option(help: str) -> Decorator:
     return click.option("--layer", metavar="NAME", help=help)
 
 
+def counts_options(function: Function) -> Function:
+    """Add what chooses among several tables of counts in one source: ``--modality`` and ``--genome``."""
+    modality = click.option(
+        "--modality", metavar="NAME", help="Of a MuData file (.h5mu).  [default: the one that holds RNA]"
+    )
+    genome = click.option("--genome", metavar="NAME", help="Of a 10x file or folder with genes of several genomes.")
+    return modality(genome(function))
+
+
 def seed_option(function: Function) -> Function:
     """Add ``--seed``."""
     return click.option(

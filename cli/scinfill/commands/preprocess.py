@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import click
 
-from scinfill.commands._options import input_argument, layer_option, output_option, runtime_options
+from scinfill.commands._options import counts_options, input_argument, layer_option, output_option, runtime_options
 from scinfill.schema import Preset
 
 
@@ -27,6 +27,7 @@ class GeneNumber(click.ParamType):
 @input_argument
 @output_option()
 @layer_option("Layer that holds the counts instead of X.")
+@counts_options
 @click.option("--transpose", is_flag=True, help="The input has genes in rows.")
 @click.option(
     "--min-counts",
@@ -59,7 +60,7 @@ class GeneNumber(click.ParamType):
 @click.option("--keep-spike-ins", is_flag=True, help="Treat ERCC- molecules as genes.")
 @click.option("--unique-names", is_flag=True, help="Tell repeated names apart by -1, -2, ... instead of refusing them.")
 @runtime_options
-def command(source: str, target: str, **settings: Any) -> None:  # noqa: ANN401 - the options above
+def command(source: str, target: str, *, modality: str | None, genome: str | None, **settings: Any) -> None:  # noqa: ANN401 - the options above
     """Turn counts into log2 values of the genes that vary most.
 
     Filters genes, divides by library size, chooses by dispersion, takes log2(x + 1).
@@ -75,4 +76,4 @@ def command(source: str, target: str, **settings: Any) -> None:  # noqa: ANN401 
     from scinfill.io.sources import read_counts
     from scinfill.methods.preprocess import preprocess
 
-    h5ad.write(preprocess(read_counts(source), **settings), target)
+    h5ad.write(preprocess(read_counts(source, modality=modality, genome=genome), **settings), target)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from scinfill.commands._options import device_option, input_argument, output_option, runtime_options
+from scinfill.commands._options import counts_options, device_option, input_argument, output_option, runtime_options
 from scinfill.errors import GateError, InputError
 from scinfill.io.streams import STDIO
 
@@ -24,9 +24,18 @@ SHOWN = 5
     metavar="COUNTS",
     help="What the first recorded step read. Not needed where that step is `simulate`.",
 )
+@counts_options
 @device_option(default=None)
 @runtime_options
-def command(source: str, target: str | None, *, counts: str | None, device: Any) -> None:  # noqa: ANN401 - a Device
+def command(
+    source: str,
+    target: str | None,
+    *,
+    counts: str | None,
+    modality: str | None,
+    genome: str | None,
+    device: Any,  # noqa: ANN401 - a Device
+) -> None:
     """Repeat what a file says was done, and say whether the result is identical.
 
     INPUT is a file that scinfill wrote: it records every step with all parameters and seeds. They are done again on
@@ -43,7 +52,9 @@ def command(source: str, target: str | None, *, counts: str | None, device: Any)
     from scinfill.io.sources import read_counts
     from scinfill.methods.rerun import rerun
 
-    repeated = rerun(h5ad.read(source), None if counts is None else read_counts(counts), device=device)
+    recorded = h5ad.read(source)
+    table = None if counts is None else read_counts(counts, modality=modality, genome=genome)
+    repeated = rerun(recorded, table, device=device)
     if target is not None:
         h5ad.write(repeated.adata, target)
     if repeated.identical:

@@ -148,6 +148,8 @@ def _write_blocks(layers: h5py.Group, name: str, blocks: RowBlocks, check: Calla
 
 def _check_root(file: h5py.File, source: str | Path) -> None:
     """Say what the file is, if it is not an AnnData."""
+    if "mod" in file:
+        raise DataError(f"{display(source)} is a MuData file; `scinfill preprocess --modality NAME` reads one of it")
     if {"obs", "var"} <= file.keys():
         if not (isinstance(file["obs"], h5py.Group) and isinstance(file["var"], h5py.Group)):
             raise DataError(f"{display(source)} was written by anndata before 0.7; write it again with a newer one")

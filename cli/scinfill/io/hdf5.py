@@ -19,6 +19,8 @@ from scinfill.io.streams import display, opened
 from scinfill.numerics import scratch
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
+STARTS = (0, 512, 1024, 2048)
+"""Where the signature may stand: a program may put a block of its own before it (MuData: 512 bytes)."""
 DEFLATE_RATIO = 1032
 """A byte of deflated data never stands for more than this many."""
 HARMLESS = 2**26
@@ -51,8 +53,8 @@ def checked_hdf5(handle: BinaryIO, source: str | Path) -> Iterator[h5py.File]:
     ResourceError
         More data than memory.
     """
-    start = first_bytes(handle)
-    if start != SIGNATURE:
+    if not is_hdf5(handle):
+        start = first_bytes(handle)
         content = "it is empty" if not start else f"it starts with {start!r}"
         raise DataError(f"{display(source)} is not an HDF5 file: {content}")
     try:
@@ -173,6 +175,13 @@ def _pieces(values: NDArray[Any]) -> Iterator[slice]:
         for start in range(0, len(values), rows):
             yield slice(start, min(start + rows, len(values)))
             scratch.release()
+
+
+def is_hdf5(handle: BinaryIO) -> bool:
+    """Whether an open file is HDF5 by its signature; go back to the start."""
+    start = handle.read(STARTS[-1] + len(SIGNATURE))
+    handle.seek(0)
+    return any(start.startswith(SIGNATURE, place) for place in STARTS)
 
 
 def first_bytes(handle: BinaryIO) -> bytes:

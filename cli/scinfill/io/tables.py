@@ -15,7 +15,7 @@ from scipy import sparse
 
 from scinfill import memory
 from scinfill.errors import DataError
-from scinfill.io.hdf5 import SIGNATURE, first_bytes, one_line
+from scinfill.io.hdf5 import is_hdf5, one_line
 from scinfill.io.packed import unpacked
 from scinfill.io.streams import display
 
@@ -73,7 +73,7 @@ def _as_text(handle: BinaryIO, source: str | Path) -> Iterator[TextIO]:
 def _is_hdf5(stream: BinaryIO) -> bool:
     """Look at the first bytes; what cannot be unpacked shows itself when it is read as text."""
     try:
-        return first_bytes(stream) == SIGNATURE
+        return is_hdf5(stream)
     except (OSError, EOFError, zlib.error):
         return False
 
