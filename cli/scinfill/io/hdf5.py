@@ -56,7 +56,7 @@ def checked_hdf5(handle: BinaryIO, source: str | Path) -> Iterator[h5py.File]:
     if not is_hdf5(handle):
         start = first_bytes(handle)
         content = "it is empty" if not start else f"it starts with {start!r}"
-        raise DataError(f"{display(source)} is not an HDF5 file: {content}")
+        raise DataError(f"{display(source)} is not an HDF5 file: {content}; `scinfill preprocess` reads other kinds")
     try:
         file = h5py.File(handle, "r")
     except OSError as error:
