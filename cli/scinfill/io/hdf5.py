@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from scinfill import memory
 from scinfill.errors import DataError, ResourceError
+from scinfill.io.filters import check_filters
 from scinfill.io.heaps import check_heaps, check_texts, data_extent
 from scinfill.io.streams import display, opened
 from scinfill.numerics import scratch
@@ -246,18 +247,19 @@ def _check_dataset(dataset: h5py.Dataset, slot: str, handle: BinaryIO) -> None:
     kind = dataset.dtype.kind
     if (kind == "O" and h5py.check_string_dtype(dataset.dtype) is None) or (kind == "V" and not dataset.dtype.names):
         raise DataError(f"{slot} holds objects, not numbers or text; they are not read")
-    _check_size(dataset, slot, handle)
+    has_plugin = check_filters(dataset, slot)
+    _check_size(dataset, slot, handle, deflated=dataset.compression in (None, "gzip") and not has_plugin)
     if kind == "O":
         check_texts(handle, dataset, slot)
     if dataset.compression == "gzip":
         _check_chunks(dataset, slot)
 
 
-def _check_size(dataset: h5py.Dataset, slot: str, handle: BinaryIO) -> None:
+def _check_size(dataset: h5py.Dataset, slot: str, handle: BinaryIO, *, deflated: bool) -> None:
     """Refuse a dataset that claims more values than the file can hold."""
     stored = min(dataset.id.get_storage_size(), os.fstat(handle.fileno()).st_size)
     largest = stored if dataset.chunks is None else DEFLATE_RATIO * stored
-    if dataset.compression not in (None, "gzip"):
+    if not deflated:
         largest = memory.available()
     if dataset.nbytes > max(largest, HARMLESS):
         raise DataError(
