@@ -71,7 +71,9 @@ def test_zeros_may_be_packed_tighter_than_deflate_could(tmp_path):
 def test_a_plug_in_that_is_not_there_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(filters, "_is_available", lambda code: False)
     path = write_chunk(tmp_path / "in.h5ad", ZSTD, b"anything")
-    assert_refused(invoke("preprocess", path), 3, "X/data", "filter zstd", "pip install hdf5plugin", "h5repack")
+    assert_refused(
+        invoke("preprocess", path), 3, "X/data", "filter zstd", "pip install hdf5plugin numcodecs", "h5repack"
+    )
 
 
 def test_without_the_package_nothing_is_available(monkeypatch):
@@ -112,14 +114,34 @@ def test_a_chunk_that_claims_more_than_it_may_hold_is_not_unpacked(tmp_path, mon
     # Bitshuffle puts three values of its own before these where it is loaded.
     values = (0, 2) if h5py.h5z.filter_avail(code) else (0, 0, 0, 0, 2)
     path = write_chunk(tmp_path / "in.h5ad", code, chunk, values=values)
-    assert_refused(invoke("preprocess", path), 3, "X/data holds a chunk of", "not the declared")
+    assert_refused(invoke("preprocess", path), 3, "X/data holds a chunk of", "does not become the declared")
 
 
-@pytest.mark.parametrize("name", ["Zstd", "Blosc"])
-def test_damaged_chunks_are_named(tmp_path, name):
+@pytest.mark.parametrize("name", ["Zstd", "Blosc", "Blosc2", "LZ4", "Bitshuffle"])
+@pytest.mark.parametrize("damage", [lambda chunk: chunk[:40], lambda chunk: chunk[:40] + bytes(len(chunk) - 40)])
+def test_damaged_chunks_are_named(tmp_path, name, damage):
+    """The plug-in for zstd gives back whatever stood in memory, and no error."""
     path = packed_by(tmp_path / "in.h5ad", name)
     with h5py.File(path, "a") as file:
         dataset = file["X/data"].id
         mask, chunk = dataset.read_direct_chunk((0,))
-        dataset.write_direct_chunk((0,), chunk[:20], mask)
+        dataset.write_direct_chunk((0,), damage(chunk), mask)
     assert_refused(invoke("preprocess", path), 3, "in.h5ad", "X")
+
+
+@pytest.mark.parametrize("place", range(12, 60, 6))
+def test_a_flipped_byte_of_zstd_is_found_or_harmless(tmp_path, place):
+    """Whatever is read is what a library that checks makes of the chunk."""
+    numcodecs = pytest.importorskip("numcodecs")
+    path = packed_by(tmp_path / "in.h5ad", "Zstd")
+    with h5py.File(path, "a") as file:
+        dataset = file["X/data"].id
+        mask, chunk = dataset.read_direct_chunk((0,))
+        flipped = chunk[:place] + bytes([chunk[place] ^ 0xFF]) + chunk[place + 1 :]
+        dataset.write_direct_chunk((0,), flipped, mask)
+    try:
+        values = np.frombuffer(numcodecs.Zstd().decode(flipped), dtype=np.int32)
+    except RuntimeError:
+        assert_refused(invoke("preprocess", path), 3, "damaged chunk of zstd", "copy the file again")
+    else:
+        np.testing.assert_array_equal(h5ad.read(path).X.data[: len(values)], values)

@@ -23,10 +23,14 @@ ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
 class Plugin(NamedTuple):
-    """A filter: its name, and how many bytes a stored chunk says that it becomes (None: it does not say)."""
+    """A filter: its name, how many bytes a stored chunk says that it becomes (None: it does not say), and a test.
+
+    ``check`` raises where a chunk is damaged, for plug-ins that would give back whatever stood in memory.
+    """
 
     name: str
     claim: Callable[[bytes], int | None]
+    check: Callable[[bytes], object] | None = None
 
 
 def _at(layout: str, place: int) -> Callable[[bytes], int | None]:
@@ -48,11 +52,16 @@ def _of_zstd_frame(chunk: bytes) -> int | None:
     return struct.unpack_from({0: "<B", 2: "<I", 3: "<Q"}[size_flag], chunk, place)[0]
 
 
+def _unpack_zstd(chunk: bytes) -> object:
+    """Unpack a chunk by a library that says when it cannot: the plug-in does not."""
+    return import_module("numcodecs").Zstd().decode(chunk)
+
+
 PLUGINS = {
     32001: Plugin("blosc", _at("<I", 4)),
     32004: Plugin("lz4", _at(">Q", 0)),
     32008: Plugin("bitshuffle", _at(">Q", 0)),
-    32015: Plugin("zstd", _of_zstd_frame),
+    32015: Plugin("zstd", _of_zstd_frame, _unpack_zstd),
     32026: Plugin("blosc2", _at(">q", 30)),
 }
 """By the number that The HDF Group gave them."""
@@ -82,7 +91,7 @@ def check_filters(dataset: h5py.Dataset, slot: str) -> bool:
     if not _is_available(code):
         raise DataError(
             f"{slot} is packed by the HDF5 filter {plugin.name}, a plug-in that is not installed: "
-            f"pip install hdf5plugin, or {WAY_ROUND}"
+            f"pip install hdf5plugin numcodecs, or {WAY_ROUND}"
         )
     if code != BITSHUFFLE or (len(values) > 4 and values[4]):  # without compression it only moves bits
         _check_claims(dataset, slot, plugin, 1 << number)
@@ -90,17 +99,19 @@ def check_filters(dataset: h5py.Dataset, slot: str) -> bool:
 
 
 def _is_available(code: int) -> bool:
-    if h5py.h5z.filter_avail(code):
-        return True
+    """Whether a plug-in is there, and what tests its chunks."""
     try:
-        import_module("hdf5plugin")
+        if not h5py.h5z.filter_avail(code):
+            import_module("hdf5plugin")
+        if PLUGINS[code].check is not None:
+            import_module("numcodecs")
     except ImportError:
         return False
     return bool(h5py.h5z.filter_avail(code))
 
 
 def _check_claims(dataset: h5py.Dataset, slot: str, plugin: Plugin, left_out: int) -> None:
-    """Refuse chunks that say they become more than a chunk holds: a plug-in allocates what they say."""
+    """Refuse chunks that say they become anything but a chunk: a plug-in allocates what they say."""
     size = dataset.dtype.itemsize
     for extent in dataset.chunks:
         size *= extent
@@ -113,7 +124,15 @@ def _check_claims(dataset: h5py.Dataset, slot: str, plugin: Plugin, left_out: in
             claim = plugin.claim(packed)
         except (struct.error, IndexError):
             claim = None
-        if claim is None or not 0 <= claim <= size:
-            raise DataError(f"{slot} holds a chunk of {plugin.name} that is not the declared {size} bytes; {WAY_ROUND}")
+        if claim != size:
+            raise DataError(
+                f"{slot} holds a chunk of {plugin.name} that does not become the declared {size} bytes; "
+                f"copy the file again"
+            )
+        if plugin.check is not None:
+            try:
+                plugin.check(packed)
+            except (RuntimeError, ValueError) as error:
+                raise DataError(f"{slot} holds a damaged chunk of {plugin.name}; copy the file again") from error
 
     dataset.id.chunk_iter(check)
