@@ -21,6 +21,12 @@ def packed_by(path, name, **options):
             values = file["X"][part][:]
             del file["X"][part]
             file["X"].create_dataset(part, data=values, chunks=(32,), **getattr(plugins, name)(**options))
+        names = file["var/_index"].asstr()[:]
+        attributes = dict(file["var/_index"].attrs)
+        del file["var/_index"]
+        kind = h5py.string_dtype()
+        file["var"].create_dataset("_index", data=names, dtype=kind, chunks=(9,), **getattr(plugins, name)(**options))
+        file["var/_index"].attrs.update(attributes)
     return path
 
 

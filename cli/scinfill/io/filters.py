@@ -8,6 +8,7 @@ from typing import NamedTuple
 import h5py
 
 from scinfill.errors import DataError
+from scinfill.io.heaps import TEXT
 
 BUILT_IN = {
     h5py.h5z.FILTER_DEFLATE,
@@ -112,7 +113,7 @@ def _is_available(code: int) -> bool:
 
 def _check_claims(dataset: h5py.Dataset, slot: str, plugin: Plugin, left_out: int) -> None:
     """Refuse chunks that say they become anything but a chunk: a plug-in allocates what they say."""
-    size = dataset.dtype.itemsize
+    size = TEXT.itemsize if dataset.dtype.kind == "O" else dataset.dtype.itemsize
     for extent in dataset.chunks:
         size *= extent
 
