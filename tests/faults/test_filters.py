@@ -21,12 +21,6 @@ def packed_by(path, name, **options):
             values = file["X"][part][:]
             del file["X"][part]
             file["X"].create_dataset(part, data=values, chunks=(32,), **getattr(plugins, name)(**options))
-        names = file["var/_index"].asstr()[:]
-        attributes = dict(file["var/_index"].attrs)
-        del file["var/_index"]
-        kind = h5py.string_dtype()
-        file["var"].create_dataset("_index", data=names, dtype=kind, chunks=(9,), **getattr(plugins, name)(**options))
-        file["var/_index"].attrs.update(attributes)
     return path
 
 
@@ -63,6 +57,19 @@ def test_what_plug_ins_packed_is_read(tmp_path, name, options):
     assert_adata_equal(h5ad.read(packed_by(tmp_path / "in.h5ad", name, **options)), make_counts())
 
 
+def test_names_may_be_packed_too(tmp_path):
+    plugins = pytest.importorskip("hdf5plugin")
+    path = tmp_path / "in.h5ad"
+    path.write_bytes(to_bytes(make_counts()))
+    with h5py.File(path, "a") as file:
+        names, attributes = file["var/_index"].asstr()[:], dict(file["var/_index"].attrs)
+        del file["var/_index"]
+        kind = h5py.string_dtype()
+        file["var"].create_dataset("_index", data=names, dtype=kind, chunks=(9,), **plugins.Zstd())
+        file["var/_index"].attrs.update(attributes)
+    assert_adata_equal(h5ad.read(path), make_counts())
+
+
 def test_zeros_may_be_packed_tighter_than_deflate_could(tmp_path):
     plugins = pytest.importorskip("hdf5plugin")
     counts = make_counts()
@@ -96,6 +103,14 @@ def test_an_unknown_filter_is_refused_with_the_way_round(tmp_path):
     assert_refused(invoke("preprocess", path), 3, "X/data", "is not read", "h5repack -f GZIP=4")
 
 
+def test_settings_that_would_divide_by_zero(tmp_path, monkeypatch):
+    monkeypatch.setattr(filters, "_is_available", lambda code: True)
+    monkeypatch.setattr(filters, "BITSHUFFLE", 307)
+    monkeypatch.setitem(filters.PLUGINS, 307, filters.PLUGINS[32008])
+    path = write_chunk(tmp_path / "in.h5ad", 307, b"anything", values=(0, 4, 0, 0, 2))
+    assert_refused(invoke("preprocess", path), 3, "X/data", "settings that cannot be")
+
+
 HUGE = 2**40
 
 
@@ -118,7 +133,7 @@ HUGE = 2**40
 def test_a_chunk_that_claims_more_than_it_may_hold_is_not_unpacked(tmp_path, monkeypatch, code, chunk):
     monkeypatch.setattr(filters, "_is_available", lambda code: True)
     # Bitshuffle puts three values of its own before these where it is loaded.
-    values = (0, 2) if h5py.h5z.filter_avail(code) else (0, 0, 0, 0, 2)
+    values = (0, 2) if h5py.h5z.filter_avail(code) else (0, 4, 4, 0, 2)
     path = write_chunk(tmp_path / "in.h5ad", code, chunk, values=values)
     assert_refused(invoke("preprocess", path), 3, "X/data holds a chunk of", "does not become the declared")
 

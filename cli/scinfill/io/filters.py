@@ -94,8 +94,12 @@ def check_filters(dataset: h5py.Dataset, slot: str) -> bool:
             f"{slot} is packed by the HDF5 filter {plugin.name}, a plug-in that is not installed: "
             f"pip install hdf5plugin numcodecs, or {WAY_ROUND}"
         )
-    if code != BITSHUFFLE or (len(values) > 4 and values[4]):  # without compression it only moves bits
-        _check_claims(dataset, slot, plugin, 1 << number)
+    if code == BITSHUFFLE:
+        if len(values) < 3 or values[2] == 0:  # it would divide by the size of a value
+            raise DataError(f"{slot} is packed by bitshuffle with settings that cannot be; copy the file again")
+        if len(values) < 5 or values[4] == 0:  # it moves bits and packs nothing
+            return True
+    _check_claims(dataset, slot, plugin, 1 << number)
     return True
 
 
