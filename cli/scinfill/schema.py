@@ -83,4 +83,3 @@ BASELINES: Final[tuple[Baseline, ...]] = get_args(Baseline)
 
 UMI_MEDIAN_NONZERO: Final = 20
 """Counts whose median non-zero value is below this are molecules (UMI), otherwise reads."""
-SPIKE_IN_PREFIX: Final = "ERCC-"

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from _support import make_counts
 from _worlds import masked
 from scinfill.commands import main
 from scinfill.io import h5ad
+from scinfill.io.contents import of_table
+from scinfill.methods.preprocess import preprocess
 
 
 @pytest.fixture
@@ -35,7 +38,31 @@ def test_inspect_reads_what_preprocess_reads(tmp_path):
     table = tmp_path / "counts.csv"
     table.write_text("cell,A,B\nc1,1,0\nc2,0,3\n")
     content = json.loads(scinfill("inspect", table).stdout)
-    assert content == {"cells": 2, "genes": 2, "obs": [], "var": []}
+    assert (content["cells"], content["genes"], content["raw"]) == (2, 2, None)
+    assert content["matrices"] == {"X": {"counts": True, "values": "whole numbers up to 3"}}
+
+
+def test_inspect_says_of_every_matrix_whether_it_holds_counts(tmp_path):
+    counts = make_counts()
+    table = preprocess(counts, n_genes=10)
+    table.raw = counts
+    table.layers["scaled"] = table.X.toarray() - 1
+    table.layers["with space"] = table.X.toarray() * 0
+    h5ad.write(table, tmp_path / "in.h5ad")
+    content = json.loads(scinfill("inspect", tmp_path / "in.h5ad").stdout)
+    assert content["raw"] == {"genes": 30, "var": ["symbol", "length"]}
+    holding = {slot: matrix["counts"] for slot, matrix in content["matrices"].items()}
+    assert holding == {
+        "X": False,
+        "layers/counts": True,
+        "layers/scaled": False,
+        "layers/spliced": True,
+        "layers/with space": False,
+        "raw/X": True,
+    }
+    assert content["matrices"]["raw/X"]["option"] == "--layer raw"
+    assert content["matrices"]["layers/with space"]["option"] == "--layer 'with space'"
+    assert content == of_table(h5ad.read(tmp_path / "in.h5ad"))
 
 
 def test_inspect_of_what_is_no_table(tmp_path):

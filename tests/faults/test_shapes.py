@@ -61,7 +61,7 @@ def test_without_a_matrix(counts):
 def test_raw_only(counts):
     counts.raw = counts
     counts.X = None
-    assert_refused(preprocess(counts), 3, "X is absent", "raw.to_adata()")
+    assert_refused(preprocess(counts), 3, "X is absent", "--layer raw")
 
 
 def spoil(counts, value):

@@ -104,7 +104,7 @@ def command(
     gates = [Gate.parse(rule) for rule in rules]
     files = named_by_file(sources or [(None, STDIO)])
     evaluation = run(
-        [(name, h5ad.read(path)) for name, path in files],
+        [(name, h5ad.read(path, to_write=False)) for name, path in files],
         Settings(**{name: value for name, value in settings.items() if value is not None}),
         layer=layer,
         bulk=None if bulk is None else bulk_tables.read_counts(bulk),

@@ -32,7 +32,7 @@ def command(source: str, target: str, layer: str | None) -> None:
     from scinfill.io import exchange, h5ad
     from scinfill.methods.observations import observed
 
-    adata: Any = h5ad.read(source)
+    adata: Any = h5ad.read(source, to_write=False)
     data = observed(adata, layer=layer)
     exchange.write_folder(
         target, counts=data.counts, log2=data.log_values, genes=adata.var_names, cells=adata.obs_names

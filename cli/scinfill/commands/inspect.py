@@ -13,9 +13,11 @@ from scinfill.commands._options import counts_options, input_argument, output_op
 @counts_options
 @runtime_options
 def command(source: str, target: str, *, modality: str | None, genome: str | None) -> None:
-    """Say what a file holds by name: cells, genes, columns of obs and var, layers.
+    """Say what a file holds: cells, genes, names of columns and layers, raw, and which matrix holds counts.
 
-    INPUT is anything that `scinfill preprocess` reads. Of an H5AD file no matrix is read, so this is quick.
+    INPUT is anything that `scinfill preprocess` reads. Under "matrices" stands what the values of each are, and the
+    option by which `scinfill preprocess` reads it. Of an H5AD file some millions of values are looked at, so this is
+    quick.
 
     \b
       scinfill inspect counts.h5ad

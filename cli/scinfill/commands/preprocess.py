@@ -4,7 +4,14 @@ from typing import Any, get_args
 
 import click
 
-from scinfill.commands._options import counts_options, input_argument, layer_option, output_option, runtime_options
+from scinfill.commands._options import (
+    counts_options,
+    input_argument,
+    layer_option,
+    output_option,
+    runtime_options,
+    seed_option,
+)
 from scinfill.schema import Preset
 
 
@@ -26,7 +33,7 @@ class GeneNumber(click.ParamType):
 @click.command(name="preprocess")
 @input_argument
 @output_option()
-@layer_option("Layer that holds the counts instead of X.")
+@layer_option("Layer that holds the counts instead of X; raw is the table's raw, unless a layer is called so.")
 @counts_options
 @click.option("--transpose", is_flag=True, help="The input has genes in rows.")
 @click.option(
@@ -57,8 +64,28 @@ class GeneNumber(click.ParamType):
     show_default=True,
     help="'paper' keeps spike-ins, as the papers do.",
 )
-@click.option("--keep-spike-ins", is_flag=True, help="Treat ERCC- molecules as genes.")
+@click.option(
+    "--min-total-counts",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help="Leave out cells with fewer counts over all genes. Without it, an unfiltered matrix (most barcodes are nearly "
+    "empty droplets) is refused; 0 keeps them all.",
+)
+@click.option(
+    "--round",
+    "round_counts",
+    is_flag=True,
+    help="Round fractional counts (SoupX, decontX, RSEM, salmon, alevin, STARsolo EM) up or down at random, so that "
+    "means stay as they are.",
+)
+@click.option("--keep-spike-ins", is_flag=True, help="Treat spike-ins as genes.")
+@click.option(
+    "--spike-ins",
+    metavar="PATTERN",
+    help="Regular expression found in the names of other spike-ins, such as '^SIRV'; those of the ERCC mix are known.",
+)
 @click.option("--unique-names", is_flag=True, help="Tell repeated names apart by -1, -2, ... instead of refusing them.")
+@seed_option
 @runtime_options
 def command(source: str, target: str, *, modality: str | None, genome: str | None, **settings: Any) -> None:  # noqa: ANN401 - the options above
     """Turn counts into log2 values of the genes that vary most.
@@ -71,6 +98,8 @@ def command(source: str, target: str, *, modality: str | None, genome: str | Non
     \b
       scinfill preprocess counts.h5ad -o log.h5ad
       scinfill preprocess --transpose counts.csv.gz | scinfill impute-deepmc -o imputed.h5ad
+      scinfill preprocess --round soupx.h5ad -o log.h5ad
+      scinfill preprocess --min-total-counts 500 raw_feature_bc_matrix.h5 -o log.h5ad
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import h5ad
     from scinfill.io.sources import read_counts

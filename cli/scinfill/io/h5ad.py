@@ -3,12 +3,14 @@
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import anndata
 import h5py
 import numpy as np
+import pandas as pd
 from anndata import AnnData
 from anndata.experimental import write_dispatched
 from anndata.io import read_elem
@@ -16,20 +18,33 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scinfill.errors import DataError
+from scinfill.io.contents import described
+from scinfill.io.frames import beside, read_frame, without_index
 from scinfill.io.hdf5 import new_hdf5, one_line, open_hdf5, read_array, write_array
+from scinfill.io.rehearsal import check_writable_again
 from scinfill.io.streams import complete, display
 from scinfill.numerics import scratch
 from scinfill.numerics.blocks import RowBlocks
+from scinfill.numerics.survey import survey
 
 SLOTS = ("X", "obs", "var", "uns", "obsm", "varm", "obsp", "varp", "layers")
-MAPPINGS = SLOTS[4:]
+MAPPINGS = ("uns", *SLOTS[4:], "raw/varm")
+FRAMES = ("obs", "var", "raw/var")
+AWKWARD = "awkward-array"
 COMPRESSED = {"csr_matrix": sparse.csr_matrix, "csc_matrix": sparse.csc_matrix}
 LARGE = 2**26
 """Bytes above which an array is written in pieces, so that one larger than memory passes through."""
 
 
-def read(source: str | Path) -> AnnData:
+def read(source: str | Path, *, to_write: bool = True) -> AnnData:
     """Read an AnnData; ``-`` is standard input.
+
+    Parameters
+    ----------
+    source
+        The file.
+    to_write
+        Whether what is read will be written again, so that it is checked now whether it can be.
 
     Raises
     ------
@@ -41,7 +56,10 @@ def read(source: str | Path) -> AnnData:
         More data than memory.
     """
     with open_hdf5(source) as file:
-        return assemble(file, source)
+        adata = assemble(file, source)
+    if to_write:
+        check_writable_again(adata, source)
+    return adata
 
 
 def assemble(file: h5py.File, source: str | Path) -> AnnData:
@@ -53,22 +71,28 @@ def assemble(file: h5py.File, source: str | Path) -> AnnData:
         content = {slot: _element(file, slot, source) for slot in SLOTS if slot in file}
         if isinstance(file.get("raw"), h5py.Group):
             content["raw"] = {key: _element(file, f"raw/{key}", source) for key in file["raw"]}
+        for slot, axis in (("obsm", "obs"), ("varm", "var")):
+            content[slot] = beside(content.get(slot, {}), content[axis], file[axis])
         return AnnData(**content)
 
 
 def inventory(file: h5py.File, source: str | Path) -> dict[str, Any]:
-    """Return what an open file holds by name, from its frames alone: no matrix is read."""
+    """Return what an open file holds by name, and of each matrix whether it holds counts, told from some values."""
     _check_root(file, source)
-    with _naming(source, "obs or var"), warnings.catch_warnings():
+    raw = file.get("raw")
+    has_raw = isinstance(raw, h5py.Group) and {"X", "var"} <= raw.keys()
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # old encodings
-        obs, var = read_elem(file["obs"]), read_elem(file["var"])
-        return {
-            "cells": len(obs),
-            "genes": len(var),
-            "obs": [str(name) for name in obs.columns],
-            "var": [str(name) for name in var.columns],
-            **{slot: sorted(file.get(slot, ())) for slot in ("layers", "obsm", "varm", "uns")},
-        }
+        obs, var = _element(file, "obs", source), _element(file, "var", source)
+        raw_var = _element(file, "raw/var", source) if has_raw else None
+    names = {slot: sorted(file.get(slot, ())) for slot in ("layers", "obsm", "varm", "uns")}
+    slots = ["X", *(f"layers/{name}" for name in names["layers"]), *(["raw/X"] if has_raw else [])]
+    surveys = {}
+    for slot in slots:
+        if slot in file:
+            with _naming(source, slot):
+                surveys[slot] = survey(file[slot]["data"] if isinstance(file[slot], h5py.Group) else file[slot])
+    return described(obs, var, names, surveys, raw_var)
 
 
 def write(adata: AnnData, target: str | Path, *, row_blocks: Mapping[str, RowBlocks] | None = None) -> None:
@@ -166,13 +190,22 @@ def _element(file: h5py.File, slot: str, source: str | Path) -> Any:  # noqa: AN
     item = file[slot]
     if slot in MAPPINGS and isinstance(item, h5py.Group):
         return {key: _element(file, f"{slot}/{key}", source) for key in item}
+    encoding = item.attrs.get("encoding-type")
+    if encoding == AWKWARD and find_spec(AWKWARD.split("-", maxsplit=1)[0]) is None:
+        key = "".join(f"[{part!r}]" for part in slot.split("/")[1:])
+        raise DataError(
+            f"{display(source)}: {slot} is an awkward array; `pip install awkward` and it is kept, or leave it out: "
+            f"del adata.{slot.split('/', maxsplit=1)[0]}{key}"
+        )
     with _naming(source, slot):
-        encoding = item.attrs.get("encoding-type")
+        if slot in FRAMES:
+            return read_frame(item, slot.replace("/", "."))
         if encoding in COMPRESSED:
             return _compressed(item)
         if encoding == "array" and item.ndim and item.dtype.kind in "biuf":
             return read_array(item)
-        return read_elem(item)
+        found = read_elem(item)
+        return without_index(found, slot) if isinstance(found, pd.DataFrame) else found
 
 
 def _compressed(group: h5py.Group) -> sparse.csr_matrix | sparse.csc_matrix:

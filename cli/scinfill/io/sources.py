@@ -12,8 +12,10 @@ from anndata import AnnData
 
 from scinfill.errors import InputError
 from scinfill.io import folders, h5ad, mex, mudata, tables, tenx
+from scinfill.io.contents import of_table
 from scinfill.io.hdf5 import checked_hdf5, is_hdf5
 from scinfill.io.mex import Mex
+from scinfill.io.rehearsal import check_writable_again
 from scinfill.io.streams import STDIO, display, opened
 
 log = logging.getLogger(__name__)
@@ -59,18 +61,19 @@ def read_counts(source: str | Path, *, modality: str | None = None, genome: str 
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # names that repeat, which the methods check
-        return _of_genome(_read(source, Choice(modality, genome), h5ad.assemble), source, genome)
+        adata = _of_genome(_read(source, Choice(modality, genome), h5ad.assemble), source, genome)
+        check_writable_again(adata, source)
+        return adata
 
 
 def inventory(source: str | Path, *, modality: str | None = None, genome: str | None = None) -> dict[str, Any]:
-    """Return what is in a file by name: the columns of ``obs``, the layers, ...; no matrix of an H5AD file is read."""
+    """Return what is in a file by name: columns of ``obs``, layers, ...; of an H5AD file some values are read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         content = _read(source, Choice(modality, genome), h5ad.inventory)
     if isinstance(content, dict):
         return content
-    content = _of_genome(content, source, genome)
-    return {"cells": content.n_obs, "genes": content.n_vars, "obs": list(content.obs), "var": list(content.var)}
+    return of_table(_of_genome(content, source, genome))
 
 
 def _read(

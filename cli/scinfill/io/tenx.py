@@ -5,7 +5,6 @@ import warnings
 from pathlib import Path
 
 import h5py
-import numpy as np
 import pandas as pd
 from anndata import AnnData
 from scipy.sparse import csr_array
@@ -16,7 +15,6 @@ from scinfill.io.streams import display
 
 log = logging.getLogger(__name__)
 
-GENE_EXPRESSION = "Gene Expression"
 COLUMNS = {"feature_type": "feature_types"}
 """Columns of a 10x file that scanpy calls otherwise; ``genome``, ``interval`` and others keep their names."""
 
@@ -97,7 +95,7 @@ def _text(dataset: h5py.Dataset) -> list[str]:
 def table_of_counts(
     matrix: csr_array, barcodes: list[str], symbols: list[str], columns: dict[str, list[str]], source: str | Path
 ) -> AnnData:
-    """Build the table of genes; antibodies, guides and other features are left out, and said so."""
+    """Build the table of all features; ``var["feature_types"]`` says which are genes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # symbols that repeat are told apart below
         try:
@@ -107,11 +105,6 @@ def table_of_counts(
             raise DataError(
                 f"{display(source)}: matrix, barcodes and features differ: {one_line(error)}; copy the file again"
             ) from error
-    if "feature_types" in adata.var:
-        genes = np.asarray(adata.var["feature_types"] == GENE_EXPRESSION)
-        if genes.any() and not genes.all():
-            log.warning("%d features that are not %s are left out", int((~genes).sum()), GENE_EXPRESSION)
-            adata = adata[:, genes].copy()
     repeated = int(adata.var_names.duplicated().sum())
     if repeated:
         log.warning("%d gene symbols stand there before; they get -1, -2, ... (ids in var['gene_ids'])", repeated)

@@ -5,6 +5,7 @@ Nothing is guessed: a matrix on another scale is refused with the remedy.
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,11 @@ from scipy.sparse import csr_array
 
 from scinfill.errors import DataError
 from scinfill.methods import validation
+from scinfill.methods.features import check_expression_only
+from scinfill.methods.matrices import preprocess_option
 from scinfill.models.observations import Observations
 from scinfill.numerics.normalization import log2_counts, solve_size_factors, whole_multiples
+from scinfill.numerics.scales import LARGEST_LOG2
 from scinfill.numerics.scratch import chunks
 from scinfill.numerics.sparse import entry_blocks, largest, position, with_data
 from scinfill.schema import COUNTS, LOG1P, LOG_BASE, SIZE_FACTOR
@@ -32,10 +36,9 @@ ABSOLUTE_TOLERANCE = 1e-4
 MOSTLY = 0.9
 """Share of a cell's values that are whole multiples of its smallest: above it they were counts before the logarithm."""
 
-TAKE_LOG2 = "run `scinfill preprocess` on the counts"
 NATURAL = (
     "is on a natural logarithm scale; divide it by ln 2 and set uns['log1p'] = {'base': 2}, "
-    f"or use scanpy.pp.log1p(adata, base=2), or {TAKE_LOG2}"
+    "or use scanpy.pp.log1p(adata, base=2), or"
 )
 
 
@@ -59,16 +62,19 @@ def observed(adata: AnnData, *, layer: str | None = None) -> Observed:
     InputError
         There is no such layer.
     DataError
-        Wrong values, another scale, or values, counts and size factors that disagree (the cell is named).
+        Wrong values, another scale, several kinds of features, or values, counts and size factors that disagree
+        (the cell is named).
     """
     validation.check_table(adata)
-    values = validation.nonnegative(adata, layer)
+    check_expression_only(adata)
+    take_log2 = partial(preprocess_option, adata, layer)
+    values = validation.nonnegative(adata, layer, remedy=take_log2)
     slot = validation.slot_name(layer)
-    _check_size(adata, values, slot)
+    _check_size(adata, values, slot, take_log2)
     if COUNTS not in adata.layers:
-        _check_scale_alone(values, slot, adata.uns)
+        _check_scale_alone(values, slot, adata.uns, take_log2)
         return Observed(log_values=with_data(values, np.float32))
-    counts = validation.counts(adata, COUNTS, np.float32)
+    counts = validation.counts(adata, COUNTS, np.float32, remedy=partial(preprocess_option, adata, COUNTS))
     size_factor = _stored_size_factors(adata, counts)
     solved = size_factor is None
     if size_factor is None:
@@ -76,8 +82,8 @@ def observed(adata: AnnData, *, layer: str | None = None) -> Observed:
     tolerance = _tolerance(validation.matrix_of(adata, layer).dtype)
     cell = _first_disagreement(values, counts, size_factor, tolerance)
     if cell is not None:
-        _check_not_other_scale(values, counts, slot, tolerance)
-        remedy = TAKE_LOG2 if solved else f"drop obs[{SIZE_FACTOR!r}] to have it solved, or {TAKE_LOG2}"
+        _check_not_other_scale(values, counts, slot, tolerance, take_log2)
+        remedy = take_log2() if solved else f"drop obs[{SIZE_FACTOR!r}] to have it solved, or {take_log2()}"
         source = "any one size factor" if solved else f"obs[{SIZE_FACTOR!r}] = {size_factor[cell]:.6g}"
         raise DataError(
             f"cell {str(adata.obs_names[cell])!r}: {slot} is not log2(1 + counts / size_factor) with {source}; {remedy}"
@@ -120,17 +126,19 @@ def _first_disagreement(
     return None
 
 
-def _check_not_other_scale(values: csr_array, counts: csr_array, slot: str, tolerance: float) -> None:
+def _check_not_other_scale(
+    values: csr_array, counts: csr_array, slot: str, tolerance: float, take_log2: validation.Remedy
+) -> None:
     """Name the scale that does fit the counts, where it is a usual one."""
-    _check_not_whole_numbers(values, slot)
+    _check_not_whole_numbers(values, slot, take_log2)
     as_log2 = values.copy()
     as_log2.data = values.data * np.float32(np.log2(np.e))
     size_factor = solve_size_factors(as_log2, counts)
     if _first_disagreement(as_log2, counts, size_factor, 2 * tolerance) is None:
-        raise DataError(f"{slot} {NATURAL}")
+        raise DataError(f"{slot} {NATURAL} {take_log2()}")
 
 
-def _check_scale_alone(values: csr_array, slot: str, uns: Mapping[str, Any]) -> None:
+def _check_scale_alone(values: csr_array, slot: str, uns: Mapping[str, Any], take_log2: validation.Remedy) -> None:
     """Judge the scale without counts: by what the file declares, then by what the values rule out.
 
     Raises
@@ -139,10 +147,10 @@ def _check_scale_alone(values: csr_array, slot: str, uns: Mapping[str, Any]) -> 
             Another base is declared, or the values give themselves away: raw counts, not logged at all,
         or whole multiples of a count of one when, and only when, the base is e.
     """
-    _check_not_whole_numbers(values, slot)
+    _check_not_whole_numbers(values, slot, take_log2)
     if LOG1P not in uns:
         if whole_multiples(values, np.e) > MOSTLY > whole_multiples(values, LOG_BASE):
-            raise DataError(f"{slot} {NATURAL}")
+            raise DataError(f"{slot} {NATURAL} {take_log2()}")
         log.warning("%s does not say its scale: taken as log2(1 + x); uns['log1p'] = {'base': 2} would say so", slot)
         return
     declared = uns[LOG1P].get("base") if isinstance(uns[LOG1P], Mapping) else None
@@ -153,25 +161,25 @@ def _check_scale_alone(values: csr_array, slot: str, uns: Mapping[str, Any]) -> 
             f"uns[{LOG1P!r}]['base'] is no number; {{'base': 2}} says that {slot} is log2(1 + x)"
         ) from error
     if np.isclose(base, np.e):
-        raise DataError(f"{slot} {NATURAL}")
+        raise DataError(f"{slot} {NATURAL} {take_log2()}")
     if base != LOG_BASE:
-        raise DataError(f"{slot} is declared on a log base {base:g} scale, log2(1 + x) is needed; {TAKE_LOG2}")
+        raise DataError(f"{slot} is declared on a log base {base:g} scale, log2(1 + x) is needed; {take_log2()}")
 
 
-def _check_size(adata: AnnData, values: csr_array, slot: str) -> None:
+def _check_size(adata: AnnData, values: csr_array, slot: str, take_log2: validation.Remedy) -> None:
     """Refuse what no logarithm of a count reaches, and name its place; whole numbers are named as counts later."""
     most = largest(values.data)
-    if most > validation.LARGEST_LOG2 and not _whole_numbers(values):
-        first = validation.where(adata, *position(values, int((values.data > validation.LARGEST_LOG2).argmax())))
+    if most > LARGEST_LOG2 and not _whole_numbers(values):
+        first = validation.where(adata, *position(values, int((values.data > LARGEST_LOG2).argmax())))
         raise DataError(
             f"{slot} holds values up to {most:.6g}, the first too large one at {first}: "
-            f"not on a log2(1 + x) scale; {TAKE_LOG2}"
+            f"not on a log2(1 + x) scale; {take_log2()}"
         )
 
 
-def _check_not_whole_numbers(values: csr_array, slot: str) -> None:
+def _check_not_whole_numbers(values: csr_array, slot: str, take_log2: validation.Remedy) -> None:
     if _whole_numbers(values):
-        raise DataError(f"{slot} holds whole numbers only: raw counts, not log2(1 + x); {TAKE_LOG2}")
+        raise DataError(f"{slot} holds whole numbers only: raw counts, not log2(1 + x); {take_log2()}")
 
 
 def _whole_numbers(values: csr_array) -> bool:

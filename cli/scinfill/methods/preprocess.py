@@ -1,6 +1,9 @@
 """Counts → the genes worth looking at, on the scale that both methods work on."""
 
 import logging
+import re
+from functools import partial
+from typing import Any
 
 import numpy as np
 from anndata import AnnData
@@ -8,12 +11,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
-from scinfill.methods import provenance, validation
+from scinfill.methods import barcodes, fractions, matrices, ownership, provenance, validation
+from scinfill.methods.features import expression_only
 from scinfill.methods.slots import stored, with_genes, with_unique_names
-from scinfill.numerics.filtering import cells_with_gene, seen_genes, spike_ins
+from scinfill.numerics.filtering import cells_with_gene, find_spike_ins, seen_genes
 from scinfill.numerics.normalization import library_sizes, log2_counts, size_factors
 from scinfill.numerics.selection import dispersion_scores, gene_moments, top_genes
-from scinfill.numerics.sparse import columns_of, whole_numbers
+from scinfill.numerics.sparse import columns_of, row_sums, rows_of, whole_numbers
 from scinfill.schema import (
     COUNTS,
     DISPERSION,
@@ -24,12 +28,13 @@ from scinfill.schema import (
     N_CELLS,
     SCALE,
     SIZE_FACTOR,
-    SPIKE_IN_PREFIX,
     TOTAL_COUNTS,
     Preset,
 )
 
 log = logging.getLogger(__name__)
+
+COMMAND = "preprocess"
 
 
 def preprocess(
@@ -40,18 +45,24 @@ def preprocess(
     min_counts: int = 3,
     min_cells: int = 4,
     n_genes: int | None = 1000,
+    min_total_counts: int | None = None,
+    round_counts: bool = False,
     keep_spike_ins: bool = False,
+    spike_ins: str | None = None,
     preset: Preset = "recommended",
     unique_names: bool = False,
+    seed: int = 0,
 ) -> AnnData:
     """Filter genes, divide by library size, choose the genes that vary most, take log2(x + 1).
 
     Parameters
     ----------
     adata
-        Raw counts, cells × genes; never changed.
+        Raw counts, cells × genes; never changed. Where ``var`` has a column ``feature_types`` (or ``feature_type``,
+        ``modality``) that tells several kinds of features apart, only gene expression is used.
     layer
-        Layer that holds the counts instead of ``X``.
+        Layer that holds the counts instead of ``X``. ``"raw"`` is ``adata.raw`` with its own genes, unless a layer has
+        that name; what the table knows of its cells goes along, what it knows of its genes where they are the same.
     transpose
         The table has genes in rows.
     min_counts, min_cells
@@ -59,12 +70,23 @@ def preprocess(
         3 cells; their published data needs 4.
     n_genes
         How many of the kept genes to choose by dispersion; None for all. They stay in their order.
+    min_total_counts
+        Leave out cells with fewer counts over all genes. None keeps every cell, and refuses a matrix of which most
+        barcodes are droplets without a cell; 0 keeps every cell even then, with size factors relative to the
+        barcodes that are not nearly empty.
+    round_counts
+        Make whole numbers of counts that were corrected or estimated (SoupX, decontX, RSEM, salmon, alevin): each
+        becomes one of the two whole numbers beside it at random, so that its expectation stays what it was.
     keep_spike_ins
-        Treat ``ERCC-`` molecules as genes.
+        Treat spike-ins as genes.
+    spike_ins
+        A regular expression found in the names of spike-ins other than the ERCC mix, which is known by its names.
     preset
         ``"paper"`` follows the papers in everything: it keeps spike-ins.
     unique_names
         Append -1, -2, … to names of cells and genes that stand there before, instead of refusing them.
+    seed
+        Random seed of ``round_counts``.
 
     Returns
     -------
@@ -82,12 +104,16 @@ def preprocess(
     ``uns["log1p"]``
         The base, for scanpy.
 
+    A layer ``counts`` and a column ``size_factor`` of the input's own are replaced, which is said: later steps read
+    them. Its other columns stay, and ours stand beside them with ``scinfill_`` before the name.
+
     Raises
     ------
     InputError
-        There is no such layer.
+        There is no such layer, or settings that cannot be.
     DataError
-        Not counts, an empty table, names that repeat, or no gene left.
+        Not counts, an empty table, droplets without cells, names that repeat, genes in rows (told from the names),
+        no gene expression, or no gene left.
 
     Examples
     --------
@@ -96,55 +122,77 @@ def preprocess(
     >>> scinfill.preprocess(anndata.AnnData(counts), n_genes=10).shape
     (20, 10)
     """
-    if n_genes is not None and n_genes < 1:
-        raise InputError(f"n_genes must be 1 or more, or None for all; it is {n_genes}")
+    _check(n_genes, min_total_counts)
+    pattern = _pattern(spike_ins, keep=keep_spike_ins or preset == "paper")
+    validation.check_in_memory(adata)
+    remedy = partial(matrices.counts_option, adata, layer)
+    adata, counts_layer, slot = matrices.source(adata, layer)
     if transpose:
         adata = adata.T
+    adata = expression_only(adata)
     if unique_names:
         adata = with_unique_names(adata)
-    validation.check_table(adata)
-    counts = validation.counts(adata, layer)
+    validation.check_table(adata, transposed=transpose)
+    values = validation.counts(adata, counts_layer, fractions=round_counts, slot=slot, remedy=remedy)
+    input_sha256 = provenance.sha256(values)
+    counts = fractions.rounded(values, seed) if round_counts else values
+    totals = row_sums(counts)
+    fractions.say_same_total(totals, slot)
+    cells = barcodes.to_keep(totals, min_total_counts)
+    if cells is not None:
+        counts, totals = rows_of(counts, cells), totals[cells]
     kept = seen_genes(counts, min_counts=min_counts, min_cells=min_cells)
-    if not (keep_spike_ins or preset == "paper"):
-        kept &= ~_spike_ins(adata, counts)
     if not kept.any():
         raise DataError(
-            f"no gene has {min_counts} counts in {min_cells} of the {adata.n_obs} cells; "
+            f"no gene has {min_counts} counts in {min_cells} of the {counts.shape[0]} cells; "
             f"lower --min-counts or --min-cells"
         )
+    if not (keep_spike_ins or preset == "paper"):
+        kept &= ~_spike_ins(adata, counts, pattern)
+    if not kept.any():
+        raise DataError("no gene is left but spike-ins; name fewer with --spike-ins, or use --keep-spike-ins")
     total_counts = library_sizes(counts, kept)
-    size_factor = size_factors(total_counts)
+    size_factor = size_factors(total_counts, barcodes.with_a_cell(totals))
     genes = np.flatnonzero(kept)
     moments = gene_moments(counts, size_factor).of(genes)
     scores = dispersion_scores(moments)
     chosen = np.sort(top_genes(scores, _how_many(n_genes, len(genes))))
     selected = whole_numbers(columns_of(counts, genes[chosen]))
 
-    result = with_genes(adata, genes[chosen], without=frozenset({COUNTS}))
+    _say_replaced(adata, layer)
+    result = with_genes(adata, genes[chosen], without=frozenset({COUNTS}), cells=cells)
     result.X = stored(log2_counts(selected, size_factor))
     result.layers[COUNTS] = stored(selected)
-    result.obs[TOTAL_COUNTS] = total_counts
     result.obs[SIZE_FACTOR] = size_factor
-    result.var[N_CELLS] = cells_with_gene(selected)
-    result.var[MEAN] = moments.mean[chosen]
-    result.var[DISPERSION] = moments.dispersion[chosen]
-    result.var[DISPERSION_NORM] = scores[chosen]
+    _put_beside(
+        result,
+        obs={TOTAL_COUNTS: total_counts},
+        var={
+            N_CELLS: cells_with_gene(selected),
+            MEAN: moments.mean[chosen],
+            DISPERSION: moments.dispersion[chosen],
+            DISPERSION_NORM: scores[chosen],
+        },
+    )
     result.uns[LOG1P] = {"base": LOG_BASE}
     provenance.sign(
         result,
-        command="preprocess",
+        command=COMMAND,
         parameters={
             "layer": layer,
             "transpose": transpose,
             "min_counts": min_counts,
             "min_cells": min_cells,
             "n_genes": n_genes,
+            "min_total_counts": min_total_counts,
+            "round_counts": round_counts,
             "keep_spike_ins": keep_spike_ins,
+            "spike_ins": spike_ins,
             "preset": preset,
             "unique_names": unique_names,
         },
-        seed=None,
-        input_sha256=provenance.sha256(counts),
+        seed=seed if round_counts else None,
+        input_sha256=input_sha256,
         scale=SCALE,
     )
     log.info(
@@ -158,14 +206,55 @@ def preprocess(
     return result
 
 
-def _spike_ins(adata: AnnData, counts: csr_array) -> NDArray[np.bool_]:
-    spikes = spike_ins(adata.var_names)
+def _check(n_genes: int | None, min_total_counts: int | None) -> None:
+    if n_genes is not None and n_genes < 1:
+        raise InputError(f"n_genes must be 1 or more, or None for all; it is {n_genes}")
+    if min_total_counts is not None and min_total_counts < 0:
+        raise InputError(f"min_total_counts must be 0 or more, or None; it is {min_total_counts}")
+
+
+def _pattern(spike_ins: str | None, *, keep: bool) -> re.Pattern[str] | None:
+    """Return the user's pattern, ready for use."""
+    if spike_ins is None:
+        return None
+    if keep:
+        raise InputError("--spike-ins names what to leave out; leave out --keep-spike-ins and --preset paper")
+    try:
+        return re.compile(spike_ins)
+    except re.error as error:
+        raise InputError(f"--spike-ins {spike_ins!r} is no regular expression: {error}") from error
+
+
+def _say_replaced(adata: AnnData, layer: str | None) -> None:
+    """Say what of the input's is replaced because later steps read it; a layer that was read is merely filtered."""
+    layers = () if layer == COUNTS else (COUNTS,)
+    ownership.say_replaced(adata, {"obs": (SIZE_FACTOR,), "layers": layers}, by=(COMMAND,))
+
+
+def _put_beside(result: AnnData, **columns: dict[str, NDArray[Any]]) -> None:
+    """Add columns to ``obs`` and ``var``, beside those of the user's that have these names."""
+    ours = ownership.is_written_by(result, COMMAND)
+    renamed = {}
+    for slot, values in columns.items():
+        frame = getattr(result, slot)
+        for plain, column in values.items():
+            name = ownership.column_name(frame.columns, plain, ours=ours)
+            frame[name] = column
+            if name != plain:
+                renamed[f"{slot}[{plain!r}]"] = f"{slot}[{name!r}]"
+    ownership.say_beside(renamed)
+
+
+def _spike_ins(adata: AnnData, counts: csr_array, pattern: re.Pattern[str] | None) -> NDArray[np.bool_]:
+    spikes = find_spike_ins(adata.var_names, pattern)
+    if pattern is not None and not any(map(pattern.search, adata.var_names)):
+        log.warning("--spike-ins %r is found in no gene's name", pattern.pattern)
     if spikes.any():
         share = library_sizes(counts, spikes).sum() / counts.sum(dtype=np.float64)
         log.warning(
-            "%d spike-ins (%s*) with %.1f %% of all counts are left out; --keep-spike-ins keeps them",
+            "%d spike-ins (such as %s) with %.1f %% of all counts are left out; --keep-spike-ins keeps them",
             spikes.sum(),
-            SPIKE_IN_PREFIX,
+            adata.var_names[spikes][0],
             100 * share,
         )
     return spikes

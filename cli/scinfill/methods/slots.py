@@ -22,22 +22,33 @@ def stored(matrix: csr_array) -> csr_matrix:
     return csr_matrix(matrix)
 
 
-def with_genes(adata: AnnData, genes: NDArray[np.intp], *, without: frozenset[str]) -> AnnData:
-    """Return a new table of some genes with everything but ``X`` and the layers ``without``.
+def with_genes(
+    adata: AnnData, genes: NDArray[np.intp], *, without: frozenset[str], cells: NDArray[np.intp] | None = None
+) -> AnnData:
+    """Return a new table of some genes, and of all or some cells, with everything but ``X`` and the layers ``without``.
 
     Only what is kept is copied, so the matrices that a verb replaces never exist twice.
     """
+    layers = {key: _taken_columns(value, genes) for key, value in adata.layers.items() if key not in without}
     return AnnData(
-        obs=adata.obs.copy(),
+        obs=adata.obs.copy() if cells is None else adata.obs.iloc[cells].copy(),
         var=adata.var.iloc[genes].copy(),
         uns=deepcopy(dict(adata.uns)),
-        obsm={key: value.copy() for key, value in adata.obsm.items()},
+        obsm={key: _copied(value) if cells is None else _taken_rows(value, cells) for key, value in adata.obsm.items()},
         varm={key: _taken_rows(value, genes) for key, value in adata.varm.items()},
-        layers={key: _taken_columns(value, genes) for key, value in adata.layers.items() if key not in without},
-        obsp={key: value.copy() for key, value in adata.obsp.items()},
+        layers=layers if cells is None else {key: value[cells] for key, value in layers.items()},
+        obsp={key: value.copy() if cells is None else value[cells][:, cells] for key, value in adata.obsp.items()},
         varp={key: value[genes][:, genes] for key, value in adata.varp.items()},
-        raw=_raw(adata),
+        raw=_raw(adata, cells),
     )
+
+
+def of_genes(adata: AnnData, genes: NDArray[np.intp]) -> AnnData:
+    """Return a new table of some genes, all matrices among them."""
+    result = with_genes(adata, genes, without=frozenset())
+    if adata.X is not None:
+        result.X = _taken_columns(adata.X, genes)
+    return result
 
 
 def with_unique_names(adata: AnnData) -> AnnData:
@@ -56,8 +67,16 @@ def with_unique_names(adata: AnnData) -> AnnData:
     )
 
 
-def _raw(adata: AnnData) -> dict[str, Any] | None:
-    return None if adata.raw is None else {"X": adata.raw.X, "var": adata.raw.var, "varm": dict(adata.raw.varm)}
+def _raw(adata: AnnData, cells: NDArray[np.intp] | None = None) -> dict[str, Any] | None:
+    if adata.raw is None:
+        return None
+    matrix = adata.raw.X if cells is None else adata.raw.X[cells]
+    return {"X": matrix, "var": adata.raw.var, "varm": dict(adata.raw.varm)}
+
+
+def _copied(value: Any) -> Any:  # noqa: ANN401 - whatever a slot holds
+    """Return a copy that shares nothing; awkward arrays know only the general way."""
+    return value.copy() if hasattr(type(value), "copy") else deepcopy(value)
 
 
 def _taken_columns(value: Any, columns: NDArray[np.intp]) -> Any:  # noqa: ANN401 - array or sparse matrix
@@ -118,5 +137,7 @@ def _padded_rows(value: Any, n_new: int, names: pd.Index) -> Any:  # noqa: ANN40
         return _longer(value, pd.DataFrame(index=names))
     if sparse.issparse(value):
         return _wider(value.T, n_new).T.asformat(value.format)
+    if not isinstance(value, np.ndarray):  # an awkward array: nothing is known of the new rows
+        return type(value)([*value, *([None] * n_new)])
     fill = np.nan if value.dtype.kind == "f" else 0
     return np.pad(value, ((0, n_new), *((0, 0),) * (value.ndim - 1)), constant_values=fill)

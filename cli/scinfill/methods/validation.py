@@ -1,6 +1,7 @@
 """What makes an AnnData acceptable. Every message names the slot, the cell or gene, and the remedy."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,27 @@ from scipy import sparse
 from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
+from scinfill.methods.matrices import RAW, counts_option, is_raw
+from scinfill.methods.orientation import check_orientation
+from scinfill.numerics.rounding import is_fractional, snapped
+from scinfill.numerics.scales import Scale, same_total, scale_of
 from scinfill.numerics.scratch import chunks
-from scinfill.numerics.sparse import canonical, largest, position
+from scinfill.numerics.sparse import canonical, largest, position, row_sums
 
-LARGEST_LOG2 = 32
-"""A larger value would stand for more than four thousand million counts, so the data is not on a log scale."""
 LARGEST_COUNT = 2**53
 """Whole numbers up to here are exact in float64."""
+ELSE_LOG2 = (
+    "; where there are none, log2(1 + x), by scanpy.pp.log1p(adata, base=2), goes to the imputers without preprocess"
+)
+ELSE_ROUND = "; `scinfill preprocess --round` makes whole numbers of counts that were corrected or estimated"
+LOOKS: dict[Scale, tuple[str, str]] = {
+    "same total": ("have the same total in every cell, {total}, as CPM and TPM do", ELSE_LOG2),
+    "logged": ("look already logged", "; where there are none, the imputers read log2(1 + x) without preprocess"),
+    "normalised": ("look normalised: multiples of one number in every cell", ELSE_LOG2),
+    "fractional": ("look like counts corrected or estimated (SoupX, decontX, RSEM, salmon, alevin, ...)", ELSE_ROUND),
+    "fractional or logged": ("look already logged, or like counts corrected or estimated (SoupX, ...)", ELSE_ROUND),
+}
+"""What fractions look like, and what to do where there are no other counts."""
 
 
 def listed(names: Iterable[str]) -> str:
@@ -38,23 +53,62 @@ def matrix_of(adata: AnnData, layer: str | None) -> Any:  # noqa: ANN401 - dense
     InputError
         There is no such layer.
     DataError
-        ``X`` is absent, or the matrix is neither an array nor a sparse matrix.
+        ``X`` is absent, or the matrix is neither an array nor a sparse matrix in memory.
     """
+    if is_raw(adata, layer):
+        raise InputError(
+            "--layer raw is read by `scinfill preprocess` alone: raw has genes of its own; "
+            f"layers present: {listed(adata.layers)}"
+        )
     if layer is not None and layer not in adata.layers:
-        raise InputError(f"there is no layer {layer!r}; layers present: {listed(adata.layers)}")
+        beside = "; raw is there too" if is_raw(adata, RAW) else ""
+        raise InputError(f"there is no layer {layer!r}; layers present: {listed(adata.layers)}{beside}")
+    check_in_memory(adata)
     matrix = adata.X if layer is None else adata.layers[layer]
     if matrix is None:
-        beside = "; raw.X is there: adata.raw.to_adata() makes it X" if adata.raw is not None else ""
-        raise DataError(f"X is absent; name a layer with --layer (layers present: {listed(adata.layers)}){beside}")
+        raise DataError(f"X is absent; {counts_option(adata, None)}")
+    slot = slot_name(layer)
+    if isinstance(matrix, np.ma.MaskedArray):
+        raise DataError(f"{slot} is a masked array; fill what is masked: adata.X = adata.X.filled(0)")
     if not (sparse.issparse(matrix) or isinstance(matrix, np.ndarray)):
-        raise DataError(f"{slot_name(layer)} is a {type(matrix).__name__}, not an array or sparse matrix in memory")
+        raise DataError(_not_in_memory(slot, matrix))
     if matrix.dtype.kind not in "biuf":
-        raise DataError(f"{slot_name(layer)} holds {matrix.dtype} values, not real numbers")
+        raise DataError(f"{slot} holds {matrix.dtype} values, not real numbers; {counts_option(adata, layer)}")
     return matrix
 
 
-def check_table(adata: AnnData) -> None:
-    """Refuse what no verb can work with: no cells, one cell, no genes, names that are not unique."""
+def check_in_memory(adata: AnnData) -> None:
+    """Refuse a table whose values are still in its file: no verb works on one piece by piece.
+
+    Raises
+    ------
+    DataError
+        With the call that reads it.
+    """
+    if adata.isbacked:
+        raise DataError(f"the table is backed by {adata.filename}; read it into memory: adata.to_memory()")
+
+
+def _not_in_memory(slot: str, matrix: Any) -> str:  # noqa: ANN401 - whatever the slot holds
+    """Name the call that makes an array of a matrix that is computed later or elsewhere."""
+    found = f"{slot} is a {type(matrix).__module__.partition('.')[0]} {type(matrix).__name__}"
+    if hasattr(matrix, "compute"):
+        return f"{found}, not computed yet; compute it first: adata.to_memory(), or .compute()"
+    if hasattr(matrix, "get"):
+        return f"{found}, on a GPU; bring it into memory first: .get()"
+    return f"{found}, not an array or sparse matrix in memory; numpy.asarray or scipy.sparse.csr_matrix makes one"
+
+
+def check_table(adata: AnnData, *, transposed: bool = False) -> None:
+    """Refuse what no verb can work with: no cells, one cell, no genes, names that are not unique, genes in rows.
+
+    Parameters
+    ----------
+    adata
+        Cells × genes.
+    transposed
+        Whether the caller has asked for the table to be turned, which may have been wrong.
+    """
     if adata.n_obs == 0 or adata.n_vars == 0:
         raise DataError(f"the table is empty: {adata.n_obs} cells x {adata.n_vars} genes")
     if adata.n_obs == 1:
@@ -66,6 +120,7 @@ def check_table(adata: AnnData) -> None:
                 f"{what} names must be unique; {repeated[0]!r} is there {int((names == repeated[0]).sum())} times "
                 f"({len(repeated.unique())} such names); `scinfill preprocess --unique-names` tells them apart"
             )
+    check_orientation(adata.obs_names, adata.var_names, transposed=transposed)
 
 
 def where(adata: AnnData, row: int, column: int) -> str:
@@ -73,15 +128,38 @@ def where(adata: AnnData, row: int, column: int) -> str:
     return f"cell {str(adata.obs_names[row])!r}, gene {str(adata.var_names[column])!r}"
 
 
-def nonnegative(adata: AnnData, layer: str | None, dtype: DTypeLike | None = None) -> csr_array:
+Remedy = Callable[..., str]
+"""Gives the end of a message: where what was wanted can be found, or else what was given as ``otherwise``."""
+
+
+def nonnegative(
+    adata: AnnData,
+    layer: str | None,
+    dtype: DTypeLike | None = None,
+    *,
+    slot: str | None = None,
+    remedy: Remedy | None = None,
+) -> csr_array:
     """Return the matrix as :func:`canonical` CSR, sharing memory where nothing needs to change.
+
+    Parameters
+    ----------
+    adata, layer
+        The table, and the layer instead of ``X``.
+    dtype
+        Of the values, where it is to be another.
+    slot
+        What messages call the matrix, where it was brought there from elsewhere.
+    remedy
+        The end of every message; by default it names the matrices of the table that do hold counts.
 
     Raises
     ------
     DataError
         NaN, infinite or negative values, or nothing but zeros.
     """
-    matrix, slot = matrix_of(adata, layer), slot_name(layer)
+    matrix, slot = matrix_of(adata, layer), slot or slot_name(layer)
+    remedy = remedy or partial(counts_option, adata, layer)
     if matrix.shape != adata.shape:
         raise DataError(f"{slot} is {matrix.shape}, but there are {adata.n_obs} cells x {adata.n_vars} genes")
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, and is refused as such below
@@ -89,11 +167,11 @@ def nonnegative(adata: AnnData, layer: str | None, dtype: DTypeLike | None = Non
     for kind, is_wrong in (("NaN", np.isnan), ("infinite", np.isinf), ("negative", np.signbit)):
         n_wrong, first = _wrong(values.data, is_wrong)
         if n_wrong:
-            remedy = "; scaled data cannot be used" if kind == "negative" else ""
+            scaled = "; scaled data cannot be used" if kind == "negative" else ""
             place = where(adata, *position(values, first))
-            raise DataError(f"{slot} holds {n_wrong} {kind} values, the first at {place}{remedy}")
+            raise DataError(f"{slot} holds {n_wrong} {kind} values, the first at {place}{scaled}; {remedy()}")
     if values.nnz == 0:
-        raise DataError(f"{slot} holds nothing but zeros")
+        raise DataError(f"{slot} holds nothing but zeros; {remedy()}")
     return values
 
 
@@ -108,27 +186,51 @@ def _wrong(values: NDArray[Any], is_wrong: Callable[[NDArray[Any]], NDArray[np.b
     return total, first
 
 
-def counts(adata: AnnData, layer: str | None, dtype: DTypeLike | None = None) -> csr_array:
+def counts(
+    adata: AnnData,
+    layer: str | None,
+    dtype: DTypeLike | None = None,
+    *,
+    fractions: bool = False,
+    slot: str | None = None,
+    remedy: Remedy | None = None,
+) -> csr_array:
     """Return the matrix as canonical CSR after checking that it holds counts.
+
+    Values that are whole within the precision of float32 become the whole number.
+
+    Parameters
+    ----------
+    adata, layer, dtype, slot, remedy
+        As for :func:`nonnegative`.
+    fractions
+        Let fractions of counts pass, as they are; never values on another scale.
 
     Raises
     ------
     DataError
-        Also for values that are not whole numbers: logged, normalised or estimated.
+        Also for values that are not whole numbers: logged, normalised, or estimated where ``fractions`` is not set.
     """
-    values, slot = nonnegative(adata, layer, dtype), slot_name(layer)
-    most = largest(values.data)
-    n_broken, first = _wrong(values.data, lambda part: part % 1 != 0) if values.dtype.kind == "f" else (0, -1)
+    slot, remedy = slot or slot_name(layer), remedy or partial(counts_option, adata, layer)
+    values = nonnegative(adata, layer, dtype, slot=slot, remedy=remedy)
+    n_broken, first = _wrong(values.data, is_fractional) if values.dtype.kind == "f" else (0, -1)
     if n_broken:
-        looks = "look already logged" if most < LARGEST_LOG2 else "look normalised or estimated"
+        scale = scale_of(values)
+        if fractions and "fractional" in scale:
+            return values
+        looks, otherwise = LOOKS[scale]
         raise DataError(
             f"{slot} holds {values.data[first]:.6g} at {where(adata, *position(values, first))}: counts are whole "
-            f"numbers, these {looks}; name the raw counts with --layer (layers present: {listed(adata.layers)})"
+            f"numbers, these {looks.format(total=f'{same_total(row_sums(values)) or 0:,.6g}')}; "
+            f"{remedy(otherwise=otherwise)}"
         )
+    most = largest(values.data)
     if most > LARGEST_COUNT:
         _, first = _wrong(values.data, lambda part: part >= most)
-        raise DataError(f"{slot} holds {most:.6g} at {where(adata, *position(values, first))}: no count is that large")
-    return values
+        raise DataError(
+            f"{slot} holds {most:.6g} at {where(adata, *position(values, first))}: no count is that large; {remedy()}"
+        )
+    return snapped(values)
 
 
 def obs_column(adata: AnnData, name: str) -> pd.Series:

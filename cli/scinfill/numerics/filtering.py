@@ -1,5 +1,6 @@
 """Which genes are seen well enough to be used."""
 
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -7,7 +8,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scinfill.numerics.scratch import chunks
-from scinfill.schema import SPIKE_IN_PREFIX
+
+SPIKE_IN_NAMES = re.compile(
+    r"(?:^|[^a-z0-9])ercc(?:[^a-z0-9]\d{2,}|\d{3,})|^g?spike[^a-z0-9]?ins?(?![a-z])", re.IGNORECASE
+)
+"""``ERCC-00002``, with another separator or none, in any case, after a genome's or another prefix; ``gSpikein_…``.
+
+The human genes ``ERCC1`` to ``ERCC8``, ``ERCC6L2`` and ``ERCC6-PGBD3`` have one digit, also where written ``ERCC-1``.
+"""
 
 
 def cells_with_gene(counts: csr_array, *, min_counts: float = 1) -> NDArray[np.int64]:
@@ -23,6 +31,15 @@ def seen_genes(counts: csr_array, *, min_counts: float, min_cells: int) -> NDArr
     return cells_with_gene(counts, min_counts=min_counts) >= min_cells
 
 
-def spike_ins(names: Iterable[str]) -> NDArray[np.bool_]:
-    """Mark the molecules of the ERCC mix that were added to every cell: they say nothing about it."""
-    return np.fromiter((name.startswith(SPIKE_IN_PREFIX) for name in names), dtype=np.bool_)
+def find_spike_ins(names: Iterable[str], pattern: re.Pattern[str] | None = None) -> NDArray[np.bool_]:
+    """Mark the molecules that were added to every cell: they say nothing about it.
+
+    Parameters
+    ----------
+    names
+        Of genes.
+    pattern
+        Found anywhere in a name, it marks others beside the ERCC mix.
+    """
+    patterns = (SPIKE_IN_NAMES,) if pattern is None else (SPIKE_IN_NAMES, pattern)
+    return np.fromiter((any(known.search(name) for known in patterns) for name in names), dtype=np.bool_)

@@ -13,15 +13,23 @@ def library_sizes(counts: csr_array, genes: ArrayLike) -> NDArray[np.float64]:
     return product(counts, np.asarray(genes, dtype=np.float64))
 
 
-def size_factors(library_size: NDArray[np.float64]) -> NDArray[np.float64]:
+def size_factors(library_size: NDArray[np.float64], of_cells: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
     """Return library size / median, so that ``counts / size_factor`` is "divide, multiply by the median".
 
     Empty cells carry no information on depth: they stay out of the median and get 1.
+
+    Parameters
+    ----------
+    library_size
+        (n_cells,).
+    of_cells
+        Whose median; all that are not empty if not given. Droplets without a cell must not set the scale.
     """
     seen = library_size > 0
+    typical = seen if of_cells is None else seen & of_cells
     factors = np.ones_like(library_size)
-    if seen.any():
-        factors[seen] = library_size[seen] / np.median(library_size[seen])
+    if typical.any():
+        factors[seen] = library_size[seen] / np.median(library_size[typical])
     return factors
 
 
@@ -61,16 +69,19 @@ def solve_size_factors(log_values: csr_array, counts: csr_array) -> NDArray[np.f
     return np.divide(totals, unlogged, out=np.ones_like(totals), where=solvable)
 
 
-def whole_multiples(log_values: csr_array, base: float) -> float:
+def whole_multiples(values: csr_array, base: float | None) -> float:
     """Return the share of values that are whole multiples of the smallest in their cell once unlogged with ``base``.
 
-    Counts divided by a size factor are multiples of a single count, so the right base gives a share near 1
-    and a wrong one hardly any. Large multiples prove nothing in float32 and are left out.
+    Counts divided by a size factor are multiples of a single count, so the right base (None: no logarithm was taken)
+    gives a share near 1 and a wrong one hardly any. Large multiples prove nothing in float32 and are left out, and
+    so are whole numbers, which are multiples of one another without any logarithm.
     """
-    some = log_values[: next(iter(entry_blocks(log_values.indptr))).stop]
+    some = values[: next(iter(entry_blocks(values.indptr))).stop]
     cells = np.flatnonzero(np.diff(some.indptr))
     smallest = np.repeat(np.minimum.reduceat(some.data, some.indptr[cells]), np.diff(some.indptr)[cells])
-    per_unit = np.log(base)
-    multiple = np.expm1(some.data * per_unit) / np.expm1(smallest * per_unit)
-    telling = multiple[(multiple > 1.001) & (multiple < 100)]
+    if base is None:
+        multiple = some.data / smallest
+    else:
+        multiple = np.expm1(some.data * np.log(base)) / np.expm1(smallest * np.log(base))
+    telling = multiple[(multiple > 1.001) & (multiple < 100) & (some.data % 1 != 0)]
     return float(np.mean(abs(telling - np.round(telling)) < 1e-3)) if len(telling) else 0.0

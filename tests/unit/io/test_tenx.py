@@ -6,6 +6,7 @@ import pytest
 from scipy import sparse
 from scipy.io import mmwrite
 
+import scinfill
 from scinfill.errors import DataError, InputError, ResourceError
 from scinfill.io.sources import read_counts
 
@@ -63,9 +64,10 @@ def test_folder(tmp_path, packed, old):
     check(read_counts(tmp_path / "mtx"))
 
 
-def test_antibodies_are_left_out_and_said_so(tmp_path, caplog):
-    write_h5(tmp_path / "raw.h5", types=("Gene Expression", "Antibody Capture", "Gene Expression"))
-    adata = read_counts(tmp_path / "raw.h5")
+@pytest.mark.parametrize("write", [write_h5, write_folder])
+def test_antibodies_are_left_out_and_said_so(tmp_path, caplog, write):
+    write(tmp_path / "raw", types=("Gene Expression", "Antibody Capture", "Gene Expression"))
+    adata = scinfill.preprocess(read_counts(tmp_path / "raw"), min_counts=1, min_cells=1)
     assert adata.var["gene_ids"].tolist() == ["ENSG1", "ENSG3"]
     assert "1 features that are not Gene Expression are left out" in caplog.text
 

@@ -1,0 +1,64 @@
+"""Which barcodes stand for cells: all of a filtered matrix, hardly any of an unfiltered one."""
+
+import logging
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scinfill.errors import DataError
+from scinfill.numerics.droplets import cell_depth, is_unfiltered, nearly_empty
+
+log = logging.getLogger(__name__)
+
+LARGEST_ADVICE = 500
+"""The total from which on a barcode is kept by most who draw a line; less where cells are shallow."""
+
+
+def to_keep(totals: NDArray[np.float64], min_total_counts: int | None) -> NDArray[np.intp] | None:
+    """Return the cells with enough counts, None for all.
+
+    Raises
+    ------
+    DataError
+        Too few are left, or nobody said what to do with droplets that hold no cell.
+    """
+    if min_total_counts is None:
+        empty = nearly_empty(totals)
+        if is_unfiltered(empty):
+            raise DataError(_unfiltered(totals, empty))
+        return None
+    cells = np.flatnonzero(totals >= min_total_counts)
+    if len(cells) < 2:
+        raise DataError(
+            f"{len(cells)} of {len(totals)} cells have {min_total_counts} counts in total, two are needed (the largest "
+            f"total is {totals.max():,.6g}); lower --min-total-counts"
+        )
+    if len(cells) == len(totals):
+        return None
+    log.info("%d of %d cells have %d counts or more in total and are kept", len(cells), len(totals), min_total_counts)
+    return cells
+
+
+def _unfiltered(totals: NDArray[np.float64], empty: NDArray[np.bool_]) -> str:
+    """Return why a matrix looks unfiltered, and what to do."""
+    share, most = 100 * np.mean(empty), totals[empty].max()
+    enough = max(int(float(f"{min(cell_depth(totals) / 10, LARGEST_ADVICE):.0e}")), int(most) + 1)
+    return (
+        f"the matrix is unfiltered: {share:.1f} % of its {len(totals):,} barcodes have at most {most:,.0f} counts "
+        f"(median over all: {np.median(totals):,.6g}), so they are droplets without a cell; use the filtered matrix "
+        f"(filtered_feature_bc_matrix), or call cells (emptyDrops, CellBender), or keep barcodes by their total: "
+        f"--min-total-counts {enough} keeps {int((totals >= enough).sum()):,}, 0 keeps all"
+    )
+
+
+def with_a_cell(totals: NDArray[np.float64]) -> NDArray[np.bool_] | None:
+    """Return the barcodes that may set the scale, None for all: never those of droplets without a cell."""
+    empty = nearly_empty(totals)
+    if not is_unfiltered(empty):
+        return None
+    log.warning(
+        "%.1f %% of %d barcodes are nearly empty; size factors are relative to the median of the others",
+        100 * np.mean(empty),
+        len(empty),
+    )
+    return ~empty

@@ -1,0 +1,47 @@
+"""Counts that are no whole numbers, and whole numbers that may be no counts."""
+
+import logging
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from scinfill.numerics.rounding import is_fractional, rounded_at_random
+from scinfill.numerics.scales import same_total
+from scinfill.numerics.scratch import chunks
+from scinfill.numerics.sparse import largest, row_sums
+
+log = logging.getLogger(__name__)
+
+
+def rounded(values: csr_array, seed: int) -> csr_array:
+    """Round fractions of counts, and say how many there were and what became of the total."""
+    n_fractions = sum(int(is_fractional(values.data[part]).sum()) for part in chunks(values.nnz))
+    whole = rounded_at_random(values, np.random.default_rng(seed))
+    if not n_fractions:
+        log.info("all counts are whole numbers already: --round changes nothing")
+        return whole
+    before, after = (row_sums(matrix).sum() for matrix in (values, whole))
+    log.warning(
+        "%.1f %% of the non-zeros are fractions, up to %.6g: rounded at random to a whole number beside them, "
+        "which %s %.2g %% of all %.6g counts",
+        100 * n_fractions / values.nnz,
+        largest(values.data),
+        "adds" if after >= before else "takes away",
+        100 * abs(after - before) / before,
+        before,
+    )
+    return whole
+
+
+def say_same_total(totals: NDArray[np.float64], slot: str) -> None:
+    """Say so where every cell has the same total, as CPM and TPM have it and counts only where they were made so."""
+    total = same_total(totals)
+    if total is not None:
+        log.warning(
+            "%s has the same total in every cell, %s, and is taken as counts drawn to one depth; if it is CPM or TPM, "
+            "name the counts with --layer; where there are none, log2(1 + x), by scanpy.pp.log1p(adata, base=2), goes "
+            "to the imputers without preprocess",
+            slot,
+            f"{total:,.6g}",
+        )

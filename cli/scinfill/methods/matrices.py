@@ -1,0 +1,101 @@
+"""The matrices of a table by the names that ``--layer`` takes, and which of them hold counts."""
+
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from scipy import sparse
+
+from scinfill.numerics.survey import survey
+from scinfill.schema import HELDOUT_COUNTS
+
+RAW = "raw"
+"""What ``--layer`` calls ``adata.raw``, unless a layer has that name."""
+
+
+def is_raw(adata: AnnData, layer: str | None) -> bool:
+    """Whether a name means ``adata.raw``: a layer called ``raw`` comes first."""
+    return layer == RAW and RAW not in adata.layers and adata.raw is not None
+
+
+def from_raw(adata: AnnData) -> AnnData:
+    """Return the table of ``adata.raw``: its matrix, its genes, and all that the table knows of its cells.
+
+    What the table knows of its genes goes along where ``raw`` has the same genes in the same order.
+    """
+    raw = adata.raw
+    same = raw.var_names.equals(adata.var_names)
+    more = [column for column in adata.var if column not in raw.var] if same else []
+    return AnnData(
+        X=raw.X,
+        obs=adata.obs,
+        var=pd.concat([raw.var, adata.var[more]], axis=1) if more else raw.var,
+        uns=adata.uns,
+        obsm=dict(adata.obsm),
+        varm=(dict(adata.varm) if same else {}) | dict(raw.varm),
+        layers=dict(adata.layers) if same else {},
+        obsp=dict(adata.obsp),
+        varp=dict(adata.varp) if same else {},
+        raw={"X": raw.X, "var": raw.var, "varm": dict(raw.varm)},
+    )
+
+
+def source(adata: AnnData, layer: str | None) -> tuple[AnnData, str | None, str]:
+    """Return the table that holds the counts, in which layer of it (None is ``X``), and what messages call them."""
+    if is_raw(adata, layer):
+        return from_raw(adata), None, "raw.X"
+    return adata, layer, "X" if layer is None else f"layers[{layer!r}]"
+
+
+def counts_option(adata: AnnData, layer: str | None, otherwise: str = "") -> str:
+    """Return how a user names the counts of a table whose ``layer`` (None is ``X``) does not hold them.
+
+    ``otherwise`` follows where there are none.
+    """
+    found = _with_counts(adata, layer)
+    if not found:
+        present = ", ".join(sorted(map(str, adata.layers))) or "none"
+        beside = " and raw" if is_raw(adata, RAW) else ""
+        none = "; counts are in none" if layer is not None or adata.layers or beside else ""
+        return f"name the raw counts with --layer (layers present: {present}{beside}{none}){otherwise}"
+    if None in found:
+        also = [f", or name them with {option}" for option in map(_option, filter(None, found))]
+        return f"X holds counts: leave out --layer{''.join(also)}"
+    return f"name the raw counts with {' or '.join(map(_option, filter(None, found)))}"
+
+
+def preprocess_option(adata: AnnData, layer: str | None, otherwise: str = "") -> str:
+    """Return how a user makes log2 values of the counts of a table, wherever they are; ``layer`` holds others.
+
+    ``otherwise`` follows where there are none.
+    """
+    found = _with_counts(adata, layer)
+    if not found:
+        return f"run `scinfill preprocess` on the counts{otherwise}"
+    return "run " + " or ".join(f"`scinfill preprocess{'' if name is None else f' {_option(name)}'}`" for name in found)
+
+
+def _with_counts(adata: AnnData, layer: str | None) -> list[str | None]:
+    """Return the names of all matrices but ``layer`` that hold counts for a verb to start from."""
+    names = []
+    for name, matrix in named_matrices(adata):
+        values = matrix.data if sparse.issparse(matrix) else matrix
+        if name not in (layer, HELDOUT_COUNTS) and isinstance(values, np.ndarray) and survey(values).counts:
+            names.append(name)
+    return names
+
+
+def _option(layer: str) -> str:
+    return f"--layer {shlex.quote(layer)}"
+
+
+def named_matrices(adata: AnnData) -> Iterator[tuple[str | None, Any]]:
+    """Yield every matrix under the name that ``--layer`` takes; None is ``X``."""
+    if adata.X is not None:
+        yield None, adata.X
+    yield from adata.layers.items()
+    if is_raw(adata, RAW):
+        yield RAW, adata.raw.X

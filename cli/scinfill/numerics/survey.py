@@ -1,0 +1,67 @@
+"""What a matrix holds, told from some of its values, so that also a large file is looked through at once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scinfill.numerics.rounding import is_fractional
+
+N_PIECES = 16
+VALUES_PER_PIECE = 2**18
+"""Four million values of a matrix are looked at, in pieces from its start to its end."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What values are.
+
+    Attributes
+    ----------
+    counts
+        Whether they can be counts: whole within the precision of float32, not negative, not all zero.
+    values
+        The same in words.
+    """
+
+    counts: bool
+    values: str
+
+
+def survey(values: Any) -> Survey:  # noqa: ANN401 - an array, or anything that gives one for a slice, such as a dataset
+    """Tell counts from other values.
+
+    Parameters
+    ----------
+    values
+        An array of any number of axes, or anything with ``shape``, ``dtype`` and slices along its first axis. Of a
+        sparse matrix these are the stored values.
+    """
+    if values.dtype.kind not in "biuf":
+        return Survey(counts=False, values=f"{values.dtype} values")
+    least, most, fractional = 0.0, 0.0, False
+    for piece in _pieces(values):
+        numbers = piece.astype(np.float64)
+        if not np.isfinite(numbers).all():
+            return Survey(counts=False, values="NaN or infinite values among others")
+        least, most = min(least, float(numbers.min())), max(most, float(numbers.max()))
+        fractional = fractional or bool(is_fractional(numbers[numbers > 0]).any())
+    if least < 0:
+        return Survey(counts=False, values=f"values from {least:.6g} to {most:.6g}")
+    if fractional:
+        return Survey(counts=False, values=f"fractions up to {most:.6g}")
+    return Survey(counts=most > 0, values=f"whole numbers up to {most:.6g}" if most else "nothing but zeros")
+
+
+def _pieces(values: Any) -> Iterator[NDArray[Any]]:  # noqa: ANN401
+    """Yield slices along the first axis, evenly spaced, whose values are a bounded number."""
+    n_rows, *rest = values.shape
+    per_row = int(np.prod(rest)) if rest else 1
+    if n_rows * per_row == 0:
+        return
+    height = max(1, VALUES_PER_PIECE // per_row)
+    n_pieces = min(N_PIECES, -(-n_rows // height))
+    for start in np.linspace(0, max(0, n_rows - height), n_pieces).astype(int):
+        yield np.asarray(values[start : start + height])
