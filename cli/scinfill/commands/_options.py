@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from functools import wraps
+from pathlib import PurePath
 from typing import Any, TypeVar, cast
 
 import click
@@ -13,6 +14,8 @@ from scinfill.io.streams import STDIO, check_writable
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Decorator = Callable[[Function], Function]
+
+ZARR_SUFFIX = ".zarr"
 
 
 class Bytes(click.ParamType):
@@ -39,13 +42,21 @@ def input_argument(function: Function) -> Function:
 
 
 def output_option(
-    *, binary: bool = True, optional: bool = False, help: str = "H5AD file to write; - is standard output."
+    *,
+    binary: bool = True,
+    optional: bool = False,
+    help: str = "H5AD file to write, or a zarr store where the name ends in .zarr; - is standard output.",
 ) -> Decorator:
     """Add ``-o`` as ``target``, refused before any work where it cannot be written; None where nothing is."""
 
     def check(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
         if value is not None and not ctx.resilient_parsing:
-            check_writable(value, binary=binary)
+            if binary and PurePath(value).suffix == ZARR_SUFFIX:
+                from scinfill.io.zarr_stores import check_target
+
+                check_target(value)
+            else:
+                check_writable(value, binary=binary)
         return value
 
     return click.option(

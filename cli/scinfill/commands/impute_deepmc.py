@@ -46,11 +46,11 @@ def command(source: str, target: str, *, checkpoint: str | None, checkpoint_minu
       scinfill impute-deepmc log.h5ad -o imputed.h5ad
       scinfill preprocess counts.h5ad | scinfill impute-deepmc --estimate detected | scinfill evaluate
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
-    from scinfill.io import h5ad
+    from scinfill.io import anndata_files
     from scinfill.io.checkpoints import checkpointed
     from scinfill.methods.deepmc import deepmc_imputation
 
     settings = settings_from(options)
     with checkpointed(checkpoint, minutes=checkpoint_minutes):
-        imputation = deepmc_imputation(h5ad.read(source), settings, **options)
-        h5ad.write(imputation.adata, target, row_blocks=imputation.layers)
+        imputation = deepmc_imputation(anndata_files.read(source), settings, **options)
+        anndata_files.write(imputation.adata, target, row_blocks=imputation.layers)

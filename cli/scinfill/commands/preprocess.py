@@ -101,8 +101,8 @@ def command(source: str, target: str, *, modality: str | None, genome: str | Non
       scinfill preprocess --round soupx.h5ad -o log.h5ad
       scinfill preprocess --min-total-counts 500 raw_feature_bc_matrix.h5 -o log.h5ad
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
-    from scinfill.io import h5ad
+    from scinfill.io import anndata_files
     from scinfill.io.sources import read_counts
     from scinfill.methods.preprocess import preprocess
 
-    h5ad.write(preprocess(read_counts(source, modality=modality, genome=genome), **settings), target)
+    anndata_files.write(preprocess(read_counts(source, modality=modality, genome=genome), **settings), target)

@@ -17,7 +17,10 @@ SHOWN = 5
 
 @click.command(name="rerun")
 @input_argument
-@output_option(optional=True, help="H5AD file to write the repeated table to; - is standard output.  [default: none]")
+@output_option(
+    optional=True,
+    help="H5AD file or .zarr store to write the repeated table to; - is standard output.  [default: none]",
+)
 @click.option(
     "--input",
     "counts",
@@ -48,15 +51,15 @@ def command(
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     if STDIO == source == counts:
         raise InputError("INPUT and --input cannot both be standard input; name a file for one of them")
-    from scinfill.io import h5ad
+    from scinfill.io import anndata_files
     from scinfill.io.sources import read_counts
     from scinfill.methods.rerun import rerun
 
-    recorded = h5ad.read(source)
+    recorded = anndata_files.read(source)
     table = None if counts is None else read_counts(counts, modality=modality, genome=genome)
     repeated = rerun(recorded, table, device=device)
     if target is not None:
-        h5ad.write(repeated.adata, target)
+        anndata_files.write(repeated.adata, target)
     if repeated.identical:
         steps = "1 step" if repeated.n_steps == 1 else f"{repeated.n_steps} steps"
         log.info("identical: %s repeated, and every matrix and column is as in the file", steps)

@@ -38,7 +38,7 @@ def _at(layout: str, place: int) -> Callable[[bytes], int | None]:
     return lambda chunk: struct.unpack_from(layout, chunk, place)[0]
 
 
-def _of_zstd_frame(chunk: bytes) -> int | None:
+def zstd_frame_size(chunk: bytes) -> int | None:
     """Read the content size of a frame header (RFC 8878, section 3.1.1.1)."""
     if not chunk.startswith(ZSTD_MAGIC):
         return None
@@ -62,7 +62,7 @@ PLUGINS = {
     32001: Plugin("blosc", _at("<I", 4)),
     32004: Plugin("lz4", _at(">Q", 0)),
     32008: Plugin("bitshuffle", _at(">Q", 0)),
-    32015: Plugin("zstd", _of_zstd_frame, _unpack_zstd),
+    32015: Plugin("zstd", zstd_frame_size, _unpack_zstd),
     32026: Plugin("blosc2", _at(">q", 30)),
 }
 """By the number that The HDF Group gave them."""

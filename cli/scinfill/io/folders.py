@@ -7,6 +7,7 @@ from scinfill.errors import InputError
 from scinfill.io import mex
 from scinfill.io.mex import Mex
 from scinfill.io.streams import display
+from scinfill.io.zarr_checks import is_store
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ PLACES = (
 def located(path: Path, genome: str | None = None) -> Path | Mex:
     """Return what to read where a path names a folder, one file of several, or what their names begin with.
 
+    A zarr store is a folder too, and is returned as it is.
+
     Parameters
     ----------
     path
@@ -49,6 +52,8 @@ def located(path: Path, genome: str | None = None) -> Path | Mex:
     InputError
         There is nothing to read, or more than one thing.
     """
+    if is_store(path):
+        return path
     if path.is_dir():
         return _in_folder(path, genome)
     if path.is_file():

@@ -11,12 +11,13 @@ import numpy as np
 from anndata import AnnData
 
 from scinfill.errors import InputError
-from scinfill.io import folders, h5ad, mex, mudata, tables, tenx
+from scinfill.io import folders, h5ad, mex, mudata, tables, tenx, zarr_stores
 from scinfill.io.contents import of_table
 from scinfill.io.hdf5 import checked_hdf5, is_hdf5
 from scinfill.io.mex import Mex
 from scinfill.io.rehearsal import check_writable_again
 from scinfill.io.streams import STDIO, display, opened
+from scinfill.io.zarr_checks import is_store
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +84,8 @@ def _read(
         found = folders.located(Path(source), choice.genome)
         if isinstance(found, Mex):
             return _whole(mex.read(found), source, choice)
+        if is_store(found):
+            return _whole(zarr_stores.read(found), source, choice)
         source = found
     with opened(source) as handle:
         if not is_hdf5(handle):
