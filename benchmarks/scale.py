@@ -52,7 +52,7 @@ def rows_at(n_cells: int, folder: Path, max_memory: str, left_out: Sequence[str]
     ours: dict[str, tuple[object, ...]] = {
         "preprocess": ("preprocess", "--n-genes", "all", "--min-counts", 1, counts),
         "mask": ("mask", source),
-        "impute-deepmc, rank 10, factors": ("impute-deepmc", "--rank", 10, "--output", "factors", source),
+        "impute-deepmc, rank 10, factors": ("impute-deepmc", "--rank", 10, "--form", "factors", source),
         "impute-deepmc, rank 10": ("impute-deepmc", "--rank", 10, source),
         "impute-deepmc, rank chosen": ("impute-deepmc", source),
         "impute-auto": ("impute-auto", source),

@@ -57,7 +57,7 @@ def main() -> None:
         deepmc = (SCINFILL, "impute-deepmc", "-q", source, "-o", target)
         solver = solver_seconds(source)
         rows += [
-            ("impute-deepmc, rank 10, factors", measure(*deepmc, "--rank", 10, "--output", "factors")),
+            ("impute-deepmc, rank 10, factors", measure(*deepmc, "--rank", 10, "--form", "factors")),
             ("impute-deepmc, rank 10", measure(*deepmc, "--rank", 10)),
             ("impute-deepmc, rank chosen", measure(*deepmc)),
         ]

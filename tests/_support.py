@@ -68,6 +68,21 @@ def make_counts(n_cells: int = 40, n_genes: int = 30, *, seed: int = 0, n_spikes
     return adata
 
 
+def make_droplets(n_empty: int = 400, n_cells: int = 40) -> AnnData:
+    """Return an unfiltered table: cells of :func:`make_counts` among barcodes that hold a count or two, or none."""
+    cells = make_counts(n_cells)
+    rng = np.random.default_rng(1)
+    soup = sparse.csr_matrix(rng.poisson(0.04, size=(n_empty, cells.n_vars)).astype(np.int32))
+    empty = AnnData(soup, obs=pd.DataFrame(index=[f"empty{n}" for n in range(n_empty)]), var=cells.var)
+    together = anndata.concat([empty, cells], join="outer", merge="same")
+    together.obs["age"] = np.arange(together.n_obs)
+    together.obsm["X_place"] = rng.normal(size=(together.n_obs, 2))
+    together.obsp["near"] = sparse.random(together.n_obs, together.n_obs, 0.01, format="csr", random_state=0)
+    together.layers["spliced"] = together.X.copy()
+    together.raw = together
+    return together
+
+
 def to_bytes(adata: AnnData) -> bytes:
     """Return the table as an H5AD file in memory, written by anndata itself."""
     buffer = io.BytesIO()

@@ -1,6 +1,8 @@
 """The kinds of failure, each with the exit code of its command.
 
-A message is one line: the thing, the rule, what was received, and the remedy.
+A message is one line: the thing, the rule, what was received, and the remedy. It names the parameters of the Python
+functions, in back-ticks and with values as in code: `estimate`, `rank=5`, `mask(null_genes=200)`. The command line puts
+its options in their place, so that each caller reads the name that it used.
 """
 
 

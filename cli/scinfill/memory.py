@@ -76,7 +76,7 @@ def require(extra: int, what: str) -> None:
     if extra <= there_is:
         return
     used = resident()
-    bound = f"--max-memory allows {readable(limit())}" if limit() in _promised else f"{readable(there_is)} are free"
+    bound = f"`max_memory` allows {readable(limit())}" if limit() in _promised else f"{readable(there_is)} are free"
     raise ResourceError(f"{what} needs {readable(used + extra)} of memory ({readable(used)} are in use), {bound}")
 
 

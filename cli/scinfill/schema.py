@@ -75,6 +75,8 @@ Estimate = Literal["shrunk", "model", "detected"]
 ESTIMATES: Final[tuple[Estimate, ...]] = get_args(Estimate)
 Preset = Literal["recommended", "paper"]
 Keep = Literal["none", "observed", "max"]
+Form = Literal["dense", "factors"]
+"""Whether a deepMc result holds the dense layer, or only the factors that it is made of."""
 MaskMode = Literal["nonzero", "entries", "thin"]
 MASK_MODES: Final[tuple[MaskMode, ...]] = get_args(MaskMode)
 CountsKind = Literal["umi", "reads"]

@@ -39,7 +39,9 @@ def test_inspect_reads_what_preprocess_reads(tmp_path):
     table.write_text("cell,A,B\nc1,1,0\nc2,0,3\n")
     content = json.loads(scinfill("inspect", table).stdout)
     assert (content["cells"], content["genes"], content["raw"]) == (2, 2, None)
-    assert content["matrices"] == {"X": {"counts": True, "values": "whole numbers up to 3"}}
+    assert content["matrices"] == {
+        "X": {"counts": True, "values": "whole numbers up to 3", "command": "scinfill preprocess"}
+    }
 
 
 def test_inspect_says_of_every_matrix_whether_it_holds_counts(tmp_path):
@@ -47,7 +49,7 @@ def test_inspect_says_of_every_matrix_whether_it_holds_counts(tmp_path):
     table = preprocess(counts, n_genes=10)
     table.raw = counts
     table.layers["scaled"] = table.X.toarray() - 1
-    table.layers["with space"] = table.X.toarray() * 0
+    table.layers["with space"] = table.layers["counts"].copy()
     h5ad.write(table, tmp_path / "in.h5ad")
     content = json.loads(scinfill("inspect", tmp_path / "in.h5ad").stdout)
     assert content["raw"] == {"genes": 30, "var": ["symbol", "length"]}
@@ -57,11 +59,12 @@ def test_inspect_says_of_every_matrix_whether_it_holds_counts(tmp_path):
         "layers/counts": True,
         "layers/scaled": False,
         "layers/spliced": True,
-        "layers/with space": False,
+        "layers/with space": True,
         "raw/X": True,
     }
-    assert content["matrices"]["raw/X"]["option"] == "--layer raw"
-    assert content["matrices"]["layers/with space"]["option"] == "--layer 'with space'"
+    assert content["matrices"]["raw/X"]["command"] == "scinfill preprocess --layer raw"
+    assert content["matrices"]["layers/with space"]["command"] == "scinfill preprocess --layer 'with space'"
+    assert "command" not in content["matrices"]["X"]
     assert content == of_table(h5ad.read(tmp_path / "in.h5ad"))
 
 

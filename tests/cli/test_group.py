@@ -23,6 +23,10 @@ def raising(error):
     return Failing(name="scinfill", params=main.params)
 
 
+def verb_of(name):
+    return main.get_command(click.Context(main), name)
+
+
 def fail(monkeypatch, error, *options):
     monkeypatch.setattr("_support.main", raising(error))
     return invoke(*options, "fail")
@@ -47,6 +51,13 @@ def test_every_verb_explains_itself(verb, flag):
     result = invoke(verb, flag)
     assert result.exit_code == 0
     assert result.output.startswith(f"Usage: scinfill {verb}") or f" {verb} " in result.output.splitlines()[0]
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_output_is_where_the_result_goes(verb):
+    """And nothing else, in any verb."""
+    options = [param.opts for param in verb_of(verb).params if any("output" in name for name in param.opts)]
+    assert options == [["-o", "--output"]]
 
 
 def test_an_unknown_verb():

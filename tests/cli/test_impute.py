@@ -49,7 +49,7 @@ PAPER = {"preset": "paper"}
         (["--no-gate"], {"gate": False}),
         (["--uncertainty"], {"uncertainty": True}),
         (["--openproblems"], {"openproblems": True}),
-        (["--output", "factors"], {"output": "factors"}),
+        (["--form", "factors"], {"form": "factors"}),
         (["--rank", 4], {"rank": 4}),
         (["--loss", "squared", "--zero-weight", 0.3], {"loss": "squared", "zero_weight": 0.3}),
         (["--ridge", 2.5], {"ridge": 2.5}),
@@ -157,7 +157,7 @@ def test_what_auto_decided_is_said(table_file, out):
 
 
 def test_factors_leave_the_dense_layer_out(table_file, out):
-    assert invoke("impute-deepmc", table_file, "-q", "--rank", 3, "--output", "factors", "-o", out).exit_code == 0
+    assert invoke("impute-deepmc", table_file, "-q", "--rank", 3, "--form", "factors", "-o", out).exit_code == 0
     found = h5ad.read(out)
     assert "imputed" not in found.layers
     assert found.obsm["X_deepmc"].shape == (found.n_obs, 3)
@@ -180,7 +180,7 @@ def test_without_counts_the_estimate_is_the_model(table, out):
         ("impute-deepmc", ["--loss", "mse"], ["--loss"]),
         ("impute-deepmc", ["--counts", "tpm"], ["--counts"]),
         ("impute-deepmc", ["--keep", "all"], ["--keep"]),
-        ("impute-deepmc", ["--output", "sparse"], ["--output"]),
+        ("impute-deepmc", ["--form", "sparse"], ["--form"]),
         ("impute-deepmc", ["--preset", "papers"], ["--preset"]),
         ("impute-deepmc", ["--device", "tpu"], ["--device"]),
         ("impute-deepmc", ["--threads", "0"], ["--threads"]),
@@ -202,10 +202,10 @@ def test_without_counts_the_estimate_is_the_model(table, out):
         ("impute-deepmc", ["--preset", "paper", "--alpha", "0.5"], ["--alpha"]),
         ("impute-deepmc", ["--preset", "paper", "--iterations", "0"], ["--iterations"]),
         ("impute-deepmc", ["--estimate", "model", "--uncertainty"], ["--uncertainty", "shrunk"]),
-        ("impute-deepmc", ["--keep", "max", "--output", "factors"], ["--keep", "--output factors"]),
+        ("impute-deepmc", ["--keep", "max", "--form", "factors"], ["--keep", "--form factors"]),
         ("impute-auto", ["--hidden", "0"], ["--hidden", "positive number"]),
         ("impute-auto", ["--hidden", "8", "--lambda", "1"], ["--lambda", "--preset paper"]),
-        ("impute-auto", ["--output", "factors"], ["an autoencoder has no factors"]),
+        ("impute-auto", ["--form", "factors"], ["No such option: --form"]),
         ("impute-auto", ["--preset", "paper", "--hidden", "8,4"], ["one hidden layer"]),
         ("impute-auto", ["--preset", "paper", "--learning-rate", "0"], ["--learning-rate"]),
         ("impute-auto", ["--preset", "paper", "--threshold", "-1"], ["--threshold"]),

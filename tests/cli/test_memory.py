@@ -93,7 +93,7 @@ def test_a_matrix_of_more_than_the_memory_passes(tmp_path):
         "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     )
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    for verb, *options in (*CHAIN[:2], ("impute-deepmc", "--rank", "3", "--output", "factors"), ("evaluate",)):
+    for verb, *options in (*CHAIN[:2], ("impute-deepmc", "--rank", "3", "--form", "factors"), ("evaluate",)):
         target = tmp_path / f"{verb}.out"
         done = subprocess.run(
             [sys.executable, "-c", program, verb, source, "-o", target, *options, "--max-memory", str(limit)],

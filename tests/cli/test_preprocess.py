@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 import scinfill
-from _support import assert_adata_equal, assert_refused, from_bytes, invoke, make_counts, shared, to_bytes
+from _support import (
+    assert_adata_equal,
+    assert_refused,
+    from_bytes,
+    invoke,
+    make_counts,
+    make_droplets,
+    shared,
+    to_bytes,
+)
 from scinfill.io import h5ad
 
 
@@ -39,6 +48,9 @@ def test_pipe_to_pipe_gives_the_same_bytes(counts, counts_file, out):
         (["--n-genes", "all"], {"n_genes": None}),
         (["--layer", "spliced"], {"layer": "spliced"}),
         (["--keep-spike-ins"], {"keep_spike_ins": True}),
+        (["--min-total-counts", 60], {"min_total_counts": 60}),
+        (["--round", "--seed", 3], {"round_counts": True, "seed": 3}),
+        (["--spike-ins", "gene1[0-9]"], {"spike_ins": "gene1[0-9]"}),
         (["--preset", "paper"], {"preset": "paper"}),
         (["--unique-names"], {"unique_names": True}),
     ],
@@ -110,6 +122,9 @@ def test_threads_change_nothing(counts_file, out):
         ["--n-genes", "some"],
         ["--preset", "papers"],
         ["--threads", "0"],
+        ["--min-total-counts", "-1"],
+        ["--spike-ins", "("],
+        ["--spike-ins", "^SIRV", "--keep-spike-ins"],
         ["--bogus"],
         ["--layer", "absent"],
         ["-o", "absent/folder/out.h5ad"],
@@ -140,6 +155,24 @@ def test_a_folder_that_is_not_10x(tmp_path):
 
 def test_logged_data_names_the_layer(table):
     assert_refused(invoke("preprocess", stdin=to_bytes(table)), 3, "already logged", "--layer", "counts")
+
+
+def test_an_unfiltered_matrix_and_its_way(out):
+    droplets = to_bytes(make_droplets())
+    assert_refused(invoke("preprocess", stdin=droplets), 3, "unfiltered", "--min-total-counts 20 keeps 40")
+    result = invoke("preprocess", "--min-total-counts", 20, "-o", out, stdin=droplets)
+    assert result.exit_code == 0, result.stderr
+    assert "40 of 440 cells have 20 counts or more" in result.stderr
+    assert h5ad.read(out).n_obs == 40
+
+
+def test_fractions_and_their_way(counts, out):
+    counts.X = counts.X.multiply(np.linspace(0.8, 0.99, counts.n_vars)).tocsr()
+    assert_refused(invoke("preprocess", stdin=to_bytes(counts)), 3, "SoupX", "`scinfill preprocess --round`")
+    result = invoke("preprocess", "--round", "-o", out, stdin=to_bytes(counts))
+    assert result.exit_code == 0, result.stderr
+    assert "100.0 % of the non-zeros are fractions" in result.stderr
+    assert invoke("rerun", out, "--input", "-", "-o", out, stdin=to_bytes(counts)).exit_code == 0
 
 
 def test_an_earlier_output_survives(counts_file, out):

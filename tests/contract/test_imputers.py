@@ -476,7 +476,7 @@ def test_without_being_asked_nothing_is_written_for_open_problems(imputer):
 def test_open_problems_needs_counts(imputer):
     source = prepared()
     del source.layers["counts"]
-    with pytest.raises(ScinfillError, match=r"--openproblems writes counts, and there is no layers\['counts'\]"):
+    with pytest.raises(ScinfillError, match=r"`openproblems` writes counts, and there is no layers\['counts'\]"):
         imputer(source, openproblems=True)
 
 

@@ -91,7 +91,7 @@ def inputs(tmp_path_factory):
     table = scinfill.preprocess(make_counts(), n_genes=None)
     h5ad.write(make_counts(), folder / "counts.h5ad")
     h5ad.write(table, folder / "table.h5ad")
-    h5ad.write(scinfill.impute_deepmc(table, rank=2, output="factors"), folder / "factors.h5ad")
+    h5ad.write(scinfill.impute_deepmc(table, rank=2, form="factors"), folder / "factors.h5ad")
     h5ad.write(scinfill.impute_baseline(scinfill.mask(table)), folder / "imputed.h5ad")
     matrix_market.mmwrite(folder / "matrix.mtx", table.X.T.tocoo())
     scores.write(document({"deepmc": {"poisson": -0.4}, "raw": {"poisson": -0.3}}), folder / "scores.json")

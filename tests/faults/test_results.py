@@ -103,7 +103,7 @@ def test_a_name_that_is_no_line_leaves_no_folder(table, tmp_path):
 
 @pytest.fixture
 def factors(table):
-    return scinfill.impute_deepmc(table, rank=2, output="factors")
+    return scinfill.impute_deepmc(table, rank=2, form="factors")
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_values_that_are_no_logarithms_are_placed(table, tmp_path, verb, value, 
 
 @pytest.mark.parametrize(("value", "word"), WRONG)
 def test_wrong_values_under_factors_are_placed(table, value, word):
-    factors = scinfill.impute_deepmc(table, rank=2, output="factors")
+    factors = scinfill.impute_deepmc(table, rank=2, form="factors")
     spoiled = to_bytes(spoil(factors, value))
     assert_refused(invoke("reconstruct", stdin=spoiled), 3, word, "cell 'cell0', gene 'gene")
 
@@ -172,7 +172,7 @@ def test_a_table_smaller_than_every_default(table, verb, shape):
 def test_repeated_names(table, counts, tmp_path, verb, axis, what):
     adata = counts if verb == "preprocess" else table
     if verb == "reconstruct":
-        adata = scinfill.impute_deepmc(table, rank=2, output="factors")
+        adata = scinfill.impute_deepmc(table, rank=2, form="factors")
     names = getattr(adata, axis).tolist()
     setattr(adata, axis, [names[0], *names[:-1]])
     result = invoke_to(tmp_path / "out", verb, stdin=to_bytes(adata))

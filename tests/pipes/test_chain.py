@@ -82,7 +82,7 @@ def test_pipes_files_and_cat_give_the_same_bytes(name, tmp_path):
     [
         ["impute-deepmc"],
         ["impute-deepmc", "--estimate", "detected"],
-        ["impute-deepmc", "--output", "factors"],
+        ["impute-deepmc", "--form", "factors"],
         ["impute-deepmc", "--preset", "paper", "--depth", 2],
         ["impute-auto", "--preset", "paper", "--hidden", 16, "--iterations", 5],
         ["impute-baseline", "--method", "svd"],

@@ -40,7 +40,7 @@ def test_a_promise_holds_while_inside():
     assert memory.limit() > 0.5 * free
 
 
-@pytest.mark.parametrize(("promise", "bound"), [(4 * GIB, "--max-memory allows 4.0 GiB"), (None, "3.0 GiB are free")])
+@pytest.mark.parametrize(("promise", "bound"), [(4 * GIB, "`max_memory` allows 4.0 GiB"), (None, "3.0 GiB are free")])
 def test_what_cannot_fit_is_refused_with_the_figures(monkeypatch, promise, bound):
     monkeypatch.setattr(memory, "resident", lambda: GIB)
     monkeypatch.setattr(memory, "_free_on_machine", lambda: 3 * GIB if promise is None else 100 * GIB)

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import click
 
+from scinfill.commands._names import in_options_of
 from scinfill.errors import InputError, ResourceError, ScinfillError
 
 DEBUG = "scinfill.debug"
@@ -48,7 +49,7 @@ def translated(ctx: click.Context) -> Iterator[None]:
         hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
         _fail(ctx, error.format_message().replace("\n", " ") + hint, InputError.exit_code)
     except ScinfillError as error:
-        _fail(ctx, str(error), error.exit_code)
+        _fail(ctx, _in_options(ctx, str(error)), error.exit_code)
     except MemoryError as error:
         _fail(ctx, f"not enough memory: {error}", ResourceError.exit_code)
     except OSError as error:
@@ -77,6 +78,13 @@ def _ending_on_sigterm() -> Iterator[None]:
         raise
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+def _in_options(ctx: click.Context, message: str) -> str:
+    """Return the message with the options of the verb that failed."""
+    group, name = ctx.command, ctx.invoked_subcommand
+    verb = group.get_command(ctx, name) if isinstance(group, click.Group) and name else None
+    return message if verb is None else in_options_of(verb)(message)
 
 
 def _fail_unforeseen(ctx: click.Context, error: Exception) -> NoReturn:

@@ -90,14 +90,6 @@ def imputer_options(function: Function) -> Function:
             ),
             click.option("--uncertainty", is_flag=True, help="Also write layers['imputed_sd'] (estimate shrunk)."),
             openproblems_option,
-            click.option(
-                "--output",
-                "form",
-                type=click.Choice(["dense", "factors"]),
-                default="dense",
-                show_default=True,
-                help="factors: leave the dense layer out, keep what rebuilds it.",
-            ),
             seed_option,
         )
     ):
@@ -125,12 +117,14 @@ def checkpoint_options(function: Function) -> Function:
     """Add ``--checkpoint`` and ``--checkpoint-minutes``."""
     folder = click.option(
         "--checkpoint",
+        "folder",
         metavar="DIR",
         help="Folder that keeps the work under way. Killed and started again in the same way, the command goes on from "
         "there and ends with the same bytes. Emptied once the output is written.",
     )
     minutes = click.option(
         "--checkpoint-minutes",
+        "minutes",
         type=click.FloatRange(min=0),
         default=MINUTES,
         show_default=True,
@@ -144,4 +138,4 @@ def settings_from(options: dict[str, Any]) -> Any:  # noqa: ANN401 - imported la
     from scinfill.methods.imputer import ImputeSettings
 
     shared = ("estimate", "loss", "counts_kind", "keep", "gate", "uncertainty", "openproblems", "layer", "seed")
-    return ImputeSettings(dense=options.pop("form") == "dense", **{name: options.pop(name) for name in shared})
+    return ImputeSettings(**{name: options.pop(name) for name in shared})

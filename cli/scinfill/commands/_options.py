@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from scinfill.commands._failures import DEBUG, LOG_JSON
+from scinfill.commands._names import in_options_of
 from scinfill.commands._runtime import running
 from scinfill.io.streams import STDIO, check_writable
 
@@ -61,7 +62,7 @@ def output_option(
 
     return click.option(
         "-o",
-        "--output-file",
+        "--output",
         "target",
         metavar="FILE",
         default=None if optional else STDIO,
@@ -128,6 +129,7 @@ def runtime_options(function: Function) -> Function:
             verbosity=verbosity,
             debug=ctx.meta.get(DEBUG, False),
             log_json=ctx.meta.get(LOG_JSON, False),
+            reword=in_options_of(ctx.command),
         ):
             return function(**options)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from scinfill.commands._names import Reword
 from scinfill.memory import at_most
 from scinfill.progress import listening
 
@@ -28,9 +29,16 @@ log = logging.getLogger("scinfill")
 
 @contextmanager
 def running(
-    verb: str, *, threads: int | None, max_memory: int | None, verbosity: str | None, debug: bool, log_json: bool
+    verb: str,
+    *,
+    threads: int | None,
+    max_memory: int | None,
+    verbosity: str | None,
+    debug: bool,
+    log_json: bool,
+    reword: Reword = str,
 ) -> Iterator[None]:
-    """Run a verb with its runtime options; everything is put back as it was afterwards."""
+    """Run a verb with its runtime options, its messages reworded; everything is put back as it was afterwards."""
     level = LEVELS[verbosity or "normal"]
     with ExitStack() as stack:
         if not debug:
@@ -45,7 +53,7 @@ def running(
         bar = None
         if level <= logging.INFO and not log_json and sys.stderr.isatty() and not _feeds_another():
             bar = stack.enter_context(_bar())
-        stack.enter_context(_messages(verb, level, log_json=log_json, bar=bar))
+        stack.enter_context(_messages(verb, level, log_json=log_json, bar=bar, reword=reword))
         stack.enter_context(listening(_Lines() if bar is None else _Bars(bar)))
         yield
 
@@ -93,27 +101,29 @@ def _limited_threads(threads: int | None) -> Iterator[None]:
 class _Json(logging.Formatter):
     """One JSON object a line."""
 
-    def __init__(self, verb: str) -> None:
+    def __init__(self, verb: str, reword: Reword) -> None:
         super().__init__()
         self.verb = verb
+        self.reword = reword
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as JSON."""
-        fields = {"level": record.levelname.lower(), "command": self.verb, "message": record.getMessage()}
+        fields = {"level": record.levelname.lower(), "command": self.verb, "message": self.reword(record.getMessage())}
         return json.dumps(fields | getattr(record, "fields", {}))
 
 
 class _Plain(logging.Formatter):
     """``scinfill verb: message``: in a pipe of several verbs one sees who speaks."""
 
-    def __init__(self, verb: str) -> None:
+    def __init__(self, verb: str, reword: Reword) -> None:
         super().__init__()
         self.verb = verb
+        self.reword = reword
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as a line."""
         level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
-        return f"scinfill {self.verb}: {level}{record.getMessage()}"
+        return f"scinfill {self.verb}: {level}{self.reword(record.getMessage())}"
 
 
 class _AboveBar(logging.Handler):
@@ -129,9 +139,9 @@ class _AboveBar(logging.Handler):
 
 
 @contextmanager
-def _messages(verb: str, level: int, *, log_json: bool, bar: "Progress | None") -> Iterator[None]:
+def _messages(verb: str, level: int, *, log_json: bool, bar: "Progress | None", reword: Reword) -> Iterator[None]:
     handler: logging.Handler = logging.StreamHandler(sys.stderr) if bar is None else _AboveBar(bar)
-    handler.setFormatter(_Json(verb) if log_json else _Plain(verb))
+    handler.setFormatter(_Json(verb, reword) if log_json else _Plain(verb, reword))
     before = log.level, log.propagate
     log.addHandler(handler)
     log.setLevel(level)

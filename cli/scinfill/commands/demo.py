@@ -10,8 +10,9 @@ from scinfill.commands._options import runtime_options, seed_option
 @click.command(name="demo")
 @click.option(
     "-o",
-    "--output-folder",
+    "--output",
     "folder",
+    metavar="FOLDER",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("demo"),
     show_default=True,

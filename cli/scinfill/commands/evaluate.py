@@ -59,7 +59,7 @@ log = logging.getLogger(__name__)
 @click.option("--openproblems", is_flag=True, help="Also the Open Problems denoising numbers, as coded there.")
 @click.option(
     "--fail-if-worse-than",
-    "rules",
+    "gates",
     metavar="REFERENCE:METRIC[:TOLERANCE]",
     multiple=True,
     help="Exit with 1 if an input scores worse than raw, gene-mean, svd-10 or another input. Repeatable.",
@@ -75,7 +75,7 @@ def command(
     layer: str | None,
     bulk: str | None,
     de_truths: tuple[tuple[str | None, str], ...],
-    rules: tuple[str, ...],
+    gates: tuple[str, ...],
     gene_table: str | None,
     title: str | None,
     **settings: Any,  # noqa: ANN401 - the options above
@@ -101,7 +101,7 @@ def command(
 
     if gene_table is not None:
         check_writable(gene_table, binary=False)
-    gates = [Gate.parse(rule) for rule in rules]
+    rules = [Gate.parse(gate) for gate in gates]
     files = named_by_file(sources or [(None, STDIO)])
     evaluation = run(
         [(name, anndata_files.read(path, to_write=False)) for name, path in files],
@@ -109,7 +109,7 @@ def command(
         layer=layer,
         bulk=None if bulk is None else bulk_tables.read_counts(bulk),
         de_truths={name or stem(path): bulk_tables.read_truth(path) for name, path in de_truths},
-        gates=gates,
+        gates=rules,
         title=title or (stem(files[0][1]) if files[0][1] != STDIO else None),
     )
     scores.write(evaluation.document, target)

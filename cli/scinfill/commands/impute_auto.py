@@ -40,7 +40,7 @@ from scinfill.commands._imputation import (
     help="--preset paper stops when the loss per cell changes by no more.  [default: 0.0001]",
 )
 @checkpoint_options
-def command(source: str, target: str, *, checkpoint: str | None, checkpoint_minutes: float, **options: Any) -> None:  # noqa: ANN401 - the options above
+def command(source: str, target: str, *, folder: str | None, minutes: float, **options: Any) -> None:  # noqa: ANN401 - the options above
     """Impute by an overcomplete autoencoder.
 
     INPUT is a file that `scinfill preprocess` made, or any H5AD with log2(1 + x) values in X.
@@ -54,6 +54,6 @@ def command(source: str, target: str, *, checkpoint: str | None, checkpoint_minu
     from scinfill.methods.autoimpute import autoimpute_imputation
 
     settings = settings_from(options)
-    with checkpointed(checkpoint, minutes=checkpoint_minutes):
+    with checkpointed(folder, minutes=minutes):
         imputation = autoimpute_imputation(anndata_files.read(source), settings, **options)
         anndata_files.write(imputation.adata, target, row_blocks=imputation.layers)

@@ -1,6 +1,6 @@
 """``scinfill impute-deepmc``."""
 
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -12,6 +12,7 @@ from scinfill.commands._imputation import (
     settings_from,
     zero_weight_option,
 )
+from scinfill.schema import Form
 
 
 @click.command(name="impute-deepmc")
@@ -19,7 +20,6 @@ from scinfill.commands._imputation import (
 @preset_option("paper: deepMc as published, every zero missing, no gate.")
 @click.option(
     "--rank",
-    "ranks",
     type=Numbers(),
     default=(),
     help="Rank, or with --preset paper one a layer.  [default: chosen from held-out molecules or entries]",
@@ -36,14 +36,22 @@ from scinfill.commands._imputation import (
 @click.option(
     "--iterations", "n_iterations", type=click.IntRange(min=1), help="Sweeps of --preset paper.  [default: 15]"
 )
+@click.option(
+    "--form",
+    type=click.Choice(get_args(Form)),
+    default="dense",
+    show_default=True,
+    help="factors: leave the dense layer out, keep what `scinfill reconstruct` rebuilds it from.",
+)
 @checkpoint_options
-def command(source: str, target: str, *, checkpoint: str | None, checkpoint_minutes: float, **options: Any) -> None:  # noqa: ANN401 - the options above
+def command(source: str, target: str, *, folder: str | None, minutes: float, **options: Any) -> None:  # noqa: ANN401 - the options above
     """Impute by deep matrix factorisation.
 
     INPUT is a file that `scinfill preprocess` made, or any H5AD with log2(1 + x) values in X.
 
     \b
       scinfill impute-deepmc log.h5ad -o imputed.h5ad
+      scinfill impute-deepmc log.h5ad --form factors -o factors.h5ad
       scinfill preprocess counts.h5ad | scinfill impute-deepmc --estimate detected | scinfill evaluate
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import anndata_files
@@ -51,6 +59,6 @@ def command(source: str, target: str, *, checkpoint: str | None, checkpoint_minu
     from scinfill.methods.deepmc import deepmc_imputation
 
     settings = settings_from(options)
-    with checkpointed(checkpoint, minutes=checkpoint_minutes):
+    with checkpointed(folder, minutes=minutes):
         imputation = deepmc_imputation(anndata_files.read(source), settings, **options)
         anndata_files.write(imputation.adata, target, row_blocks=imputation.layers)

@@ -16,7 +16,7 @@ def command(source: str, target: str, *, modality: str | None, genome: str | Non
     """Say what a file holds: cells, genes, names of columns and layers, raw, and which matrix holds counts.
 
     INPUT is anything that `scinfill preprocess` reads. Under "matrices" stands what the values of each are, and the
-    option by which `scinfill preprocess` reads it. Of an H5AD file some millions of values are looked at, so this is
+    command that reads its counts. Of an H5AD file some millions of values are looked at, so this is
     quick.
 
     \b

@@ -17,10 +17,10 @@ def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
 @click.option("--cells", metavar="A,B,…", callback=_names, help="Names, in the order wanted.  [default: all]")
 @runtime_options
 def command(source: str, target: str, *, genes: tuple[str, ...], cells: tuple[str, ...]) -> None:
-    """Compute imputed values from the factors that `impute-deepmc --output factors` left in a file.
+    """Compute imputed values from the factors that `impute-deepmc --form factors` left in a file.
 
     \b
-      scinfill impute-deepmc --output factors log.h5ad -o factors.h5ad
+      scinfill impute-deepmc --form factors log.h5ad -o factors.h5ad
       scinfill reconstruct --genes CD3D,MS4A1 factors.h5ad -o two_genes.h5ad
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import anndata_files

@@ -65,7 +65,7 @@ def checkpointed(folder: str | Path | None, *, minutes: float = MINUTES) -> Iter
         yield
         return
     if not minutes >= 0:
-        raise InputError(f"--checkpoint-minutes must be 0 or more; it is {minutes}")
+        raise InputError(f"`minutes` must be 0 or more; it is {minutes}")
     path = Path(folder)
     _make_usable(path)
     with _locked(path):
@@ -152,7 +152,7 @@ def _make_usable(path: Path) -> None:
         ours = entry.name in (MANIFEST, LOCK) or FIT_FILE.fullmatch(entry.name) or PART_FILE.fullmatch(entry.name)
         if not (ours and entry.is_file(follow_symlinks=False)):
             raise InputError(
-                f"--checkpoint {display(path)} holds {entry.name!r}, which is no part of a checkpoint; "
+                f"`folder` {display(path)} holds {entry.name!r}, which is no part of a checkpoint; "
                 f"name an empty or a new folder"
             )
 
@@ -164,7 +164,7 @@ def _locked(path: Path) -> Iterator[None]:
     try:
         descriptor = _lock_descriptor(lock)
     except BlockingIOError as error:
-        raise InputError(f"--checkpoint {display(path)} is in use by another job; name another folder") from error
+        raise InputError(f"`folder` {display(path)} is in use by another job; name another folder") from error
     except OSError as error:
         raise _unusable(path, error) from error
     try:
@@ -194,13 +194,13 @@ def _flock(descriptor: int) -> None:
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise
-        log.warning("this file system knows no locks: see that no other job uses the same --checkpoint folder")
+        log.warning("this file system knows no locks: see that no other job keeps its work in the same folder")
 
 
 def _unusable(path: Path, error: OSError) -> InputError | ResourceError:
     kind = ResourceError if error.errno in NO_SPACE else InputError
     reason = "it is a file" if isinstance(error, FileExistsError) else error.strerror
-    return kind(f"--checkpoint {display(path)} is not a folder to write to: {reason}")
+    return kind(f"`folder` {display(path)} is not a folder to write to: {reason}")
 
 
 def _damaged(path: Path, reason: str, remedy: str = REMEDY) -> DataError:

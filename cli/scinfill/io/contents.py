@@ -50,7 +50,7 @@ def described(
     Returns
     -------
     Among others ``matrices``: by slot whether it can hold counts, what its values are (of a large matrix some millions
-    are looked at), and the option by which ``scinfill preprocess`` reads it.
+    are looked at), and the command that reads its counts.
     """
     return {
         "cells": len(obs),
@@ -64,13 +64,15 @@ def described(
 
 
 def _matrix(slot: str, found: Survey, layers: list[str]) -> dict[str, Any]:
-    return {"counts": found.counts, "values": found.values} | (
-        {} if (name := _layer(slot, layers)) is None else {"option": f"--layer {shlex.quote(name)}"}
-    )
+    description = {"counts": found.counts, "values": found.values}
+    command = _command(slot, layers)
+    return description | ({"command": command} if found.counts and command else {})
 
 
-def _layer(slot: str, layers: list[str]) -> str | None:
-    """Return what ``--layer`` calls a matrix; None for ``X``, and for a raw that a layer of that name hides."""
-    if slot == "raw/X":
-        return None if RAW in layers else RAW
-    return None if slot == "X" else slot.partition("/")[2]
+def _command(slot: str, layers: list[str]) -> str | None:
+    """Return the command that reads the counts of a matrix; None for a raw that a layer of that name hides."""
+    if slot == "X":
+        return "scinfill preprocess"
+    if slot == "raw/X" and RAW in layers:
+        return None
+    return f"scinfill preprocess --layer {shlex.quote(RAW if slot == 'raw/X' else slot.partition('/')[2])}"

@@ -14,6 +14,8 @@ INDEX = "_index"
 """Under this name the index of a frame stands in the file, so no column of a frame can be written under it."""
 FORMER_INDEX = "index"
 """Under this name an index goes on as a column, where it has no name of its own."""
+CATEGORIES = "__categories"
+"""Where anndata before 0.8 kept the categories of all columns; the columns hold codes."""
 
 
 def read_frame(group: h5py.Group | h5py.Dataset, slot: str) -> Any:  # noqa: ANN401 - whatever the slot holds
@@ -34,7 +36,14 @@ def read_frame(group: h5py.Group | h5py.Dataset, slot: str) -> Any:  # noqa: ANN
 
 def _unmarked(columns: Mapping[str, Any], attributes: Mapping[str, Any]) -> pd.DataFrame:
     """Return the frame of columns in a group that says of itself at most which of them is the index."""
-    frame = pd.DataFrame({str(name): column for name, column in columns.items()})
+    categories = columns.get(CATEGORIES, {})
+    frame = pd.DataFrame(
+        {
+            name: pd.Categorical.from_codes(column, categories[name]) if name in categories else column
+            for name, column in columns.items()
+            if name != CATEGORIES
+        }
+    )
     first = [str(name) for name in attributes.get("column-order", ()) if str(name) in frame]
     frame = frame[[*first, *(name for name in frame if name not in first)]]
     index = str(attributes.get(INDEX, INDEX))

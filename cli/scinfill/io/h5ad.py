@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -253,4 +254,13 @@ def naming(source: str | Path, slot: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:  # the disk, not the content
             raise
-        raise DataError(f"{display(source)}: {slot} is not usable: {one_line(error)}") from error
+        raise DataError(f"{display(source)}: {slot} is not usable: {one_line(error)}{_remedy(error)}") from error
+
+
+def _remedy(error: Exception) -> str:
+    """Return what helps where a slot is whole but of a kind that cannot be read."""
+    if isinstance(error, UnicodeDecodeError):
+        return "; write its texts again as UTF-8, or leave it out"
+    if "No read method" in str(error):
+        return f"; anndata {version('anndata')} cannot read it: pip install -U anndata, or leave it out"
+    return ""

@@ -1,5 +1,6 @@
 """Whether a table can be written again, found out when it is read: afterwards the work would be lost."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,7 @@ from scinfill.io.streams import display
 
 SLOTS = ("X", "obs", "var", "uns", "obsm", "varm", "obsp", "varp", "layers", "raw")
 TEXTS_AT_ONCE = 2**16
-
-
-class _UnwritableError(Exception):
-    """Something that no file holds: its path in the table, and why."""
-
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(reason)
-        self.path = path.strip("/")
+NOTE = re.compile(r"writing key '(?P<key>.*)' of <class .*> to (?P<parent>/.*)")
 
 
 def check_writable_again(adata: AnnData, source: str | Path) -> None:
@@ -45,24 +39,28 @@ def check_writable_again(adata: AnnData, source: str | Path) -> None:
     DataError
         With the slot, the reason and the remedy.
     """
+    with (
+        h5py.File("rehearsal", "w", driver="core", backing_store=False) as file,
+        anndata.settings.override(allow_write_nullable_strings=True),
+    ):
+        for slot in SLOTS:
+            element = getattr(adata, slot)
+            if element is not None:
+                _rehearse(file, slot, dict(element) if isinstance(element, Mapping) else element, source)
+
+
+def _rehearse(file: h5py.File, slot: str, element: Any, source: str | Path) -> None:  # noqa: ANN401
     try:
-        with (
-            h5py.File("rehearsal", "w", driver="core", backing_store=False) as file,
-            anndata.settings.override(allow_write_nullable_strings=True),
-        ):
-            for slot in SLOTS:
-                element = getattr(adata, slot)
-                if element is not None:
-                    write_dispatched(
-                        file, slot, dict(element) if isinstance(element, Mapping) else element, callback=_rehearse
-                    )
-    except _UnwritableError as error:
-        raise DataError(
-            f"{display(source)}: {error.path} could not be written again: {error}; {_remedy(error.path)}"
-        ) from error
+        write_dispatched(file, slot, element, callback=_write_small)
+    except MemoryError:
+        raise
+    except Exception as error:
+        path = _path(error) or slot
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{display(source)}: {path} could not be written again: {reason}; {_remedy(path)}") from error
 
 
-def _rehearse(
+def _write_small(
     write: Callable[..., None],
     parent: h5py.Group,
     key: str,
@@ -71,14 +69,13 @@ def _rehearse(
     dataset_kwargs: Mapping[str, Any],
     **_: Any,  # noqa: ANN401
 ) -> None:
-    """Write one element, small; the innermost that fails is the one to name."""
-    try:
-        write(parent, key, _small(element), dataset_kwargs=dataset_kwargs)
-    except (_UnwritableError, MemoryError):
-        raise
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise _UnwritableError(f"{parent.name}/{key}", reason) from error
+    write(parent, key, _small(element), dataset_kwargs=dataset_kwargs)
+
+
+def _path(error: Exception) -> str | None:
+    """Return the place of the innermost element that failed, which anndata adds to the error as a note."""
+    found = NOTE.search("\n".join(getattr(error, "__notes__", ())))
+    return None if found is None else f"{found['parent']}/{found['key']}".strip("/").removesuffix("/categories")
 
 
 def _small(element: Any) -> Any:  # noqa: ANN401

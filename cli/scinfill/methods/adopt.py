@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance
-from scinfill.methods.imputer import copied
+from scinfill.methods.imputer import copied, say_replaced
 from scinfill.methods.observations import observed
 from scinfill.methods.validation import where
 from scinfill.numerics.sparse import canonical, position
@@ -41,10 +41,11 @@ def adopt(adata: AnnData, matrix: csr_array | NDArray[np.floating], *, method: s
         Another shape, or values that are negative or not finite.
     """
     data = observed(adata)
+    say_replaced(adata)
     values = _checked(adata, matrix)
     if scale == "counts":
         if data.size_factor is None:
-            raise InputError(f"--scale counts needs layers[{COUNTS!r}] for the size factors; use --scale log2")
+            raise InputError(f"`scale='counts'` needs layers[{COUNTS!r}] for the size factors; use `scale='log2'`")
         values = np.log2(1 + values / data.size_factor[:, None])
     result = copied(adata)
     result.layers[IMPUTED] = values.astype(np.float32)

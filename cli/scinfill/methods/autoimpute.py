@@ -83,7 +83,7 @@ class AutoImpute:
 
     def parameters(self, settings: ImputeSettings) -> dict[str, Any]:
         """Return the settings as given."""
-        return without_output(settings) | {
+        return settings.parameters() | {
             "preset": "recommended",
             "hidden_units": list(self.hidden_units),
             "zero_weight": self.zero_weight,
@@ -106,7 +106,7 @@ class PaperAutoImpute:
 
     def parameters(self, settings: ImputeSettings) -> dict[str, Any]:
         """Return the settings, complete."""
-        return without_output(settings) | {
+        return settings.parameters() | {
             "preset": "paper",
             "hidden_units": self.recipe.hidden_units,
             "regularisation": self.recipe.regularisation,
@@ -118,11 +118,6 @@ class PaperAutoImpute:
 
     def store(self, result: AnnData, learned: Learned) -> None:
         """Keep nothing beside the values."""
-
-
-def without_output(settings: ImputeSettings) -> dict[str, Any]:
-    """Return the shared settings but for ``output``: the dense layer is all that an autoencoder has to give."""
-    return {name: value for name, value in settings.parameters().items() if name != "output"}
 
 
 def autoimpute_imputation(
@@ -140,27 +135,26 @@ def autoimpute_imputation(
 ) -> Imputation:
     """Impute by an autoencoder with the dense layers still to be computed; see :func:`impute_auto`."""
     settings = settings or ImputeSettings()
-    check_choice("--preset", preset, get_args(Preset))
+    check_choice("preset", preset, get_args(Preset))
     for width in hidden_units:
-        check_range("--hidden", width, lowest=1)
-    check_range("--zero-weight", zero_weight, lowest=0, highest=1)
-    check_range("--lambda", regularisation, lowest=0)
-    check_range("--learning-rate", learning_rate, lowest=0)
-    check_range("--iterations", iterations, lowest=1)
-    check_range("--threshold", threshold, lowest=0)
-    if not settings.dense:
-        raise InputError("--output factors: an autoencoder has no factors; leave it out, or use impute-deepmc")
+        check_range("hidden_units", width, lowest=1)
+    check_range("zero_weight", zero_weight, lowest=0, highest=1)
+    check_range("regularisation", regularisation, lowest=0)
+    check_range("learning_rate", learning_rate, lowest=0)
+    check_range("iterations", iterations, lowest=1)
+    check_range("threshold", threshold, lowest=0)
     only_paper = {
-        "--lambda": regularisation,
-        "--learning-rate": learning_rate,
-        "--iterations": iterations,
-        "--threshold": threshold,
+        "regularisation": regularisation,
+        "learning_rate": learning_rate,
+        "iterations": iterations,
+        "threshold": threshold,
     }
     if preset == "paper":
         refuse_with_paper(settings)
         if len(hidden_units) > 1 or zero_weight is not None:
             raise InputError(
-                "--preset paper has one hidden layer and no zero weight; give one --hidden, no --zero-weight"
+                "`preset='paper'` has one hidden layer and no zero weight; give one number as `hidden_units`, "
+                "no `zero_weight`"
             )
         given: dict[str, Any] = {
             "hidden_units": hidden_units[0] if hidden_units else None,
@@ -177,10 +171,10 @@ def autoimpute_imputation(
         work.bind(data, signer, settings, "detected", recipe.loss)
         learned = learn_as_is(recipe, data, rng=np.random.default_rng(settings.seed))
         return assemble(adata, data, learned, "detected", settings=settings, signer=signer)
-    foreign = [option for option, value in only_paper.items() if value is not None]
+    foreign = [f"`{name}`" for name, value in only_paper.items() if value is not None]
     if foreign:
         raise InputError(
-            f"{', '.join(foreign)} belong to --preset paper; the default chooses them from held-out entries"
+            f"{', '.join(foreign)} belong to `preset='paper'`; the default chooses them from held-out entries"
         )
     return impute(adata, AutoImpute(tuple(hidden_units) or AutoImpute.hidden_units, zero_weight, device), settings)
 

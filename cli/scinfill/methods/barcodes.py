@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scinfill.errors import DataError
-from scinfill.numerics.droplets import cell_depth, is_unfiltered, nearly_empty
+from scinfill.methods.validation import amount
+from scinfill.numerics.droplets import CELL_SHARE_OF_DEPTH, cell_depth, is_unfiltered, nearly_empty
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ def to_keep(totals: NDArray[np.float64], min_total_counts: int | None) -> NDArra
     if len(cells) < 2:
         raise DataError(
             f"{len(cells)} of {len(totals)} cells have {min_total_counts} counts in total, two are needed (the largest "
-            f"total is {totals.max():,.6g}); lower --min-total-counts"
+            f"total is {amount(totals.max())}); lower `min_total_counts`"
         )
     if len(cells) == len(totals):
         return None
@@ -41,13 +42,13 @@ def to_keep(totals: NDArray[np.float64], min_total_counts: int | None) -> NDArra
 
 def _unfiltered(totals: NDArray[np.float64], empty: NDArray[np.bool_]) -> str:
     """Return why a matrix looks unfiltered, and what to do."""
-    share, most = 100 * np.mean(empty), totals[empty].max()
-    enough = max(int(float(f"{min(cell_depth(totals) / 10, LARGEST_ADVICE):.0e}")), int(most) + 1)
+    most = totals[empty].max()
+    enough = max(int(float(f"{min(CELL_SHARE_OF_DEPTH * cell_depth(totals), LARGEST_ADVICE):.0e}")), int(most) + 1)
     return (
-        f"the matrix is unfiltered: {share:.1f} % of its {len(totals):,} barcodes have at most {most:,.0f} counts "
-        f"(median over all: {np.median(totals):,.6g}), so they are droplets without a cell; use the filtered matrix "
+        f"the matrix is unfiltered: {empty.sum():,} of its {len(totals):,} barcodes have at most {amount(most)} counts "
+        f"(median of all: {amount(np.median(totals))}), so they are droplets without a cell; use the filtered matrix "
         f"(filtered_feature_bc_matrix), or call cells (emptyDrops, CellBender), or keep barcodes by their total: "
-        f"--min-total-counts {enough} keeps {int((totals >= enough).sum()):,}, 0 keeps all"
+        f"`min_total_counts={enough}` keeps {int((totals >= enough).sum()):,}, 0 keeps all"
     )
 
 
@@ -56,9 +57,11 @@ def with_a_cell(totals: NDArray[np.float64]) -> NDArray[np.bool_] | None:
     empty = nearly_empty(totals)
     if not is_unfiltered(empty):
         return None
+    cells = totals >= CELL_SHARE_OF_DEPTH * cell_depth(totals)
     log.warning(
-        "%.1f %% of %d barcodes are nearly empty; size factors are relative to the median of the others",
-        100 * np.mean(empty),
+        "%d of %d barcodes are nearly empty; size factors are relative to the median of the %d with the most counts",
+        empty.sum(),
         len(empty),
+        cells.sum(),
     )
-    return ~empty
+    return cells

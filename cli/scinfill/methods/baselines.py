@@ -10,7 +10,14 @@ from scipy.sparse import csr_array, csr_matrix
 
 from scinfill.errors import InputError
 from scinfill.methods.deepmc import check_rank
-from scinfill.methods.imputer import Imputation, ImputeSettings, assemble, observations, require_memory
+from scinfill.methods.imputer import (
+    Imputation,
+    ImputeSettings,
+    assemble,
+    check_choice,
+    observations,
+    require_memory,
+)
 from scinfill.models import requirements
 from scinfill.models.baselines import GeneMean, NuclearNorm, ThresholdedSvd
 from scinfill.models.deepmc import SquaredFactorization
@@ -73,7 +80,7 @@ class Magic:
             import magic
         except ImportError as error:
             raise InputError(
-                "--method magic needs the package magic-impute; pip install 'scinfill[magic]' in one resolver run"
+                "`method='magic'` needs the package magic-impute; pip install 'scinfill[magic]' in one resolver run"
             ) from error
         operator = magic.MAGIC(random_state=int(rng.integers(2**31)), n_jobs=self.n_threads, verbose=0)
         return InMemory(np.asarray(operator.fit_transform(csr_matrix(data.log_values)), dtype=np.float32))
@@ -88,16 +95,15 @@ def baseline_imputation(
 ) -> Imputation:
     """Impute with a baseline with the dense layer still to be computed; see :func:`impute_baseline`."""
     settings = settings or ImputeSettings()
-    if method not in BASELINES:
-        raise InputError(f"--method {method} is not known; it is one of {', '.join(BASELINES)}")
+    check_choice("method", method, BASELINES)
     if rank is not None and method not in ("als", "svd"):
-        raise InputError(f"--rank has no meaning for --method {method}")
+        raise InputError(f"`rank` has no meaning for `method={method!r}`")
     data = observations(adata, settings)
     if rank is not None:
         check_rank(rank, data.shape)
     chosen = rank or min(DEFAULT_RANK, *data.shape)
     recipe = _recipe(method, chosen)
-    require_memory(_memory_for(method, chosen, data), data, f"impute-baseline --method {method}")
+    require_memory(_memory_for(method, chosen, data), data, f"impute-baseline ({method})")
     with blocks_in_parallel():
         learned = learn_model(recipe, data, gated=False, rng=np.random.default_rng(settings.seed))
     estimate: Estimate = "detected" if method in BLIND_TO_ZEROS else "model"

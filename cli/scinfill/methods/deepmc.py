@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from anndata import AnnData
@@ -45,6 +45,7 @@ from scinfill.schema import (
     MODEL_OFFSET,
     MODEL_SCALE,
     UNS,
+    Form,
     Keep,
     ModelKind,
     Preset,
@@ -72,12 +73,15 @@ class DeepMc:
         None: 5 for the Poisson loss, 20 for the squared loss.
     device
         ``auto`` takes a GPU if there is one.
+    form
+        For the record: whether the dense layer is kept.
     """
 
     rank: int | None = None
     zero_weight: float | None = None
     ridge: float | None = None
     device: Device = "auto"
+    form: Form = "dense"
     effort: Effort = THOROUGH
     command: str = "impute-deepmc"
 
@@ -119,6 +123,7 @@ class DeepMc:
             "zero_weight": self.zero_weight,
             "ridge": self.ridge,
             "device": self.device,
+            "form": self.form,
         }
 
     def store(self, result: AnnData, learned: Learned) -> None:
@@ -153,6 +158,7 @@ class PaperDeepMc:
     """The papers' algorithm: blind to zeros, no gate, its product at every position."""
 
     recipe: PaperFactorization
+    form: Form = "dense"
     command: str = "impute-deepmc"
 
     def parameters(self, settings: ImputeSettings) -> dict[str, Any]:
@@ -162,6 +168,7 @@ class PaperDeepMc:
             "rank": list(self.recipe.ranks),
             "alpha": self.recipe.alpha,
             "n_iterations": self.recipe.n_iterations,
+            "form": self.form,
         }
 
     def store(self, result: AnnData, learned: Learned) -> None:
@@ -198,7 +205,7 @@ def joined(estimate: Detected) -> Factors:
 def check_rank(rank: int, shape: tuple[int, int]) -> None:
     """Refuse a rank that the matrix cannot have."""
     if not 1 <= rank <= min(shape):
-        raise InputError(f"--rank {rank} does not fit {shape[0]} cells x {shape[1]} genes; at most {min(shape)}")
+        raise InputError(f"`rank={rank}` does not fit {shape[0]} cells x {shape[1]} genes; at most {min(shape)}")
 
 
 def deepmc_imputation(
@@ -207,36 +214,52 @@ def deepmc_imputation(
     *,
     preset: Preset = "recommended",
     depth: int | None = None,
-    ranks: Sequence[int] = (),
+    rank: Sequence[int] = (),
     zero_weight: float | None = None,
     ridge: float | None = None,
     alpha: float | None = None,
     n_iterations: int | None = None,
+    form: Form = "dense",
     device: Device = "auto",
 ) -> Imputation:
     """Impute by matrix factorisation with the dense layers still to be computed; see :func:`impute_deepmc`."""
     settings = settings or ImputeSettings()
-    check_choice("--preset", preset, get_args(Preset))
-    check_range("--depth", depth, lowest=1, highest=max(PAPER_RANKS))
-    check_range("--zero-weight", zero_weight, lowest=0, highest=1)
-    check_range("--ridge", ridge, lowest=0)
-    check_range("--alpha", alpha, lowest=1)
-    check_range("--iterations", n_iterations, lowest=1)
+    check_choice("preset", preset, get_args(Preset))
+    check_range("depth", depth, lowest=1, highest=max(PAPER_RANKS))
+    check_range("zero_weight", zero_weight, lowest=0, highest=1)
+    check_range("ridge", ridge, lowest=0)
+    check_range("alpha", alpha, lowest=1)
+    check_range("n_iterations", n_iterations, lowest=1)
+    check_choice("form", form, get_args(Form))
+    if form == "factors":
+        _refuse_without_dense_layer(settings)
     if preset == "paper":
         if zero_weight is not None or ridge is not None:
-            raise InputError("--preset paper has neither zero weight nor ridge; leave out --zero-weight and --ridge")
+            raise InputError("`preset='paper'` has neither zero weight nor ridge; leave out `zero_weight` and `ridge`")
         if device == "gpu":
             with computing_on(device):  # refuses where there is none
-                log.warning("--preset paper of deepMc runs on the CPU; the GPU that was asked for stays idle")
-        return _paper(adata, settings, depth=depth, ranks=ranks, alpha=alpha, n_iterations=n_iterations)
+                log.warning("`preset='paper'` of deepMc runs on the CPU; the GPU that was asked for stays idle")
+        imputation = _paper(adata, settings, depth=depth, ranks=rank, alpha=alpha, n_iterations=n_iterations, form=form)
+        return imputation.without_layers() if form == "factors" else imputation
     if depth not in (None, 1) or alpha is not None or n_iterations is not None:
         raise InputError(
-            "--depth, --alpha and --iterations belong to --preset paper: a linear product gains no rank by depth"
+            "`depth`, `alpha` and `n_iterations` belong to `preset='paper'`: a linear product gains no rank by depth"
         )
-    if len(ranks) > 1:
-        raise InputError(f"--rank {','.join(map(str, ranks))} names {len(ranks)} layers; they belong to --preset paper")
-    method = DeepMc(ranks[0] if ranks else None, zero_weight, ridge, device)
-    return impute(adata, method, settings)
+    if len(rank) > 1:
+        raise InputError(f"`rank={list(rank)}` names {len(rank)} layers; they belong to `preset='paper'`")
+    imputation = impute(adata, DeepMc(rank[0] if rank else None, zero_weight, ridge, device, form), settings)
+    return imputation.without_layers() if form == "factors" else imputation
+
+
+def _refuse_without_dense_layer(settings: ImputeSettings) -> None:
+    dense_only = {
+        "uncertainty": settings.uncertainty,
+        "openproblems": settings.openproblems,
+        "keep": settings.keep != "none",
+    }
+    for name, asked in dense_only.items():
+        if asked:
+            raise InputError(f"`{name}` is about the dense layer; leave out `form='factors'`")
 
 
 def _paper(
@@ -247,26 +270,27 @@ def _paper(
     ranks: Sequence[int],
     alpha: float | None,
     n_iterations: int | None,
+    form: Form,
 ) -> Imputation:
     refuse_with_paper(settings)
     depth = depth or len(ranks) or 1
     if depth not in PAPER_RANKS:
-        raise InputError(f"--rank {','.join(map(str, ranks))} names {depth} layers; at most {max(PAPER_RANKS)}")
+        raise InputError(f"`rank={list(ranks)}` names {depth} layers; at most {max(PAPER_RANKS)}")
     data = observations(adata, settings)
     chosen = tuple(ranks) or tuple(min(rank, *data.shape) for rank in PAPER_RANKS[depth])
     if len(chosen) != depth:
-        raise InputError(f"--depth {depth} needs as many ranks; --rank names {len(chosen)}")
+        raise InputError(f"`depth={depth}` needs as many ranks; `rank` names {len(chosen)}")
     for rank in chosen:
         check_rank(rank, data.shape)
     if any(after > before for before, after in pairwise(chosen)):
-        raise InputError(f"--rank {','.join(map(str, chosen))} must not grow from layer to layer")
+        raise InputError(f"`rank={list(chosen)}` must not grow from layer to layer")
     require_memory(requirements.paper_factorization(data, chosen), data, PaperDeepMc.command)
     recipe = PaperFactorization(
         chosen,
         alpha=PaperFactorization.alpha if alpha is None else alpha,
         n_iterations=PaperFactorization.n_iterations if n_iterations is None else n_iterations,
     )
-    signer = PaperDeepMc(recipe)
+    signer = PaperDeepMc(recipe, form)
     work.bind(data, signer, settings, "detected", recipe.loss)
     learned = learn_as_is(recipe, data, rng=np.random.default_rng(settings.seed))
     return assemble(adata, data, learned, "detected", settings=settings, signer=signer)
@@ -289,7 +313,7 @@ def impute_deepmc(
     gate: bool = True,
     uncertainty: bool = False,
     openproblems: bool = False,
-    output: Literal["dense", "factors"] = "dense",
+    form: Form = "dense",
     device: Device = "auto",
     layer: str | None = None,
     seed: int = 0,
@@ -320,8 +344,8 @@ def impute_deepmc(
     openproblems
         Add what the Open Problems denoising task reads: ``layers["denoised"]`` (expected counts),
         ``uns["method_id"]`` and, where the table has none, ``uns["dataset_id"]``.
-    output
-        ``"factors"`` leaves the dense layer out.
+    form
+        ``"factors"`` leaves the dense layer out; :func:`scinfill.reconstruct` rebuilds any part of it.
     device
         ``"auto"`` takes a GPU if there is one; the paper preset always runs on the CPU.
     layer
@@ -348,7 +372,6 @@ def impute_deepmc(
     >>> scinfill.impute_deepmc(scinfill.preprocess(counts)).layers["imputed"].shape
     (20, 50)
     """
-    check_choice("--output", output, ("dense", "factors"))
     settings = ImputeSettings(
         estimate=estimate,  # type: ignore[arg-type] # checked by ImputeSettings
         loss=loss,  # type: ignore[arg-type]
@@ -357,7 +380,6 @@ def impute_deepmc(
         gate=gate,
         uncertainty=uncertainty,
         openproblems=openproblems,
-        dense=output == "dense",
         layer=layer,
         seed=seed,
     )
@@ -367,10 +389,11 @@ def impute_deepmc(
         settings,
         preset=preset,
         depth=depth,
-        ranks=ranks,
+        rank=ranks,
         zero_weight=zero_weight,
         ridge=ridge,
         alpha=alpha,
         n_iterations=n_iterations,
+        form=form,
         device=device,
     ).to_anndata()

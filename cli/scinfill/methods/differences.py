@@ -102,6 +102,11 @@ def _array(value: Any) -> NDArray[Any]:  # noqa: ANN401 - column, array, text or
         isinstance(value.dtype, np.dtype) and value.dtype.kind in "biuf"
     ):
         return pd.Series(value).to_numpy(dtype=object, na_value=None)
+    if type(value).__module__.startswith("awkward"):
+        entries = np.empty(len(value), dtype=object)
+        for place, entry in enumerate(value.to_list()):
+            entries[place] = entry
+        return entries
     return np.atleast_1d(np.asarray(value))
 
 

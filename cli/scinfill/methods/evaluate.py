@@ -154,10 +154,9 @@ def _check_gates(gates: Sequence[Gate], trials: Sequence[inputs.Trial]) -> None:
     judged = {estimate.name for trial in trials for estimate in trial.estimates if estimate.kind == "input"}
     for gate in gates:
         if not judged:
-            raise InputError(f"--fail-if-worse-than {gate.rule} has nothing to judge: no input holds the imputed layer")
+            raise InputError(f"`gates={gate.rule!r}` has nothing to judge: no input holds the imputed layer")
         known = {*trials[0].baselines, *judged}
         if gate.reference not in known:
             raise InputError(
-                f"--fail-if-worse-than {gate.rule}: there is no {gate.reference!r} here; "
-                f"references are {', '.join(sorted(known))}"
+                f"`gates={gate.rule!r}`: there is no {gate.reference!r} here; references are {', '.join(sorted(known))}"
             )

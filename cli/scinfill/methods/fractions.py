@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from scinfill.methods.validation import amount
 from scinfill.numerics.rounding import is_fractional, rounded_at_random
 from scinfill.numerics.scales import same_total
 from scinfill.numerics.scratch import chunks
@@ -19,17 +20,17 @@ def rounded(values: csr_array, seed: int) -> csr_array:
     n_fractions = sum(int(is_fractional(values.data[part]).sum()) for part in chunks(values.nnz))
     whole = rounded_at_random(values, np.random.default_rng(seed))
     if not n_fractions:
-        log.info("all counts are whole numbers already: --round changes nothing")
+        log.info("all counts are whole numbers already: rounding changes nothing")
         return whole
     before, after = (row_sums(matrix).sum() for matrix in (values, whole))
     log.warning(
-        "%.1f %% of the non-zeros are fractions, up to %.6g: rounded at random to a whole number beside them, "
-        "which %s %.2g %% of all %.6g counts",
+        "%.1f %% of the non-zeros are fractions, up to %s: rounded at random to a whole number beside them, "
+        "which %s %.2g %% of all %s counts",
         100 * n_fractions / values.nnz,
-        largest(values.data),
+        amount(largest(values.data)),
         "adds" if after >= before else "takes away",
         100 * abs(after - before) / before,
-        before,
+        amount(before),
     )
     return whole
 
@@ -40,8 +41,8 @@ def say_same_total(totals: NDArray[np.float64], slot: str) -> None:
     if total is not None:
         log.warning(
             "%s has the same total in every cell, %s, and is taken as counts drawn to one depth; if it is CPM or TPM, "
-            "name the counts with --layer; where there are none, log2(1 + x), by scanpy.pp.log1p(adata, base=2), goes "
+            "name the counts as `layer`; where there are none, log2(1 + x), by scanpy.pp.log1p(adata, base=2), goes "
             "to the imputers without preprocess",
             slot,
-            f"{total:,.6g}",
+            amount(total),
         )

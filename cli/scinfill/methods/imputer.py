@@ -11,7 +11,7 @@ from anndata import AnnData
 
 from scinfill import memory
 from scinfill.errors import InputError
-from scinfill.methods import openproblems, provenance, work
+from scinfill.methods import openproblems, ownership, provenance, work
 from scinfill.methods.observations import observed
 from scinfill.models import requirements
 from scinfill.models.estimates import Estimate as Values
@@ -71,8 +71,6 @@ class ImputeSettings:
         Also write ``layers["imputed_sd"]``; for the estimate ``shrunk`` only.
     openproblems
         Also write ``layers["denoised"]``, expected counts, and the names that the Open Problems denoising task reads.
-    dense
-        False leaves the cells × genes layers out.
     layer
         Layer that holds the log2 values instead of ``X``.
     seed
@@ -86,7 +84,6 @@ class ImputeSettings:
     gate: bool = True
     uncertainty: bool = False
     openproblems: bool = False
-    dense: bool = True
     layer: str | None = None
     seed: int = 0
 
@@ -96,40 +93,32 @@ class ImputeSettings:
         Raises
         ------
         InputError
-            An unknown name, a negative seed, or an option about dense layers without them.
+            An unknown name or a negative seed.
         """
-        check_choice("--estimate", self.estimate, ("auto", *ESTIMATES))
-        check_choice("--loss", self.loss, ("auto", *get_args(Loss)))
-        check_choice("--counts", self.counts_kind, ("auto", *get_args(CountsKind)))
-        check_choice("--keep", self.keep, get_args(Keep))
-        check_range("--seed", self.seed, lowest=0)
-        dense_only = {
-            "--uncertainty": self.uncertainty,
-            "--openproblems": self.openproblems,
-            "--keep": self.keep != "none",
-        }
-        if not self.dense and any(dense_only.values()):
-            option = next(option for option, asked in dense_only.items() if asked)
-            raise InputError(f"{option} is about the dense layer; leave out --output factors")
+        check_choice("estimate", self.estimate, ("auto", *ESTIMATES))
+        check_choice("loss", self.loss, ("auto", *get_args(Loss)))
+        check_choice("counts_kind", self.counts_kind, ("auto", *get_args(CountsKind)))
+        check_choice("keep", self.keep, get_args(Keep))
+        check_range("seed", self.seed, lowest=0)
 
     def parameters(self) -> dict[str, Any]:
         """Return the settings as the Python functions call them, for the record; the seed stands beside them."""
         settings = asdict(self)
         del settings["seed"]
-        return settings | {"output": "dense" if settings.pop("dense") else "factors"}
+        return settings
 
 
-def check_choice(option: str, value: str, known: Sequence[str]) -> None:
+def check_choice(name: str, value: str, known: Sequence[str]) -> None:
     """Refuse a name that is not known; the command line has done so, the Python API has not."""
     if value not in known:
-        raise InputError(f"{option} {value} is not known; it is one of {', '.join(known)}")
+        raise InputError(f"`{name}={value!r}` is not known; it is one of {', '.join(known)}")
 
 
-def check_range(option: str, value: float | None, *, lowest: float, highest: float = float("inf")) -> None:
+def check_range(name: str, value: float | None, *, lowest: float, highest: float = float("inf")) -> None:
     """Refuse a number out of range; None is what was not given."""
     if value is not None and not lowest <= value <= highest:
         rule = f"{lowest:g} or more" if highest == float("inf") else f"from {lowest:g} to {highest:g}"
-        raise InputError(f"{option} must be {rule}; it is {value}")
+        raise InputError(f"`{name}` must be {rule}; it is {value}")
 
 
 class Signer(Protocol):
@@ -192,6 +181,10 @@ class Imputation:
             result.layers[name] = blocks.dense()
         return result
 
+    def without_layers(self) -> "Imputation":
+        """Return the table alone: what of the model is kept in it can rebuild them."""
+        return Imputation(self.adata)
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -225,6 +218,7 @@ def observations(adata: AnnData, settings: ImputeSettings) -> Observations:
     data = observed(adata, layer=settings.layer)
     if settings.openproblems:
         openproblems.check_counts(data)
+    say_replaced(adata)
     return data
 
 
@@ -258,12 +252,14 @@ def decide(settings: ImputeSettings, data: Observations) -> Decision:
     squared = estimate == "detected" or not umi
     loss: Loss = ("squared" if squared else "poisson") if settings.loss == "auto" else settings.loss
     if data.counts is None and (estimate == "shrunk" or loss == "poisson"):
-        asked = "--estimate shrunk" if estimate == "shrunk" else "--loss poisson"
-        raise InputError(f"{asked} needs counts, and there is no layers[{COUNTS!r}]; use --estimate model or detected")
+        asked = "`estimate='shrunk'`" if estimate == "shrunk" else "`loss='poisson'`"
+        raise InputError(
+            f"{asked} needs counts, and there is no layers[{COUNTS!r}]; use `estimate='model'` or `estimate='detected'`"
+        )
     if estimate == "detected" and loss == "poisson":
-        raise InputError("--estimate detected is a squared-loss fit; leave out --loss poisson")
+        raise InputError("`estimate='detected'` is a squared-loss fit; leave out `loss='poisson'`")
     if settings.uncertainty and estimate != "shrunk":
-        raise InputError(f"--uncertainty is defined for --estimate shrunk, not for {estimate}")
+        raise InputError(f"`uncertainty` is defined for `estimate='shrunk'`, not for {estimate}")
     return Decision(estimate, loss)
 
 
@@ -285,13 +281,13 @@ def _is_umi(settings: ImputeSettings, data: Observations) -> bool:
 def refuse_zero_weight(loss: Loss, zero_weight: float | None) -> None:
     """Refuse an option that would have no effect: to the Poisson loss every zero is data."""
     if loss == "poisson" and zero_weight is not None:
-        raise InputError("--zero-weight belongs to the squared loss; add --loss squared or --estimate detected")
+        raise InputError("`zero_weight` belongs to the squared loss; add `loss='squared'` or `estimate='detected'`")
 
 
 def refuse_with_paper(settings: ImputeSettings) -> None:
     """Refuse what the papers do not have: they know one estimate, blind to zeros, without weights or gate."""
     if settings.estimate not in ("auto", "detected") or settings.loss == "poisson" or settings.uncertainty:
-        raise InputError("--preset paper has one estimate; leave out --estimate, --loss and --uncertainty")
+        raise InputError("`preset='paper'` has one estimate; leave out `estimate`, `loss` and `uncertainty`")
 
 
 def assemble(
@@ -323,8 +319,6 @@ def assemble(
         scale=SCALE,
         estimate=estimate,
     )
-    if not settings.dense:
-        return Imputation(result)
     layers = {IMPUTED: RowBlocks(data.shape, kept(learned.estimate, data, settings.keep))}
     if settings.uncertainty and isinstance(learned.estimate, Shrunk):
         layers[IMPUTED_SD] = RowBlocks(data.shape, posterior_spread(learned.estimate).block)
@@ -338,6 +332,18 @@ STALE_LAYERS = (IMPUTED, IMPUTED_SD, DENOISED)
 STALE_COLUMNS = (GATE, HELDOUT_R2, OBSERVED_WEIGHT, MODEL_OFFSET, MODEL_BASE, MODEL_GAIN, MODEL_SCALE)
 STALE_UNS = (CURVE, METHOD_ID)
 """What an earlier imputation left; beside a new one it would be taken for its own."""
+
+
+def say_replaced(adata: AnnData) -> None:
+    """Say, before the work, which of these names hold what no imputation of ours left."""
+    slots = {
+        "layers": STALE_LAYERS,
+        "var": STALE_COLUMNS,
+        "obsm": (CELL_FACTORS,),
+        "varm": (GENE_FACTORS,),
+        "uns": STALE_UNS,
+    }
+    ownership.say_replaced(adata, slots, by=("impute-", "adopt", "reconstruct"))
 
 
 def copied(adata: AnnData) -> AnnData:

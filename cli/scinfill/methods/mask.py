@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance
 from scinfill.methods.observations import Observed, observed
+from scinfill.methods.ownership import OWN_PREFIX
 from scinfill.methods.slots import append_genes, stored, with_genes
 from scinfill.numerics.filtering import cells_with_gene
 from scinfill.numerics.masking import hide_entries, hide_nonzeros, split, thin
@@ -118,14 +119,17 @@ def mask(
 
 def _check(adata: AnnData, mode: str, fraction: float, null_genes: int) -> None:
     if mode not in MASK_MODES:
-        raise InputError(f"mode must be one of {', '.join(MASK_MODES)}; it is {mode!r}")
+        raise InputError(f"`mode` must be one of {', '.join(MASK_MODES)}; it is {mode!r}")
     if not 0 < fraction < 1:
         raise InputError(f"fraction must lie between 0 and 1; it is {fraction}")
     if null_genes < 0:
-        raise InputError(f"null_genes must be 0 or more; it is {null_genes}")
+        raise InputError(f"`null_genes` must be 0 or more; it is {null_genes}")
     for key in (HELDOUT, HELDOUT_COUNTS):
         if key in adata.layers:
-            raise DataError(f"the table is masked already (layers[{key!r}]); mask the table it was made from")
+            raise DataError(
+                f"the table is masked already (layers[{key!r}]); mask the table it was made from, or rename "
+                f"that layer if another program wrote it"
+            )
 
 
 def _hide(seen: Observed, mode: MaskMode, fraction: float, rng: np.random.Generator, layer: str | None) -> Layers:
@@ -179,6 +183,6 @@ def _null_var(adata: AnnData, drawn: csr_array) -> pd.DataFrame:
     numbers = (f"null_gene_{number:04d}" for number in range(1, drawn.shape[1] + len(taken) + 1))
     free = [name for name in numbers if name not in taken][: drawn.shape[1]]
     var = pd.DataFrame({NULL_GENE: True}, index=free)
-    if N_CELLS in adata.var:
-        var[N_CELLS] = cells_with_gene(drawn)
+    for column in {N_CELLS, OWN_PREFIX + N_CELLS} & set(adata.var.columns):
+        var[column] = cells_with_gene(drawn)
     return var

@@ -1,6 +1,5 @@
 """The matrices of a table by the names that ``--layer`` takes, and which of them hold counts."""
 
-import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -60,11 +59,11 @@ def counts_option(adata: AnnData, layer: str | None, otherwise: str = "") -> str
         present = ", ".join(sorted(map(str, adata.layers))) or "none"
         beside = " and raw" if is_raw(adata, RAW) else ""
         none = "; counts are in none" if layer is not None or adata.layers or beside else ""
-        return f"name the raw counts with --layer (layers present: {present}{beside}{none}){otherwise}"
+        return f"name the raw counts as `layer` (layers present: {present}{beside}{none}){otherwise}"
+    named = " or ".join(f"`layer={name!r}`" for name in found if name is not None)
     if None in found:
-        also = [f", or name them with {option}" for option in map(_option, filter(None, found))]
-        return f"X holds counts: leave out --layer{''.join(also)}"
-    return f"name the raw counts with {' or '.join(map(_option, filter(None, found)))}"
+        return f"X holds counts: leave out `layer`{f', or name them as {named}' if named else ''}"
+    return f"name the raw counts as {named}"
 
 
 def preprocess_option(adata: AnnData, layer: str | None, otherwise: str = "") -> str:
@@ -75,7 +74,8 @@ def preprocess_option(adata: AnnData, layer: str | None, otherwise: str = "") ->
     found = _with_counts(adata, layer)
     if not found:
         return f"run `scinfill preprocess` on the counts{otherwise}"
-    return "run " + " or ".join(f"`scinfill preprocess{'' if name is None else f' {_option(name)}'}`" for name in found)
+    calls = ("`scinfill preprocess`" if name is None else f"`preprocess(layer={name!r})`" for name in found)
+    return f"run {' or '.join(calls)}"
 
 
 def _with_counts(adata: AnnData, layer: str | None) -> list[str | None]:
@@ -86,10 +86,6 @@ def _with_counts(adata: AnnData, layer: str | None) -> list[str | None]:
         if name not in (layer, HELDOUT_COUNTS) and isinstance(values, np.ndarray) and survey(values).counts:
             names.append(name)
     return names
-
-
-def _option(layer: str) -> str:
-    return f"--layer {shlex.quote(layer)}"
 
 
 def named_matrices(adata: AnnData) -> Iterator[tuple[str | None, Any]]:

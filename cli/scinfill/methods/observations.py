@@ -19,6 +19,7 @@ from scinfill.methods.features import check_expression_only
 from scinfill.methods.matrices import preprocess_option
 from scinfill.models.observations import Observations
 from scinfill.numerics.normalization import log2_counts, solve_size_factors, whole_multiples
+from scinfill.numerics.rounding import is_fractional
 from scinfill.numerics.scales import LARGEST_LOG2
 from scinfill.numerics.scratch import chunks
 from scinfill.numerics.sparse import entry_blocks, largest, position, with_data
@@ -183,4 +184,4 @@ def _check_not_whole_numbers(values: csr_array, slot: str, take_log2: validation
 
 
 def _whole_numbers(values: csr_array) -> bool:
-    return all(np.array_equal(values.data[part], np.floor(values.data[part])) for part in chunks(values.nnz))
+    return not any(is_fractional(values.data[part]).any() for part in chunks(values.nnz))

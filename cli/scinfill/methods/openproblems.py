@@ -18,7 +18,7 @@ from scinfill.schema import COUNTS, DATASET_ID, METHOD_ID
 def check_counts(data: Observations) -> None:
     """Refuse values without the counts that give them a depth."""
     if data.size_factor is None:
-        raise InputError(f"--openproblems writes counts, and there is no layers[{COUNTS!r}]; keep them beside X")
+        raise InputError(f"`openproblems` writes counts, and there is no layers[{COUNTS!r}]; keep them beside X")
 
 
 def denoised(estimate: Estimate, data: Observations) -> RowBlocks:

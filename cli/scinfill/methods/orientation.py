@@ -108,7 +108,7 @@ def check_orientation(cells: pd.Index, genes: pd.Index, *, transposed: bool) -> 
     cells, genes
         Names as the table has them now.
     transposed
-        Whether ``--transpose`` has brought them there.
+        Whether ``transpose`` has brought them there.
 
     Raises
     ------
@@ -123,8 +123,8 @@ def check_orientation(cells: pd.Index, genes: pd.Index, *, transposed: bool) -> 
     else:
         return
     if transposed:
-        raise DataError(f"with --transpose {found}: cells are in rows already; leave out --transpose")
-    raise DataError(f"{found}: genes are in rows; use `scinfill preprocess --transpose`")
+        raise DataError(f"{found}: cells were in rows already; leave out `transpose=True`")
+    raise DataError(f"{found}: genes are in rows; use `preprocess(transpose=True)`")
 
 
 def _axis(names: pd.Index) -> _Axis:

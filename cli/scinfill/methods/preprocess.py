@@ -145,12 +145,14 @@ def preprocess(
     if not kept.any():
         raise DataError(
             f"no gene has {min_counts} counts in {min_cells} of the {counts.shape[0]} cells; "
-            f"lower --min-counts or --min-cells"
+            f"lower `min_counts` or `min_cells`"
         )
     if not (keep_spike_ins or preset == "paper"):
         kept &= ~_spike_ins(adata, counts, pattern)
     if not kept.any():
-        raise DataError("no gene is left but spike-ins; name fewer with --spike-ins, or use --keep-spike-ins")
+        raise DataError(
+            "no gene is left but spike-ins; name fewer by `spike_ins`, or keep them by `keep_spike_ins=True`"
+        )
     total_counts = library_sizes(counts, kept)
     size_factor = size_factors(total_counts, barcodes.with_a_cell(totals))
     genes = np.flatnonzero(kept)
@@ -163,7 +165,6 @@ def preprocess(
     result = with_genes(adata, genes[chosen], without=frozenset({COUNTS}), cells=cells)
     result.X = stored(log2_counts(selected, size_factor))
     result.layers[COUNTS] = stored(selected)
-    result.obs[SIZE_FACTOR] = size_factor
     _put_beside(
         result,
         obs={TOTAL_COUNTS: total_counts},
@@ -174,6 +175,7 @@ def preprocess(
             DISPERSION_NORM: scores[chosen],
         },
     )
+    result.obs[SIZE_FACTOR] = size_factor
     result.uns[LOG1P] = {"base": LOG_BASE}
     provenance.sign(
         result,
@@ -210,7 +212,7 @@ def _check(n_genes: int | None, min_total_counts: int | None) -> None:
     if n_genes is not None and n_genes < 1:
         raise InputError(f"n_genes must be 1 or more, or None for all; it is {n_genes}")
     if min_total_counts is not None and min_total_counts < 0:
-        raise InputError(f"min_total_counts must be 0 or more, or None; it is {min_total_counts}")
+        raise InputError(f"`min_total_counts` must be 0 or more, or None; it is {min_total_counts}")
 
 
 def _pattern(spike_ins: str | None, *, keep: bool) -> re.Pattern[str] | None:
@@ -218,11 +220,11 @@ def _pattern(spike_ins: str | None, *, keep: bool) -> re.Pattern[str] | None:
     if spike_ins is None:
         return None
     if keep:
-        raise InputError("--spike-ins names what to leave out; leave out --keep-spike-ins and --preset paper")
+        raise InputError("`spike_ins` names what to leave out; leave out `keep_spike_ins=True` and `preset='paper'`")
     try:
         return re.compile(spike_ins)
     except re.error as error:
-        raise InputError(f"--spike-ins {spike_ins!r} is no regular expression: {error}") from error
+        raise InputError(f"`spike_ins={spike_ins!r}` is no regular expression: {error}") from error
 
 
 def _say_replaced(adata: AnnData, layer: str | None) -> None:
@@ -248,11 +250,11 @@ def _put_beside(result: AnnData, **columns: dict[str, NDArray[Any]]) -> None:
 def _spike_ins(adata: AnnData, counts: csr_array, pattern: re.Pattern[str] | None) -> NDArray[np.bool_]:
     spikes = find_spike_ins(adata.var_names, pattern)
     if pattern is not None and not any(map(pattern.search, adata.var_names)):
-        log.warning("--spike-ins %r is found in no gene's name", pattern.pattern)
+        log.warning("`spike_ins=%r` is found in no gene's name", pattern.pattern)
     if spikes.any():
         share = library_sizes(counts, spikes).sum() / counts.sum(dtype=np.float64)
         log.warning(
-            "%d spike-ins (such as %s) with %.1f %% of all counts are left out; --keep-spike-ins keeps them",
+            "%d spike-ins (such as %s) with %.1f %% of all counts are left out; `keep_spike_ins=True` keeps them",
             spikes.sum(),
             adata.var_names[spikes][0],
             100 * share,

@@ -40,7 +40,7 @@ def reconstruct(adata: AnnData, *, genes: Sequence[str] = (), cells: Sequence[st
     Parameters
     ----------
     adata
-        Written by ``impute-deepmc``, with or without ``--output factors``; never changed.
+        Written by ``impute-deepmc``, with or without ``--form factors``; never changed.
     genes, cells
         Names, in the order wanted; none means all.
 

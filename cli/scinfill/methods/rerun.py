@@ -37,6 +37,8 @@ STEPS: Final[dict[str, Callable[..., AnnData]]] = {
     "reconstruct": reconstruct,
 }
 """Verbs by the function that takes a table, and the recorded parameters as its keyword arguments."""
+RENAMED: Final = {"impute-deepmc": {"output": "form"}}
+"""Parameters that steps of earlier versions record under another name, by verb."""
 NEVER_RECORDED = {"adata", "seed"}
 """The table, and the seed, which stands beside them."""
 ESSENTIAL = ("command", "parameters", "seed")
@@ -98,7 +100,7 @@ def rerun(adata: AnnData, counts: AnnData | None = None, *, device: Device | Non
     >>> scinfill.rerun(table).identical
     True
     """
-    recorded = provenance.steps(adata)
+    recorded = _steps(adata)
     if not recorded:
         raise DataError("the file records no steps: scinfill did not write it, so there is nothing to repeat")
     n_done = _steps_done(recorded, counts)
@@ -115,16 +117,29 @@ def rerun(adata: AnnData, counts: AnnData | None = None, *, device: Device | Non
     return Rerun(table, len(recorded) - n_done, differences(adata, table) + _other_metrics(recorded, table))
 
 
+def _steps(adata: AnnData) -> list[Step]:
+    """Return the recorded steps with their parameters as the functions call them today."""
+    return [
+        step
+        | {
+            "parameters": {
+                RENAMED.get(step["command"], {}).get(name, name): value for name, value in step["parameters"].items()
+            }
+        }
+        for step in provenance.steps(adata)
+    ]
+
+
 def _steps_done(recorded: Sequence[Step], counts: AnnData | None) -> int:
     """Return how many of the steps the input has behind it."""
     first = recorded[0]["command"]
     if counts is None:
         if first in SOURCES:
             return 0
-        raise InputError(f"the record starts with {first}: name what that step read with --input")
-    done = provenance.steps(counts)
+        raise InputError(f"the record starts with {first}: name what that step read as `counts`")
+    done = _steps(counts)
     if not done and first in SOURCES:
-        raise InputError(f"the record starts with {first}, which reads nothing; leave out --input")
+        raise InputError(f"the record starts with {first}, which reads nothing; leave out `counts`")
     for number, (step, other) in enumerate(zip(done, recorded, strict=False), start=1):
         if _essence(step) != _essence(other):
             same_verb = step["command"] == other["command"]
@@ -161,9 +176,7 @@ def _check_repeatable(number: int, step: Step) -> None:
             f"scinfill {__version__} does not know"
         )
     if parameters.get("method") == "magic" and find_spec("magic") is None:
-        raise InputError(
-            f"step {number} ({command} --method magic) needs the package magic-impute; it is not installed"
-        )
+        raise InputError(f"step {number} ({command}, method magic) needs the package magic-impute; it is not installed")
 
 
 def _warn_of_other_versions(steps: Sequence[Step]) -> None:

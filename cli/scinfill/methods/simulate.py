@@ -71,9 +71,9 @@ class World:
         )
         for name, holds, rule in rules:
             if not holds:
-                raise InputError(f"{name} must be {rule}; received {getattr(self, name)}")
+                raise InputError(f"`{name}` must be {rule}; received {getattr(self, name)}")
         if self.depth is not None and self.density is not None:
-            raise InputError("depth and density both say how many molecules there are; give one of them")
+            raise InputError("`depth` and `density` both say how many molecules there are; give one of them")
 
 
 def simulate(

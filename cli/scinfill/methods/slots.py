@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csr_array, csr_matrix
 
-from scinfill.numerics.sparse import beside, columns_of
+from scinfill.numerics.sparse import beside, columns_of, rows_of
 
 
 def stored(matrix: csr_array) -> csr_matrix:
@@ -36,7 +36,7 @@ def with_genes(
         uns=deepcopy(dict(adata.uns)),
         obsm={key: _copied(value) if cells is None else _taken_rows(value, cells) for key, value in adata.obsm.items()},
         varm={key: _taken_rows(value, genes) for key, value in adata.varm.items()},
-        layers=layers if cells is None else {key: value[cells] for key, value in layers.items()},
+        layers=layers if cells is None else {key: _taken_cells(value, cells) for key, value in layers.items()},
         obsp={key: value.copy() if cells is None else value[cells][:, cells] for key, value in adata.obsp.items()},
         varp={key: value[genes][:, genes] for key, value in adata.varp.items()},
         raw=_raw(adata, cells),
@@ -70,7 +70,7 @@ def with_unique_names(adata: AnnData) -> AnnData:
 def _raw(adata: AnnData, cells: NDArray[np.intp] | None = None) -> dict[str, Any] | None:
     if adata.raw is None:
         return None
-    matrix = adata.raw.X if cells is None else adata.raw.X[cells]
+    matrix = adata.raw.X if cells is None else _taken_cells(adata.raw.X, cells)
     return {"X": matrix, "var": adata.raw.var, "varm": dict(adata.raw.varm)}
 
 
@@ -83,6 +83,12 @@ def _taken_columns(value: Any, columns: NDArray[np.intp]) -> Any:  # noqa: ANN40
     if sparse.issparse(value) and value.format == "csr":
         return stored(columns_of(value, columns))
     return value[:, columns]
+
+
+def _taken_cells(value: Any, cells: NDArray[np.intp]) -> Any:  # noqa: ANN401 - array or sparse matrix
+    if sparse.issparse(value) and value.format == "csr":
+        return stored(rows_of(value, cells))
+    return value[cells]
 
 
 def _taken_rows(value: Any, rows: NDArray[np.intp]) -> Any:  # noqa: ANN401 - array, sparse matrix or data frame

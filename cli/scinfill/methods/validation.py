@@ -24,7 +24,7 @@ LARGEST_COUNT = 2**53
 ELSE_LOG2 = (
     "; where there are none, log2(1 + x), by scanpy.pp.log1p(adata, base=2), goes to the imputers without preprocess"
 )
-ELSE_ROUND = "; `scinfill preprocess --round` makes whole numbers of counts that were corrected or estimated"
+ELSE_ROUND = "; `preprocess(round_counts=True)` makes whole numbers of counts that were corrected or estimated"
 LOOKS: dict[Scale, tuple[str, str]] = {
     "same total": ("have the same total in every cell, {total}, as CPM and TPM do", ELSE_LOG2),
     "logged": ("look already logged", "; where there are none, the imputers read log2(1 + x) without preprocess"),
@@ -38,6 +38,11 @@ LOOKS: dict[Scale, tuple[str, str]] = {
 def listed(names: Iterable[str]) -> str:
     """Return names as a user reads them, or 'none'."""
     return ", ".join(sorted(map(str, names))) or "none"
+
+
+def amount(total: float) -> str:
+    """Return a number of counts as a user reads it."""
+    return f"{total:,.0f}" if total >= 10 else f"{total:.3g}"
 
 
 def slot_name(layer: str | None) -> str:
@@ -57,7 +62,7 @@ def matrix_of(adata: AnnData, layer: str | None) -> Any:  # noqa: ANN401 - dense
     """
     if is_raw(adata, layer):
         raise InputError(
-            "--layer raw is read by `scinfill preprocess` alone: raw has genes of its own; "
+            "`layer='raw'` is read by `scinfill preprocess` alone: raw has genes of its own; "
             f"layers present: {listed(adata.layers)}"
         )
     if layer is not None and layer not in adata.layers:
@@ -112,13 +117,15 @@ def check_table(adata: AnnData, *, transposed: bool = False) -> None:
     if adata.n_obs == 0 or adata.n_vars == 0:
         raise DataError(f"the table is empty: {adata.n_obs} cells x {adata.n_vars} genes")
     if adata.n_obs == 1:
-        raise DataError("there is one cell only; at least two are needed (are genes in rows? then use --transpose)")
+        raise DataError(
+            "there is one cell only; at least two are needed (are genes in rows? then `preprocess(transpose=True)`)"
+        )
     for what, names in (("cell", adata.obs_names), ("gene", adata.var_names)):
         repeated = names[names.duplicated()]
         if len(repeated):
             raise DataError(
                 f"{what} names must be unique; {repeated[0]!r} is there {int((names == repeated[0]).sum())} times "
-                f"({len(repeated.unique())} such names); `scinfill preprocess --unique-names` tells them apart"
+                f"({len(repeated.unique())} such names); `preprocess(unique_names=True)` tells them apart"
             )
     check_orientation(adata.obs_names, adata.var_names, transposed=transposed)
 
@@ -221,7 +228,7 @@ def counts(
         looks, otherwise = LOOKS[scale]
         raise DataError(
             f"{slot} holds {values.data[first]:.6g} at {where(adata, *position(values, first))}: counts are whole "
-            f"numbers, these {looks.format(total=f'{same_total(row_sums(values)) or 0:,.6g}')}; "
+            f"numbers, these {looks.format(total=amount(same_total(row_sums(values)) or 0))}; "
             f"{remedy(otherwise=otherwise)}"
         )
     most = largest(values.data)

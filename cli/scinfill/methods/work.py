@@ -11,7 +11,7 @@ from scinfill.schema import Estimate
 if TYPE_CHECKING:
     from scinfill.methods.imputer import ImputeSettings, Signer
 
-WITHOUT_EFFECT = ("counts_kind", "keep", "layer", "openproblems", "output", "uncertainty")
+WITHOUT_EFFECT = ("counts_kind", "form", "keep", "layer", "openproblems", "uncertainty")
 """Parameters that change no fit: what they lead to is in the key itself, or they act on what comes out of the fits."""
 
 

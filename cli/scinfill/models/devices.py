@@ -31,7 +31,7 @@ def computing_on(device: Device) -> Iterator[ModuleType]:
     with _starting:
         tf, has_gpu = _started(hide_gpus=device == "cpu")
     if device == "gpu" and not has_gpu:
-        raise ResourceError("--device gpu: TensorFlow sees no GPU here; use --device auto or --device cpu")
+        raise ResourceError("`device='gpu'`: TensorFlow sees no GPU here; use `device='auto'` or `device='cpu'`")
     with tf.device("/GPU:0" if has_gpu and device != "cpu" else "/CPU:0"):
         yield tf
 

@@ -9,6 +9,8 @@ CELL_OVER_EMPTY = 50
 """A droplet with a cell has so many times the counts of one without. Shallow cells, with few counts all, have not."""
 MOLECULES_ABOVE = 0.1
 """The depth of cells is the total above which barcodes hold this share of all counts, however many are below."""
+CELL_SHARE_OF_DEPTH = 0.1
+"""A barcode with this share of the depth of cells is taken for one, as by Cell Ranger's first step."""
 MOST_EMPTY = 0.5
 
 

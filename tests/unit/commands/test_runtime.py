@@ -127,3 +127,12 @@ def test_quiet_means_no_bar(monkeypatch):
     with run(verbosity="quiet"):
         list(track(range(2), "fitting"))
     assert terminal.getvalue() == ""
+
+
+@pytest.mark.parametrize("log_json", [False, True])
+def test_messages_are_reworded(capsys, log_json):
+    with run(log_json=log_json, reword=lambda text: text.replace("`fraction`", "--fraction")):
+        logging.getLogger("scinfill.somewhere").warning("%s is large", "`fraction`")
+    said = capsys.readouterr().err
+    assert "--fraction is large" in said
+    assert "`" not in said

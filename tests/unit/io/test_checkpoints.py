@@ -374,7 +374,7 @@ def test_where_it_goes_on_is_said(kept, caplog):
 
 @pytest.mark.parametrize("minutes", [-1, float("nan")])
 def test_no_such_time(tmp_path, minutes):
-    with pytest.raises(InputError, match="--checkpoint-minutes must be 0 or more; it is "):
+    with pytest.raises(InputError, match="`minutes` must be 0 or more; it is "):
         use(tmp_path / "new", minutes=minutes)
     assert not (tmp_path / "new").exists()
 
@@ -415,7 +415,7 @@ def test_what_a_killed_process_left_half_written_goes(tmp_path):
 @pytest.mark.parametrize("name", ["file", "file/in", "absent/folder", "x" * 300])
 def test_no_folder_can_be_there(tmp_path, name):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(InputError, match=r"--checkpoint .* is not a folder to write to: "):
+    with pytest.raises(InputError, match=r"`folder` .* is not a folder to write to: "):
         use(tmp_path / name)
     assert (tmp_path / "file").read_text() == "mine"
 

@@ -31,7 +31,7 @@ def test_counts_come_to_the_scale_of_x_by_the_size_factor(table):
 
 def test_counts_need_a_size_factor(table):
     del table.layers["counts"]
-    with pytest.raises(InputError, match="--scale counts needs"):
+    with pytest.raises(InputError, match="`scale='counts'` needs"):
         adopt(table, table.X, method="other", scale="counts")
 
 

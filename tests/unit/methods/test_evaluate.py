@@ -100,7 +100,7 @@ def test_recovery_of_another_estimate_than_detected_is_said(estimate, warned):
     table = masked()
     record = scinfill.evaluate(imputed(table, label_means(table), estimate=estimate))["estimates"]["made-up"]
     assert record["estimate"] == estimate
-    assert any("--estimate detected" in note for note in record["notes"]) == warned
+    assert any("the estimate 'detected' for this" in note for note in record["notes"]) == warned
 
 
 def test_null_genes_enter_nothing_but_the_guard():
@@ -544,7 +544,7 @@ def test_truth_of_thinned_molecules_is_what_was_kept():
 @pytest.mark.parametrize("estimate", ["shrunk", "detected"])
 def test_factors_score_as_the_layer_they_make(estimate):
     dense, factors = (
-        scinfill.impute_deepmc(masked(), rank=3, estimate=estimate, output=output) for output in ("dense", "factors")
+        scinfill.impute_deepmc(masked(), rank=3, estimate=estimate, form=form) for form in ("dense", "factors")
     )
     assert "imputed" not in factors.layers
     of_dense, of_factors = (scores(scinfill.evaluate(table, **QUICK), "deepmc") for table in (dense, factors))

@@ -114,7 +114,7 @@ def with_wrong(counts, kind):
 @pytest.mark.parametrize("kind", WRONG)
 def test_every_matrix_with_counts_is_named_so_that_it_can_be_copied(counts, kind):
     result = invoke("preprocess", stdin=to_bytes(with_wrong(counts, kind)))
-    options = "name the raw counts with --layer 'count s' or --layer spliced or --layer raw"
+    options = "name the raw counts as --layer 'count s' or --layer spliced or --layer raw"
     assert_refused(result, 3, "X holds", options)
     assert "estimate" not in result.stderr
 
@@ -132,13 +132,13 @@ def test_imputers_name_the_command_that_makes_logarithms(counts, verb, kind):
 def test_natural_logarithms_name_it_too(counts):
     adata = logged(counts)
     adata.uns["log1p"] = {"base": None}
-    with pytest.raises(DataError, match=r"natural logarithm .* or run `scinfill preprocess --layer raw`"):
+    with pytest.raises(DataError, match=r"natural logarithm .* or run `preprocess\(layer='raw'\)`"):
         observed(adata)
 
 
 def test_counts_in_x_are_named_where_a_layer_was_asked_for(counts):
     counts.layers["spliced"] = counts.X.log1p()
-    with pytest.raises(DataError, match=r"layers\['spliced'\] .* X holds counts: leave out --layer"):
+    with pytest.raises(DataError, match=r"layers\['spliced'\] .* X holds counts: leave out `layer`"):
         scinfill.preprocess(counts, layer="spliced")
 
 
@@ -146,14 +146,14 @@ def test_held_out_molecules_are_no_counts_to_start_from(table):
     thinned = scinfill.mask(table, mode="thin")
     with pytest.raises(DataError) as refusal:
         scinfill.preprocess(thinned)
-    assert "--layer counts" in str(refusal.value)
+    assert "`layer='counts'`" in str(refusal.value)
     assert "heldout_counts" not in str(refusal.value)
 
 
 def test_whole_within_precision_is_recognised_from_afar(counts):
     adata = logged(counts)
     adata.layers["rounded"] = (counts.X[:, 5:].toarray() * np.float32(1 + 2e-7)).astype(np.float32)
-    with pytest.raises(DataError, match="--layer rounded or --layer raw"):
+    with pytest.raises(DataError, match="`layer='rounded'` or `layer='raw'`"):
         scinfill.preprocess(adata)
 
 

@@ -185,6 +185,11 @@ def uncounted(adata):
     adata.layers["counts"] = adata.layers["counts"] * 0.5
 
 
+def raw_within_precision(adata):
+    raw_alone(adata)
+    adata.X = np.expm1(np.log1p(adata.X.astype(np.float32)))
+
+
 def nan(adata):
     adata.X.data[5] = np.nan
 
@@ -210,6 +215,7 @@ def zeros(adata):
         (base_ten, "log base 10 scale"),
         (raw, "X holds whole numbers only: raw counts"),
         (raw_alone, "X holds whole numbers only: raw counts, .* `scinfill preprocess`"),
+        (raw_within_precision, "X holds whole numbers only: raw counts, .* `scinfill preprocess`"),
         (not_logged, "not on a log2"),
         (
             one_huge_value,

@@ -103,7 +103,7 @@ ANYTHING = {
 def test_genes_in_rows_are_found_by_name_and_the_right_way_round_is_taken(genes, cells):
     genes, cells = pd.Index(GENES[genes]), pd.Index((CELLS | ANYTHING)[cells])
     check_orientation(cells, genes, transposed=False)
-    with pytest.raises(DataError, match=r"genes are in rows; use .*--transpose"):
+    with pytest.raises(DataError, match=r"genes are in rows; use .*transpose=True"):
         check_orientation(genes, cells, transposed=False)
 
 
@@ -112,7 +112,7 @@ def test_genes_in_rows_are_found_by_name_and_the_right_way_round_is_taken(genes,
 def test_cells_alone_are_evidence_enough(genes, cells):
     genes, cells = pd.Index(ANYTHING[genes]), pd.Index(CELLS[cells])
     check_orientation(cells, genes, transposed=False)
-    with pytest.raises(DataError, match=r"genes are named like cells .*--transpose"):
+    with pytest.raises(DataError, match=r"genes are named like cells .*transpose=True"):
         check_orientation(genes, cells, transposed=False)
 
 
@@ -142,7 +142,7 @@ def test_few_names_among_many_are_no_evidence():
 def test_real_names(name):
     adata = anndata.read_h5ad(shared(f"{name}.h5ad"), backed="r")
     check_orientation(adata.obs_names, adata.var_names, transposed=False)
-    with pytest.raises(DataError, match="--transpose"):
+    with pytest.raises(DataError, match="transpose=True"):
         check_orientation(adata.var_names, adata.obs_names, transposed=False)
 
 

@@ -128,12 +128,25 @@ def test_spike_ins_count_for_nothing(caplog):
     table, expected = scinfill.preprocess(counts), scinfill.preprocess(genes)
     assert table.var_names.tolist() == expected.var_names.tolist()
     np.testing.assert_array_equal(table.X.toarray(), expected.X.toarray())
-    assert "8 spike-ins (ERCC-*)" in caplog.text
+    assert "8 spike-ins (such as ERCC-00000)" in caplog.text
 
 
 @pytest.mark.parametrize("option", [{"keep_spike_ins": True}, {"preset": "paper"}])
 def test_spike_ins_can_be_kept(option):
     assert scinfill.preprocess(make_counts(n_spikes=8), **option).var_names.str.startswith("ERCC-").any()
+
+
+def test_other_spike_ins_by_a_pattern(counts, caplog):
+    counts.var_names = ["SIRV" + name if name.startswith("gene1") else name for name in counts.var_names]
+    table = scinfill.preprocess(counts, spike_ins="^SIRV")
+    assert not table.var_names.str.startswith("SIRV").any()
+    assert "(such as SIRVgene1)" in caplog.text
+    assert scinfill.rerun(table, counts).identical
+
+
+def test_a_pattern_that_finds_nothing_is_said(counts, caplog):
+    scinfill.preprocess(counts, spike_ins="^SIRV")
+    assert "`spike_ins='^SIRV'` is found in no gene's name" in caplog.text
 
 
 def test_counts_from_a_layer(counts):
@@ -201,7 +214,10 @@ def test_what_was_done_is_said(counts, caplog):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"min_cells": 41}, DataError, "no gene has 3 counts in 41 of the 40 cells; lower --min-counts"),
+        ({"min_cells": 41}, DataError, "no gene has 3 counts in 41 of the 40 cells; lower `min_counts`"),
+        ({"spike_ins": "gene"}, DataError, "no gene is left but spike-ins; name fewer by `spike_ins`"),
+        ({"spike_ins": "("}, InputError, "`spike_ins='\\('` is no regular expression: missing"),
+        ({"spike_ins": "x", "preset": "paper"}, InputError, "leave out `keep_spike_ins=True` and `preset='paper'`"),
         ({"n_genes": 0}, InputError, "n_genes must be 1 or more"),
         ({"layer": "unspliced"}, InputError, "no layer 'unspliced'; layers present: spliced"),
     ],
@@ -212,9 +228,8 @@ def test_refusals(counts, options, error, message):
 
 
 def test_an_already_logged_table_names_the_layer(table):
-    with pytest.raises(
-        DataError, match="look already logged; name the raw counts with --layer spliced or --layer counts"
-    ):
+    message = "look already logged; name the raw counts as `layer='spliced'` or `layer='counts'`"
+    with pytest.raises(DataError, match=message):
         scinfill.preprocess(table)
 
 

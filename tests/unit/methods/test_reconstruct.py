@@ -26,14 +26,14 @@ def prepared():
 @pytest.mark.parametrize("way", WAYS)
 def test_everything_is_rebuilt(prepared, way):
     imputed = scinfill.impute_deepmc(prepared, **WAYS[way])
-    factors = scinfill.impute_deepmc(prepared, output="factors", **WAYS[way])
+    factors = scinfill.impute_deepmc(prepared, form="factors", **WAYS[way])
     assert "imputed" not in factors.layers
     rebuilt = scinfill.reconstruct(factors)
     np.testing.assert_allclose(rebuilt.layers["imputed"], imputed.layers["imputed"], rtol=1e-4, atol=1e-4)
 
 
 def test_some_genes_and_cells_in_the_order_asked(prepared):
-    factors = scinfill.impute_deepmc(prepared, output="factors")
+    factors = scinfill.impute_deepmc(prepared, form="factors")
     whole = scinfill.reconstruct(factors)
     genes, cells = list(factors.var_names[[5, 2]]), list(factors.obs_names[[7, 1, 4]])
     part = scinfill.reconstruct(factors, genes=genes, cells=cells)
@@ -43,7 +43,7 @@ def test_some_genes_and_cells_in_the_order_asked(prepared):
 
 
 def test_a_name_that_is_not_there(prepared):
-    factors = scinfill.impute_deepmc(prepared, output="factors")
+    factors = scinfill.impute_deepmc(prepared, form="factors")
     with pytest.raises(InputError, match="no gene NOPE"):
         scinfill.reconstruct(factors, genes=["NOPE"])
 
@@ -55,7 +55,7 @@ def test_a_file_without_factors(prepared):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_single_value_on_demand(prepared, way):
-    factors = scinfill.impute_deepmc(prepared, output="factors", **WAYS[way])
+    factors = scinfill.impute_deepmc(prepared, form="factors", **WAYS[way])
     whole = scinfill.reconstruct(factors)
     cell, gene = factors.obs_names[3], factors.var_names[5]
     part = scinfill.reconstruct(factors, cells=[cell], genes=[gene])
@@ -66,7 +66,7 @@ def test_an_empty_cell_on_demand(prepared):
     empty = prepared.copy()
     for matrix in (empty.X, empty.layers["counts"], empty.layers["spliced"]):
         matrix.data[matrix.indptr[3] : matrix.indptr[4]] = 0
-    factors = scinfill.impute_deepmc(empty, output="factors")
+    factors = scinfill.impute_deepmc(empty, form="factors")
     part = scinfill.reconstruct(factors, cells=[factors.obs_names[3]])
     np.testing.assert_allclose(part.layers["imputed"], scinfill.reconstruct(factors)[3].layers["imputed"], rtol=1e-6)
 
@@ -81,7 +81,7 @@ def test_values_of_another_layer_are_rebuilt_from_that_layer(prepared):
 
 
 def test_the_step_is_signed(prepared):
-    factors = scinfill.impute_deepmc(prepared, output="factors")
+    factors = scinfill.impute_deepmc(prepared, form="factors")
     genes = list(factors.var_names[[5, 2]])
     *_, step = provenance.steps(scinfill.reconstruct(factors, genes=genes))
     assert (step["command"], step["parameters"]) == ("reconstruct", {"genes": genes, "cells": []})
@@ -102,7 +102,7 @@ def test_the_step_is_signed(prepared):
     ids=["other rank", "whole numbers", "no column", "unknown model", "no curve", "no record"],
 )
 def test_damaged_factors_are_named(prepared, spoil, words):
-    factors = scinfill.impute_deepmc(prepared, output="factors", rank=4)
+    factors = scinfill.impute_deepmc(prepared, form="factors", rank=4)
     spoil(factors)
     with pytest.raises(DataError, match=words):
         scinfill.reconstruct(factors)

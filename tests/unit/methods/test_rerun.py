@@ -22,7 +22,7 @@ SETTINGS = {
 }
 IMPUTERS = {
     "impute-deepmc": {"rank": 3, "uncertainty": True, "seed": 2},
-    "impute-deepmc as factors": {"rank": 2, "output": "factors", "estimate": "detected", "zero_weight": 0.1},
+    "impute-deepmc as factors": {"rank": 2, "form": "factors", "estimate": "detected", "zero_weight": 0.1},
     "impute-deepmc of the paper": {"preset": "paper", "depth": 2, "rank": (4, 3), "n_iterations": 2},
     "impute-auto": {"hidden_units": (6, 3), "gate": False, "device": "cpu"},
     "impute-auto of the paper": {"preset": "paper", "hidden_units": 5, "iterations": 3, "device": "cpu"},
@@ -77,9 +77,19 @@ def test_the_input_may_have_steps_behind_it(behind, n_steps):
 
 
 def test_values_on_demand_are_repeated_too():
-    factors = scinfill.impute_deepmc(made("preprocess"), rank=2, output="factors")
+    factors = scinfill.impute_deepmc(made("preprocess"), rank=2, form="factors")
     part = scinfill.reconstruct(factors, genes=list(factors.var_names[:3]))
     assert rerun(part, made("preprocess")).identical
+
+
+def test_a_name_of_an_earlier_version_is_understood():
+    """Version 0.1.0 recorded ``form`` as ``output``."""
+    table = scinfill.impute_deepmc(made("mask"), rank=2, form="factors")
+    parameters = provenance.steps(table)[-1]["parameters"]
+    parameters["output"] = parameters.pop("form")
+    assert rerun(changed(table, 3, parameters=parameters)).identical
+    with pytest.raises(InputError, match="has every recorded step behind it"):
+        rerun(table, scinfill.impute_deepmc(made("mask"), rank=2, form="factors"))
 
 
 def test_genes_in_rows_and_repeated_names():

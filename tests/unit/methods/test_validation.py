@@ -23,7 +23,7 @@ def table(n_cells=2, n_genes=2, **slots):
     [
         ((0, 3), "empty: 0 cells x 3 genes"),
         ((3, 0), "empty: 3 cells x 0 genes"),
-        ((1, 3), "one cell only.*--transpose"),
+        ((1, 3), r"one cell only.*`preprocess\(transpose=True\)`"),
     ],
 )
 def test_tables_without_substance(shape, message):
@@ -35,14 +35,14 @@ def test_tables_without_substance(shape, message):
 def test_repeated_names_are_named_with_the_remedy(slot, what):
     adata = table(3, 3)
     setattr(adata, slot, ["a", "b", "b"])
-    message = rf"{what} names must be unique; 'b' is there 2 times \(1 such names\); .*--unique-names"
+    message = rf"{what} names must be unique; 'b' is there 2 times \(1 such names\); `preprocess\(unique_names=True\)`"
     with pytest.raises(DataError, match=message):
         validation.check_table(adata)
 
 
 def test_an_absent_matrix():
     adata = table()
-    with pytest.raises(DataError, match=r"X is absent; name the raw counts with --layer \(layers present: none\)"):
+    with pytest.raises(DataError, match=r"X is absent; name the raw counts as `layer` \(layers present: none\)"):
         validation.matrix_of(adata, None)
 
 
@@ -50,7 +50,7 @@ def test_an_absent_matrix_beside_raw():
     adata = table(X=np.eye(2))
     adata.raw = adata
     adata.X = None
-    with pytest.raises(DataError, match="X is absent; name the raw counts with --layer raw"):
+    with pytest.raises(DataError, match="X is absent; name the raw counts as `layer='raw'`"):
         validation.matrix_of(adata, None)
 
 
@@ -68,8 +68,11 @@ def test_counts_of_every_type(dtype):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([[0.5, 1], [2, 3]], "X holds 0.5 at cell 'c0', gene 'g0': .* look already logged; name the raw counts with"),
-        ([[0.5, 1], [2, 300]], "look normalised or estimated"),
+        (
+            [[0.5, 1], [2, 3]],
+            "X holds 0.5 at cell 'c0', gene 'g0': .* look already logged, or .*; name the raw counts as",
+        ),
+        ([[0.5, 1], [2, 300]], "look like counts corrected or estimated .*round_counts=True"),
         ([[1e30, 1], [2, 3]], "X holds 1e\\+30 at cell 'c0', gene 'g0': no count is that large"),
         ([[1, -1], [2, 3]], "X holds 1 negative values, the first at cell 'c0', gene 'g1'"),
     ],

@@ -132,7 +132,7 @@ def test_a_gpu_that_is_not_there_is_refused(world):
     with computing_on("auto") as tf:
         if tf.config.list_physical_devices("GPU"):
             pytest.skip("this machine has a GPU")
-    with pytest.raises(ResourceError, match="--device gpu"):
+    with pytest.raises(ResourceError, match="`device='gpu'`"):
         fitted(replace(BRIEF[0], device="gpu"), world.data)
 
 

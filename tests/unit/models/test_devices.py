@@ -35,7 +35,7 @@ def test_a_gpu_that_is_not_there_is_refused_in_one_line():
     with computing_on("auto") as tf:
         if tf.config.list_physical_devices("GPU"):
             pytest.skip("this machine has a GPU")
-    refused = pytest.raises(ResourceError, match=r"^--device gpu: TensorFlow sees no GPU here; use --device auto")
+    refused = pytest.raises(ResourceError, match=r"^`device='gpu'`: TensorFlow sees no GPU here; use `device='auto'`")
     with refused, computing_on("gpu"):
         pass
 

@@ -59,6 +59,17 @@ def test_the_right_base_gives_whole_multiples(base):
     assert max(shares.values()) < 0.1
 
 
+def test_values_that_were_never_logged_have_whole_multiples_without_a_base():
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(1.5, size=(50, 40)) / rng.lognormal(size=(50, 1))
+    assert whole_multiples(canonical(counts, np.float32), None) > 0.99
+
+
+def test_droplets_without_a_cell_do_not_set_the_scale():
+    totals = np.array([1.0, 1, 1, 0, 100, 300])
+    np.testing.assert_allclose(size_factors(totals, totals > 50), [0.005, 0.005, 0.005, 1, 0.5, 1.5])
+
+
 def test_values_that_never_were_counts_have_no_whole_multiples():
     values = canonical(np.random.default_rng(0).random((50, 40)) * 10, np.float32)
     assert whole_multiples(values, 2) < 0.1

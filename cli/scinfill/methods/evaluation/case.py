@@ -85,7 +85,7 @@ class Settings:
         )
         for name, holds, rule in rules:
             if not holds:
-                raise InputError(f"{name} must be {rule}; received {getattr(self, name)!r}")
+                raise InputError(f"`{name}` must be {rule}; received {getattr(self, name)!r}")
 
     @property
     def seeds(self) -> range:
@@ -170,7 +170,7 @@ class Case:
     def labelled(self) -> Labels:
         """Return the labels, or say that there are none."""
         if self.labels is None:
-            raise DataError("needs labels; none were named (--labels COLUMN)")
+            raise DataError("needs labels; none were named (scinfill evaluate --labels COLUMN)")
         return self.labels
 
     @cached_property

@@ -40,7 +40,7 @@ def differential_expression(case: Case, estimate: Estimate) -> Findings:
         When no truth can be used.
     """
     if not case.de_truths:
-        raise DataError("needs genes known from bulk data; none were named (--de-truth FILE)")
+        raise DataError("needs genes known from bulk data; none were named (scinfill evaluate --de-truth FILE)")
     findings, units, refusals = Findings(), [], []
     curves: list[dict[str, Any]] = []
     for number, (contrast, truth) in enumerate(case.de_truths.items()):
@@ -188,7 +188,7 @@ def true_zeros(case: Case, estimate: Estimate) -> Findings:
         Without bulk data of a label, or when bulk sees every gene.
     """
     if case.bulk is None:
-        raise DataError("needs bulk expression; none was named (--bulk FILE)")
+        raise DataError("needs bulk expression; none was named (scinfill evaluate --bulk FILE)")
     labels = case.labelled()
     positions = case.bulk.index.get_indexer(case.gene_names[case.real_genes])
     genes = case.real_genes[positions >= 0]

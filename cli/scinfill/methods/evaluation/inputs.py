@@ -178,7 +178,7 @@ def _estimate(adata: AnnData, name: str, *, series: str | None, layer: str) -> E
 
 
 def _holds(adata: AnnData, layer: str) -> bool:
-    """Whether a table holds the layer, or the factors that it is made of (``--output factors``)."""
+    """Whether a table holds the layer, or the factors that it is made of (``--form factors``)."""
     return layer in adata.layers or (layer == IMPUTED and MODEL in adata.uns.get(UNS, {}))
 
 

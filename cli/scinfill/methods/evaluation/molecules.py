@@ -18,7 +18,8 @@ from scinfill.schema import IMPUTED_SD
 
 PIT_BINS = 20
 MERGED = (
-    "this layer keeps seen values (--keep), so it is no mean: held-out molecules should be asked of a layer without it"
+    "this layer keeps seen values as they are, so it is no mean: held-out molecules should be asked of a layer imputed "
+    "without that"
 )
 
 READS = (
@@ -179,8 +180,7 @@ def _transforms(
 def _weights(case: Case, estimate: Estimate) -> NDArray[np.float64]:
     if estimate.observed_weight is None:
         raise DataError(
-            f"needs layers[{IMPUTED_SD!r}] of an estimate 'shrunk'; this estimate carries no uncertainty "
-            "(impute with --uncertainty)"
+            f"needs layers[{IMPUTED_SD!r}] of an estimate 'shrunk'; this one was imputed without uncertainty"
         )
     return estimate.observed_weight[case.real_genes]
 

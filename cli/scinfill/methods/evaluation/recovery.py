@@ -19,7 +19,8 @@ from scinfill.schema import Estimate as Question
 
 NOT_DETECTED = (
     "recovery of hidden non-zeros asks what would have been seen had the gene been detected; this layer is the "
-    "estimate '{question}', which answers what the mean expression is: impute with --estimate detected for this score"
+    "estimate '{question}', which answers what the mean expression is: impute with the estimate 'detected' for this "
+    "score"
 )
 DETECTED: Question = "detected"
 

@@ -1,0 +1,60 @@
+import anndata
+import numpy as np
+import pytest
+
+from _support import SHARED_TABLES, shared
+from scinfill.numerics.droplets import is_unfiltered, nearly_empty
+from scinfill.numerics.sparse import canonical, row_sums
+
+
+def droplets(n_barcodes, n_cells, depth, ambient, *, spread=0.5, least=0, seed=0):
+    """Return totals of real cells among droplets that hold a few molecules of the soup, down to ``least``."""
+    rng = np.random.default_rng(seed)
+    empty = rng.poisson(ambient * rng.lognormal(0, 1, n_barcodes))
+    cells = depth * rng.lognormal(0, spread, n_cells) + ambient
+    totals = np.concatenate([empty, np.round(cells)]).astype(np.float64)
+    return totals[totals >= least]
+
+
+@pytest.mark.parametrize(
+    "totals",
+    [
+        droplets(737_280, 3_000, 5_000, 0.5),
+        droplets(2_000_000, 10_000, 3_000, 8, least=1),
+        droplets(500_000, 500, 800, 1, least=1),
+        droplets(100_000, 8_000, 2_000, 15, spread=0.8, least=5),
+        droplets(20_000, 2_000, 10_000, 20, least=10),
+        droplets(700, 300, 4_000, 0.5),
+    ],
+    ids=["10x", "nuclei with much soup", "few cells", "dirty", "cut at ten", "small"],
+)
+def test_unfiltered_droplets(totals):
+    empty = nearly_empty(totals)
+    assert is_unfiltered(empty)
+    assert totals[~empty].min() > totals[empty].max()
+
+
+@pytest.mark.parametrize("spread", [0.2, 0.5, 1, 1.4])
+@pytest.mark.parametrize("depth", [3, 20, 100, 1_000, 100_000, 5_000_000])
+def test_cells_however_shallow_are_none(depth, spread):
+    for n_cells in (30, 3_000):
+        rng = np.random.default_rng(n_cells)
+        assert not is_unfiltered(nearly_empty(rng.poisson(depth * rng.lognormal(0, spread, n_cells)).astype(float)))
+
+
+def test_small_cell_types_beside_large_ones_are_none():
+    rng = np.random.default_rng(0)
+    totals = np.concatenate([300 * rng.lognormal(0, 0.4, 6_000), 30_000 * rng.lognormal(0, 0.5, 4_000)])
+    assert not is_unfiltered(nearly_empty(totals))
+
+
+@pytest.mark.parametrize("name", [*SHARED_TABLES, "pbmc3k.h5ad"])
+@pytest.mark.parametrize("kept", [1, 0.1, 0.01])
+def test_real_filtered_data_also_where_it_is_shallow(name, kept):
+    counts = canonical(anndata.read_h5ad(shared(name)).X)
+    totals = np.random.default_rng(0).binomial(row_sums(counts).astype(np.int64), kept).astype(float)
+    assert not is_unfiltered(nearly_empty(totals))
+
+
+def test_nothing_at_all_is_told_without_a_fault():
+    assert nearly_empty(np.zeros(3)).all()
