@@ -1,6 +1,7 @@
 """Fill the dropouts of single-cell RNA-seq data, and say honestly whether that helped.
 
-Every verb of the command line is a function here: AnnData in, a new AnnData out. ``checkpointed`` is ``--checkpoint``.
+Every verb of the command line is a function here: AnnData in, a new AnnData out. ``read_counts`` reads what
+``scinfill preprocess`` reads; ``checkpointed`` is ``--checkpoint``.
 They are loaded when first used, so that ``import scinfill`` stays light.
 """
 
@@ -10,6 +11,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "read_counts": "scinfill.io.sources",
     "preprocess": "scinfill.methods.preprocess",
     "mask": "scinfill.methods.mask",
     "impute_deepmc": "scinfill.methods.deepmc",

@@ -92,11 +92,24 @@ def command(source: str, target: str, *, modality: str | None, genome: str | Non
 
     Filters genes, divides by library size, chooses by dispersion, takes log2(x + 1).
 
-    INPUT is an H5AD file, a 10x .h5 file, a 10x folder (matrix.mtx, features.tsv, barcodes.tsv), or a comma or
-    tab separated table with names in its first row and column, plain or gzip; cells are in rows.
+    INPUT is one of these, told apart by its content:
+
+    \b
+      H5AD file, zarr store    counts in X, in a layer or in raw (--layer)
+      MuData file (.h5mu)      the modality that holds RNA (--modality)
+      10x .h5 file             any version of Cell Ranger (--genome)
+      Matrix Market files      with names of genes and cells beside them, as Cell Ranger, STARsolo,
+                               kb-python, alevin-fry and GEO leave them: the folder, Cell Ranger's
+                               outs, any one of the files, or what their names begin with
+      table of text            names in the first row and column; tabs, commas, semicolons or
+                               spaces; notes (#) above; cells in rows (--transpose)
+
+    Text may be plain or gzip. Standard input carries a single file, so no folder, zarr store or Matrix Market files.
 
     \b
       scinfill preprocess counts.h5ad -o log.h5ad
+      scinfill preprocess cellranger/outs -o log.h5ad
+      scinfill preprocess GSM100_s1_matrix.mtx.gz -o log.zarr
       scinfill preprocess --transpose counts.csv.gz | scinfill impute-deepmc -o imputed.h5ad
       scinfill preprocess --round soupx.h5ad -o log.h5ad
       scinfill preprocess --min-total-counts 500 raw_feature_bc_matrix.h5 -o log.h5ad

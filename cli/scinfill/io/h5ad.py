@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scinfill.errors import DataError
-from scinfill.io.contents import described
+from scinfill.io import legacy
+from scinfill.io.contents import described, of_table
 from scinfill.io.frames import beside, read_frame, without_index
 from scinfill.io.hdf5 import new_hdf5, one_line, open_hdf5, read_array, write_array
 from scinfill.io.rehearsal import check_writable_again
@@ -30,7 +31,7 @@ from scinfill.numerics.survey import survey
 
 SLOTS = ("X", "obs", "var", "uns", "obsm", "varm", "obsp", "varp", "layers")
 MAPPINGS = ("uns", *SLOTS[4:], "raw/varm")
-FRAMES = ("obs", "var", "raw/var")
+FRAMES = ("obs", "var", "raw/var", f"{legacy.RAW}var")
 AWKWARD = "awkward-array"
 COMPRESSED = {"csr_matrix": sparse.csr_matrix, "csc_matrix": sparse.csc_matrix}
 LARGE = 2**26
@@ -72,6 +73,10 @@ def assemble(file: h5py.File, source: str | Path) -> AnnData:
         content = {slot: _element(file, slot, source) for slot in SLOTS if slot in file}
         if isinstance(file.get("raw"), h5py.Group):
             content["raw"] = {key: _element(file, f"raw/{key}", source) for key in file["raw"]}
+        if legacy.is_legacy(file):
+            names = [name for name in file if name.startswith(legacy.RAW)]
+            content["raw"] = {name.removeprefix(legacy.RAW): _element(file, name, source) for name in names} or None
+            return AnnData(**legacy.with_categories(content))
         for slot, axis in (("obsm", "obs"), ("varm", "var")):
             content[slot] = beside(content.get(slot, {}), content[axis], file[axis])
         return AnnData(**content)
@@ -80,6 +85,8 @@ def assemble(file: h5py.File, source: str | Path) -> AnnData:
 def inventory(file: h5py.File, source: str | Path) -> dict[str, Any]:
     """Return what an open file holds by name, and of each matrix whether it holds counts, told from some values."""
     _check_root(file, source)
+    if legacy.is_legacy(file):
+        return of_table(assemble(file, source))
     raw = file.get("raw")
     has_raw = isinstance(raw, h5py.Group) and {"X", "var"} <= raw.keys()
     with warnings.catch_warnings():
@@ -176,11 +183,15 @@ def _check_root(file: h5py.File, source: str | Path) -> None:
     if "mod" in file:
         raise DataError(f"{display(source)} is a MuData file; `scinfill preprocess --modality NAME` reads one of it")
     if {"obs", "var"} <= file.keys():
-        if not (isinstance(file["obs"], h5py.Group) and isinstance(file["var"], h5py.Group)):
-            raise DataError(f"{display(source)} was written by anndata before 0.7; write it again with a newer one")
+        if not (all(isinstance(file[axis], h5py.Group) for axis in ("obs", "var")) or legacy.is_legacy(file)):
+            raise DataError(f"{display(source)}: obs or var is no frame; write the file again with anndata")
         return
     if {"row_attrs", "col_attrs"} <= file.keys():
         raise DataError(f"{display(source)} is a loom file; convert it: anndata.io.read_loom(...).write_h5ad(...)")
+    if {"assays", "cell.names"} <= file.keys():
+        raise DataError(
+            f"{display(source)} is an h5Seurat file; convert it in R: SeuratDisk::Convert(FILE, dest = 'h5ad')"
+        )
     if "matrix" in file:
         raise DataError(f"{display(source)} is a 10x file; `scinfill preprocess` reads it")
     raise DataError(f"{display(source)} is an HDF5 file without obs and var: not an AnnData (it holds {sorted(file)})")
@@ -205,8 +216,16 @@ def _element(file: h5py.File, slot: str, source: str | Path) -> Any:  # noqa: AN
             return _compressed(item)
         if encoding == "array" and item.ndim and item.dtype.kind in "biuf":
             return read_array(item)
-        found = read_elem(item)
-        return without_index(found, slot) if isinstance(found, pd.DataFrame) else found
+        return _usable(read_elem(item), slot)
+
+
+def _usable(found: Any, slot: str) -> Any:  # noqa: ANN401
+    """Return what anndata read as verbs use it: files before 0.7 hold records and unchecked positions."""
+    if legacy.is_records(found) and slot in (*MAPPINGS, f"{legacy.RAW}varm"):
+        return legacy.fields_of(found)
+    if sparse.issparse(found) and found.format in ("csr", "csc"):
+        return checked(found)
+    return without_index(found, slot) if isinstance(found, pd.DataFrame) else found
 
 
 def _compressed(group: h5py.Group) -> sparse.csr_matrix | sparse.csc_matrix:

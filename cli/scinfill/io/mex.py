@@ -106,7 +106,7 @@ def read(mex: Mex) -> AnnData:
     if _parts(CLASSES, mex.features):
         raise DataError(
             f"{display(mex.matrix)} counts equivalence classes of transcripts, not genes; "
-            f"read cells_x_genes.mtx (`kb count` without --tcc)"
+            f"count genes, which kb-python leaves in cells_x_genes.mtx"
         )
     features, barcodes = _table(mex.features), _table(mex.barcodes)
     n_rows, n_columns, _ = matrix_market.info(mex.matrix)

@@ -40,13 +40,13 @@ def modality_of(file: h5py.File, source: str | Path, name: str | None) -> h5py.G
         if len(fitting) != 1:
             raise InputError(
                 f"{display(source)} holds several modalities and does not say which is RNA; "
-                f"name it with --modality: {', '.join(there_are)}"
+                f"name it with `modality`: {', '.join(there_are)}"
             )
         name = fitting[0]
         if len(there_are) > 1:
-            log.info("%s is read, of the modalities %s; --modality names another", name, ", ".join(there_are))
+            log.info("%s is read, of the modalities %s; `modality` names another", name, ", ".join(there_are))
     elif name not in there_are:
         raise InputError(
-            f"{display(source)} has no modality {name!r}; name one with --modality: {', '.join(there_are)}"
+            f"{display(source)} has no modality {name!r}; name one with `modality`: {', '.join(there_are)}"
         )
     return file[MODALITIES][name]

@@ -117,9 +117,9 @@ def _of_genome(adata: AnnData, source: str | Path, genome: str | None) -> AnnDat
     genomes = sorted(set(of_genes) - {""})
     if genome is None:
         if len(genomes) > 1:
-            log.warning("genes of %d genomes are read (%s); --genome takes one", len(genomes), ", ".join(genomes))
+            log.warning("genes of %d genomes are read (%s); `genome` takes one", len(genomes), ", ".join(genomes))
         return adata
     if genome not in genomes:
-        raise InputError(f"{display(source)} has no genome {genome!r}; name one with --genome: {', '.join(genomes)}")
+        raise InputError(f"{display(source)} has no genome {genome!r}; name one with `genome`: {', '.join(genomes)}")
     chosen = np.asarray(of_genes == genome)
     return adata if chosen.all() else adata[:, chosen].copy()

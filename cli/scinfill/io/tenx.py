@@ -71,7 +71,7 @@ def _matrix_of(file: h5py.File, source: str | Path, genome: str | None) -> h5py.
         return next(iter(groups.values()))
     if genome not in groups:
         what = "holds several genomes" if genome is None else f"has no genome {genome!r}"
-        raise InputError(f"{display(source)} {what}; name one with --genome: {', '.join(sorted(groups))}")
+        raise InputError(f"{display(source)} {what}; name one with `genome`: {', '.join(sorted(groups))}")
     return groups[genome]
 
 

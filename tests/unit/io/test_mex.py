@@ -149,7 +149,7 @@ def test_symbols_of_kb_beside_ids(tmp_path):
 
 def test_classes_of_transcripts_are_no_genes(tmp_path):
     write(tmp_path, ("cells_x_tcc.mtx", "cells_x_tcc.ec.txt", "cells_x_tcc.barcodes.txt"), VALUES)
-    with pytest.raises(DataError, match=r"equivalence classes of transcripts, not genes; read cells_x_genes.mtx"):
+    with pytest.raises(DataError, match=r"equivalence classes of transcripts, not genes; count genes"):
         read_counts(tmp_path)
 
 

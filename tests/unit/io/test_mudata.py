@@ -60,7 +60,7 @@ def test_the_only_modality_needs_no_name(tmp_path, rna):
 )
 def test_which_modality_is_not_guessed(tmp_path, rna, there_are, modality):
     path = write(tmp_path / "multi.h5mu", **dict.fromkeys(there_are, rna))
-    with pytest.raises(InputError, match="--modality: " + ", ".join(sorted(there_are))):
+    with pytest.raises(InputError, match="`modality`: " + ", ".join(sorted(there_are))):
         read_counts(path, modality=modality)
 
 

@@ -96,7 +96,7 @@ def test_one_genome_of_two(tmp_path):
 @pytest.mark.parametrize("genome", [None, "hg19"])
 def test_two_genomes_are_refused_with_their_names(tmp_path, genome):
     write_two_genomes(tmp_path / "raw.h5")
-    with pytest.raises(InputError, match=r"name one with --genome: GRCh38, mm10"):
+    with pytest.raises(InputError, match=r"name one with `genome`: GRCh38, mm10"):
         read_counts(tmp_path / "raw.h5", genome=genome)
 
 
@@ -118,7 +118,7 @@ def test_genomes_in_a_column_are_said_and_one_can_be_taken(tmp_path, caplog):
     with h5py.File(tmp_path / "raw.h5", "a") as file:
         file["matrix/features/genome"] = np.array(["GRCh38", "mm10", "GRCh38"], dtype="S")
     assert read_counts(tmp_path / "raw.h5").n_vars == 3
-    assert "2 genomes are read (GRCh38, mm10); --genome takes one" in caplog.text
+    assert "2 genomes are read (GRCh38, mm10); `genome` takes one" in caplog.text
     assert read_counts(tmp_path / "raw.h5", genome="GRCh38").var["gene_ids"].tolist() == ["ENSG1", "ENSG3"]
 
 
