@@ -1,6 +1,7 @@
 """Fill the dropouts of single-cell RNA-seq data, and say honestly whether that helped.
 
-Every verb of the command line is a function here: AnnData in, a new AnnData out. ``checkpointed`` is ``--checkpoint``.
+Every verb of the command line is a function here: AnnData in, a new AnnData out. ``read_counts`` reads what
+``scinfill preprocess`` reads; ``checkpointed`` is ``--checkpoint``.
 They are loaded when first used, so that ``import scinfill`` stays light.
 """
 
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from scinfill.evaluation.evaluate import evaluate
     from scinfill.io.checkpoints import checkpointed
+    from scinfill.io.sources import read_counts
     from scinfill.methods.adopt import adopt
     from scinfill.methods.autoimpute import impute_auto
     from scinfill.methods.baselines import impute_baseline
@@ -36,6 +38,7 @@ __all__ = [
     "inspect",
     "mask",
     "preprocess",
+    "read_counts",
     "reconstruct",
     "report",
     "rerun",
@@ -54,6 +57,7 @@ _MODULES = {
     "inspect": "scinfill.verbs",
     "mask": "scinfill.methods.mask",
     "preprocess": "scinfill.methods.preprocess",
+    "read_counts": "scinfill.io.sources",
     "reconstruct": "scinfill.methods.reconstruct",
     "report": "scinfill.verbs",
     "rerun": "scinfill.methods.rerun",

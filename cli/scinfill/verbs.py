@@ -34,13 +34,15 @@ HIDDEN_SHARE = 0.1
 NULL_GENES = 100
 
 
-def inspect(source: str | Path) -> dict[str, Any]:
+def inspect(source: str | Path, *, modality: str | None = None, genome: str | None = None) -> dict[str, Any]:
     """Return what a file holds: cells, genes, names of columns and layers, raw, and which matrix holds counts.
 
     Parameters
     ----------
     source
         Anything that ``scinfill preprocess`` reads. Of an H5AD file some millions of values are looked at.
+    modality, genome
+        Which part of a MuData or of a file with several genomes.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def inspect(source: str | Path) -> dict[str, Any]:
     >>> scinfill.inspect("counts.h5ad")["genes"]
     30
     """
-    return sources.inventory(source)
+    return sources.inventory(source, modality=modality, genome=genome)
 
 
 def export(adata: AnnData, folder: str | Path, *, layer: str | None = None) -> None:

@@ -67,7 +67,7 @@ def test_an_unknown_verb():
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (errors.GateError("worse"), 1),
+        (errors.ThresholdError("worse"), 1),
         (errors.InputError("no such file"), 2),
         (errors.DataError("not counts"), 3),
         (errors.ResourceError("disk full"), 4),

@@ -17,7 +17,9 @@ from scinfill.commands._names import PARAMETER, in_options_of
 from scinfill.errors import InputError
 
 PACKAGE = ROOT / "cli" / "scinfill"
-AT_THE_SHELL = {"source", "sources", "target", "threads", "max_memory", "verbosity", "debug", "log_json"}
+READING = {"modality", "genome"}
+"""Of ``scinfill.read_counts``, which reads the table that a Python caller has already."""
+AT_THE_SHELL = {"source", "sources", "target", "threads", "max_memory", "verbosity", "debug", "log_json"} | READING
 """Files and the process: a Python caller has tables, and settings of its own."""
 OF_ONE_VERB = {"impute-deepmc": {"folder", "minutes"}, "impute-auto": {"folder", "minutes"}}
 """Of ``scinfill.checkpointed``, which surrounds the call."""
@@ -94,6 +96,10 @@ def test_options_have_the_names_of_the_parameters(name):
     function = getattr(scinfill, name.replace("-", "_"))
     own = {param.name for param in verb(name).params} - AT_THE_SHELL - OF_ONE_VERB.get(name, set())
     assert own - SHELL_ONLY_OF.get(name, set()) <= inspect.signature(function).parameters.keys()
+
+
+def test_reading_options_have_the_names_of_the_parameters():
+    assert inspect.signature(scinfill.read_counts).parameters.keys() >= READING
 
 
 def test_checkpoint_options_have_the_names_of_the_parameters():

@@ -96,8 +96,8 @@ def command(
     from scinfill.evaluation.case import Settings
     from scinfill.evaluation.comparison import Threshold
     from scinfill.evaluation.evaluate import run
+    from scinfill.io import anndata_files, scores
     from scinfill.io import bulk as bulk_tables
-    from scinfill.io import h5ad, scores
     from scinfill.io.streams import write_text
 
     if gene_table is not None:
@@ -105,7 +105,7 @@ def command(
     rules = [Threshold.parse(threshold) for threshold in thresholds]
     files = named_by_file(sources or [(None, STDIO)])
     evaluation = run(
-        [(name, h5ad.read(path, to_write=False)) for name, path in files],
+        [(name, anndata_files.read(path, to_write=False)) for name, path in files],
         Settings(**{name: value for name, value in settings.items() if value is not None}),
         layer=layer,
         bulk=None if bulk is None else bulk_tables.read_counts(bulk),

@@ -28,7 +28,7 @@ def command(source: str, target: str, layer: str | None) -> None:
     \b
       scinfill export masked.h5ad -o exchange
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
-    from scinfill.io import h5ad
+    from scinfill.io import anndata_files
     from scinfill.verbs import export
 
-    export(h5ad.read(source, to_write=False), target, layer=layer)
+    export(anndata_files.read(source, to_write=False), target, layer=layer)

@@ -51,12 +51,12 @@ def command(source: str, target: str, *, folder: str | None, minutes: float, **o
       scinfill impute-auto log.h5ad -o imputed.h5ad
       scinfill preprocess counts.h5ad | scinfill impute-auto --hidden 512,128 | scinfill evaluate
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
-    from scinfill.io import h5ad
+    from scinfill.io import anndata_files
     from scinfill.io.checkpoints import checkpointed
     from scinfill.methods.autoimpute import AutoImpute
     from scinfill.methods.imputer import impute
 
     settings = AutoImpute(**options)
     with checkpointed(folder, minutes=minutes):
-        imputation = impute(h5ad.read(source), settings)
-        h5ad.write(imputation.adata, target, row_blocks=imputation.layers)
+        imputation = impute(anndata_files.read(source), settings)
+        anndata_files.write(imputation.adata, target, row_blocks=imputation.layers)

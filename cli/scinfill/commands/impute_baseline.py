@@ -39,8 +39,8 @@ def command(source: str, target: str, **options: Any) -> None:  # noqa: ANN401 -
     \b
       scinfill impute-baseline --method svd log.h5ad -o svd.h5ad
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
-    from scinfill.io import h5ad
+    from scinfill.io import anndata_files
     from scinfill.methods.baselines import Baselines, baseline
 
-    imputation = baseline(h5ad.read(source), Baselines(**options))
-    h5ad.write(imputation.adata, target, row_blocks=imputation.layers)
+    imputation = baseline(anndata_files.read(source), Baselines(**options))
+    anndata_files.write(imputation.adata, target, row_blocks=imputation.layers)

@@ -5,14 +5,15 @@ import json
 import click
 
 from scinfill.commands._help import Verb
-from scinfill.commands._options import input_argument, output_option, runtime_options
+from scinfill.commands._options import counts_options, input_argument, output_option, runtime_options
 
 
 @click.command(name="inspect", cls=Verb)
 @input_argument
 @output_option(binary=False, help="JSON file to write; - is standard output.")
+@counts_options
 @runtime_options
-def command(source: str, target: str) -> None:
+def command(source: str, target: str, *, modality: str | None, genome: str | None) -> None:
     """Show what a file holds, and which matrix holds counts.
 
     Cells, genes, names of columns and layers, and raw.
@@ -27,4 +28,4 @@ def command(source: str, target: str) -> None:
     from scinfill.io.streams import write_text
     from scinfill.verbs import inspect
 
-    write_text(json.dumps(inspect(source), indent=2) + "\n", target)
+    write_text(json.dumps(inspect(source, modality=modality, genome=genome), indent=2) + "\n", target)

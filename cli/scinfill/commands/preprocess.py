@@ -5,7 +5,14 @@ from typing import Any, get_args
 import click
 
 from scinfill.commands._help import Verb
-from scinfill.commands._options import input_argument, layer_option, output_option, runtime_options, seed_option
+from scinfill.commands._options import (
+    counts_options,
+    input_argument,
+    layer_option,
+    output_option,
+    runtime_options,
+    seed_option,
+)
 from scinfill.schema import Preset
 
 
@@ -28,6 +35,7 @@ class GeneNumber(click.ParamType):
 @input_argument
 @output_option()
 @layer_option("Layer that holds the counts instead of X; raw is the table's raw, unless a layer is called so.")
+@counts_options
 @click.option("--transpose", is_flag=True, help="The input has genes in rows.")
 @click.option(
     "--min-counts",
@@ -80,22 +88,35 @@ class GeneNumber(click.ParamType):
 @click.option("--unique-names", is_flag=True, help="Tell repeated names apart by -1, -2, ... instead of refusing them.")
 @seed_option
 @runtime_options
-def command(source: str, target: str, **settings: Any) -> None:  # noqa: ANN401 - the options above
+def command(source: str, target: str, *, modality: str | None, genome: str | None, **settings: Any) -> None:  # noqa: ANN401 - the options above
     """Turn counts into log2 values of the genes that vary most.
 
     Filters genes, divides by library size, chooses by dispersion, takes log2(x + 1).
 
-    INPUT is an H5AD file, a 10x .h5 file, a 10x folder (matrix.mtx, features.tsv, barcodes.tsv), or a comma or
-    tab separated table with names in its first row and column, plain or gzip; cells are in rows.
+    INPUT is one of these, told apart by its content:
+
+    \b
+      H5AD file, zarr store    counts in X, in a layer or in raw (--layer)
+      MuData file (.h5mu)      the modality that holds RNA (--modality)
+      10x .h5 file             any version of Cell Ranger (--genome)
+      Matrix Market files      with names of genes and cells beside them, as Cell Ranger, STARsolo,
+                               kb-python, alevin-fry and GEO leave them: the folder, Cell Ranger's
+                               outs, any one of the files, or what their names begin with
+      table of text            names in the first row and column; tabs, commas, semicolons or
+                               spaces; notes (#) above; cells in rows (--transpose)
+
+    Text may be plain or gzip. Standard input carries a single file, so no folder, zarr store or Matrix Market files.
 
     \b
       scinfill preprocess counts.h5ad -o log.h5ad
+      scinfill preprocess cellranger/outs -o log.h5ad
+      scinfill preprocess GSM100_s1_matrix.mtx.gz -o log.zarr
       scinfill preprocess --transpose counts.csv.gz | scinfill impute-deepmc -o imputed.h5ad
       scinfill preprocess --round soupx.h5ad -o log.h5ad
       scinfill preprocess --min-total-counts 500 raw_feature_bc_matrix.h5 -o log.h5ad
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
-    from scinfill.io import h5ad
+    from scinfill.io import anndata_files
     from scinfill.io.sources import read_counts
     from scinfill.methods.preprocess import preprocess
 
-    h5ad.write(preprocess(read_counts(source), **settings), target)
+    anndata_files.write(preprocess(read_counts(source, modality=modality, genome=genome), **settings), target)

@@ -8,6 +8,8 @@ import h5py
 import pandas as pd
 from anndata.io import read_elem
 
+from scinfill.io.legacy import frame_of, is_records
+
 log = logging.getLogger(__name__)
 
 INDEX = "_index"
@@ -29,6 +31,8 @@ def read_frame(group: h5py.Group | h5py.Dataset, slot: str) -> Any:  # noqa: ANN
         Its name in messages.
     """
     found = read_elem(group)
+    if is_records(found):
+        found = frame_of(found)
     if isinstance(found, Mapping):
         found = _unmarked(found, group.attrs)
     return with_index(found, slot) if isinstance(found, pd.DataFrame) else found

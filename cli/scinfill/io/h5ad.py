@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scinfill.errors import DataError
-from scinfill.io.contents import described
+from scinfill.io import legacy
+from scinfill.io.contents import described, of_table
 from scinfill.io.frames import beside, read_frame, without_index
 from scinfill.io.hdf5 import new_hdf5, one_line, open_hdf5, read_array, write_array
 from scinfill.io.rehearsal import check_writable_again
@@ -30,7 +31,7 @@ from scinfill.numerics.survey import survey
 
 SLOTS = ("X", "obs", "var", "uns", "obsm", "varm", "obsp", "varp", "layers")
 MAPPINGS = ("uns", *SLOTS[4:], "raw/varm")
-FRAMES = ("obs", "var", "raw/var")
+FRAMES = ("obs", "var", "raw/var", f"{legacy.RAW}var")
 AWKWARD = "awkward-array"
 COMPRESSED = {"csr_matrix": sparse.csr_matrix, "csc_matrix": sparse.csc_matrix}
 LARGE = 2**26
@@ -66,12 +67,16 @@ def read(source: str | Path, *, to_write: bool = True) -> AnnData:
 def assemble(file: h5py.File, source: str | Path) -> AnnData:
     """Read an AnnData from an open file; ``source`` is its name in messages."""
     _check_root(file, source)
-    with _naming(source, "the file"), warnings.catch_warnings():
+    with naming(source, "the file"), warnings.catch_warnings():
         # What anndata warns of (old encodings, names that repeat) is either harmless or checked by the methods.
         warnings.simplefilter("ignore")
         content = {slot: _element(file, slot, source) for slot in SLOTS if slot in file}
         if isinstance(file.get("raw"), h5py.Group):
             content["raw"] = {key: _element(file, f"raw/{key}", source) for key in file["raw"]}
+        if legacy.is_legacy(file):
+            names = [name for name in file if name.startswith(legacy.RAW)]
+            content["raw"] = {name.removeprefix(legacy.RAW): _element(file, name, source) for name in names} or None
+            return AnnData(**legacy.with_categories(content))
         for slot, axis in (("obsm", "obs"), ("varm", "var")):
             content[slot] = beside(content.get(slot, {}), content[axis], file[axis])
         return AnnData(**content)
@@ -80,6 +85,8 @@ def assemble(file: h5py.File, source: str | Path) -> AnnData:
 def inventory(file: h5py.File, source: str | Path) -> dict[str, Any]:
     """Return what an open file holds by name, and of each matrix whether it holds counts, told from some values."""
     _check_root(file, source)
+    if legacy.is_legacy(file):
+        return of_table(assemble(file, source))
     raw = file.get("raw")
     has_raw = isinstance(raw, h5py.Group) and {"X", "var"} <= raw.keys()
     with warnings.catch_warnings():
@@ -91,7 +98,7 @@ def inventory(file: h5py.File, source: str | Path) -> dict[str, Any]:
     surveys = {}
     for slot in slots:
         if slot in file:
-            with _naming(source, slot):
+            with naming(source, slot):
                 surveys[slot] = survey(file[slot]["data"] if isinstance(file[slot], h5py.Group) else file[slot])
     return described(obs, var, names, surveys, raw_var)
 
@@ -129,7 +136,7 @@ def write(adata: AnnData, target: str | Path, *, row_blocks: Mapping[str, RowBlo
 
 
 def _write_slot(file: h5py.File, slot: str, element: Any, target: str | Path) -> None:  # noqa: ANN401
-    with _naming(target, slot), anndata.settings.override(allow_write_nullable_strings=True):
+    with naming(target, slot), anndata.settings.override(allow_write_nullable_strings=True):
         write_dispatched(file, slot, element, callback=_write_element)
 
 
@@ -173,12 +180,18 @@ def _write_blocks(layers: h5py.Group, name: str, blocks: RowBlocks, check: Calla
 
 def _check_root(file: h5py.File, source: str | Path) -> None:
     """Say what the file is, if it is not an AnnData."""
+    if "mod" in file:
+        raise DataError(f"{display(source)} is a MuData file; `scinfill preprocess --modality NAME` reads one of it")
     if {"obs", "var"} <= file.keys():
-        if not (isinstance(file["obs"], h5py.Group) and isinstance(file["var"], h5py.Group)):
-            raise DataError(f"{display(source)} was written by anndata before 0.7; write it again with a newer one")
+        if not (all(isinstance(file[axis], h5py.Group) for axis in ("obs", "var")) or legacy.is_legacy(file)):
+            raise DataError(f"{display(source)}: obs or var is no frame; write the file again with anndata")
         return
     if {"row_attrs", "col_attrs"} <= file.keys():
         raise DataError(f"{display(source)} is a loom file; convert it: anndata.io.read_loom(...).write_h5ad(...)")
+    if {"assays", "cell.names"} <= file.keys():
+        raise DataError(
+            f"{display(source)} is an h5Seurat file; convert it in R: SeuratDisk::Convert(FILE, dest = 'h5ad')"
+        )
     if "matrix" in file:
         raise DataError(f"{display(source)} is a 10x file; `scinfill preprocess` reads it")
     raise DataError(f"{display(source)} is an HDF5 file without obs and var: not an AnnData (it holds {sorted(file)})")
@@ -196,15 +209,23 @@ def _element(file: h5py.File, slot: str, source: str | Path) -> Any:  # noqa: AN
             f"{display(source)}: {slot} is an awkward array; `pip install awkward` and it is kept, or leave it out: "
             f"del adata.{slot.split('/', maxsplit=1)[0]}{key}"
         )
-    with _naming(source, slot):
+    with naming(source, slot):
         if slot in FRAMES:
             return read_frame(item, slot.replace("/", "."))
         if encoding in COMPRESSED:
             return _compressed(item)
         if encoding == "array" and item.ndim and item.dtype.kind in "biuf":
             return read_array(item)
-        found = read_elem(item)
-        return without_index(found, slot) if isinstance(found, pd.DataFrame) else found
+        return _usable(read_elem(item), slot)
+
+
+def _usable(found: Any, slot: str) -> Any:  # noqa: ANN401
+    """Return what anndata read as verbs use it: files before 0.7 hold records and unchecked positions."""
+    if legacy.is_records(found) and slot in (*MAPPINGS, f"{legacy.RAW}varm"):
+        return legacy.fields_of(found)
+    if sparse.issparse(found) and found.format in ("csr", "csc"):
+        return checked(found)
+    return without_index(found, slot) if isinstance(found, pd.DataFrame) else found
 
 
 def _compressed(group: h5py.Group) -> sparse.csr_matrix | sparse.csc_matrix:
@@ -217,9 +238,19 @@ def _compressed(group: h5py.Group) -> sparse.csr_matrix | sparse.csc_matrix:
     # A position too large for the narrower type becomes the largest there is, and is found out below.
     positions = np.int32 if max(*shape, group["data"].size) < np.iinfo(np.int32).max else np.int64
     data, indices, indptr = read_array(group["data"]), read_array(group["indices"], positions), group["indptr"][:]
-    matrix = COMPRESSED[group.attrs["encoding-type"]]((data, indices, indptr), shape=shape)
+    return checked(COMPRESSED[group.attrs["encoding-type"]]((data, indices, indptr), shape=shape))
+
+
+def checked(matrix: sparse.csr_matrix | sparse.csc_matrix) -> sparse.csr_matrix | sparse.csc_matrix:
+    """Return a sparse matrix from anyone after checking that all of its positions are inside it.
+
+    Raises
+    ------
+    ValueError
+        They are not.
+    """
     matrix.check_format(full_check=False)
-    _check_positions(matrix.indices, matrix.indptr, shape[1 if matrix.format == "csr" else 0])
+    _check_positions(matrix.indices, matrix.indptr, matrix.shape[1 if matrix.format == "csr" else 0])
     return matrix
 
 
@@ -233,7 +264,7 @@ def _check_positions(indices: NDArray[np.integer], indptr: NDArray[np.integer], 
 
 
 @contextmanager
-def _naming(source: str | Path, slot: str) -> Iterator[None]:
+def naming(source: str | Path, slot: str) -> Iterator[None]:
     """Turn whatever a damaged file makes the libraries raise into one line that names the slot."""
     try:
         yield

@@ -135,7 +135,7 @@ def test_an_absent_matrix_stays_absent(tmp_path):
     assert rewritten(adata, tmp_path).X is None
 
 
-@pytest.mark.parametrize("kind", ["loom", "tenx", "other", "old"])
+@pytest.mark.parametrize("kind", ["loom", "tenx", "other"])
 def test_other_hdf5_files_are_called_by_their_name(tmp_path, kind):
     path = tmp_path / "file.h5ad"
     with h5py.File(path, "w") as file:
@@ -145,12 +145,9 @@ def test_other_hdf5_files_are_called_by_their_name(tmp_path, kind):
             file.create_group("col_attrs")
         elif kind == "tenx":
             file.create_group("matrix")
-        elif kind == "old":
-            for slot in ("obs", "var"):
-                file[slot] = np.zeros(2, dtype=[("index", "S3")])
         else:
             file["temperature"] = np.eye(2)
-    said = {"loom": "a loom file", "tenx": "a 10x file", "other": r"not an AnnData .*temperature", "old": "before 0.7"}
+    said = {"loom": "a loom file", "tenx": "a 10x file", "other": r"not an AnnData .*temperature"}
     with pytest.raises(DataError, match=said[kind]):
         h5ad.read(path)
 
