@@ -1,5 +1,6 @@
 """Every name that a scinfill file uses, once. See the README for what each slot holds."""
 
+from collections.abc import Mapping
 from typing import Final, Literal, get_args
 
 # layers
@@ -73,6 +74,16 @@ SCALE: Final = "log2(1 + counts / size_factor)"
 
 Estimate = Literal["shrunk", "model", "detected"]
 ESTIMATES: Final[tuple[Estimate, ...]] = get_args(Estimate)
+OF_MEANS: Final = (
+    "looking at cells, clustering, means of few cells; a gene without structure stays at its mean; test for "
+    "differential expression on the counts, not on these values"
+)
+USES: Final[Mapping[Estimate, str]] = {
+    "shrunk": OF_MEANS,
+    "model": OF_MEANS,
+    "detected": "filling hidden values; neither for correlation nor for differential expression",
+}
+"""What each estimate is good for, as its file says in ``uns["scinfill"]["use"]``."""
 Preset = Literal["recommended", "paper"]
 Keep = Literal["none", "observed", "max"]
 Form = Literal["dense", "factors"]

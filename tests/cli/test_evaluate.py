@@ -29,7 +29,7 @@ def test_json_on_stdout_and_a_table_on_stderr(table):
     assert document["title"] == "cells"
     assert "k-means ARI" in stderr
     assert "[model]" in stderr
-    assert "--estimate detected" in stderr
+    assert "the estimate 'detected' for this score" in stderr
 
 
 def test_quiet_says_nothing(table):
@@ -51,6 +51,14 @@ def test_several_inputs_by_name_and_by_file(table, tmp_path):
     other.write_bytes(table.read_bytes())
     document, _ = evaluated(f"mine={table}", other, "-q")
     assert list(document["estimates"])[3:] == ["mine", "other"]
+
+
+def test_the_default_baseline_needs_no_name(tmp_path):
+    log, made = tmp_path / "log.h5ad", tmp_path / "gene-mean.h5ad"
+    log.write_bytes(to_bytes(masked()))
+    assert invoke("impute-baseline", log, "-q", "-o", made).exit_code == 0
+    assert list(evaluated(made, "-q")[0]["estimates"])[2:] == ["svd-10", "gene-mean (input)"]
+    assert list(evaluated(made, log, "-q")[0]["estimates"])[2:] == ["svd-10", "gene-mean (input)"]
 
 
 def test_file_whose_name_holds_an_equals_sign(table, tmp_path):

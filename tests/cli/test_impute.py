@@ -205,7 +205,7 @@ def test_without_counts_the_estimate_is_the_model(table, out):
         ("impute-deepmc", ["--keep", "max", "--form", "factors"], ["--keep", "--form factors"]),
         ("impute-auto", ["--hidden", "0"], ["--hidden", "positive number"]),
         ("impute-auto", ["--hidden", "8", "--lambda", "1"], ["--lambda", "--preset paper"]),
-        ("impute-auto", ["--form", "factors"], ["No such option: --form"]),
+        ("impute-auto", ["--form", "factors"], ["No such option '--form'"]),
         ("impute-auto", ["--preset", "paper", "--hidden", "8,4"], ["one hidden layer"]),
         ("impute-auto", ["--preset", "paper", "--learning-rate", "0"], ["--learning-rate"]),
         ("impute-auto", ["--preset", "paper", "--threshold", "-1"], ["--threshold"]),

@@ -32,6 +32,7 @@ def test_pipe_to_pipe_gives_the_same_bytes(table, table_file, out):
         (["--fraction", 0.35], {"fraction": 0.35}),
         (["--seed", 7], {"seed": 7}),
         (["--null-genes", 4], {"null_genes": 4}),
+        (["--fraction", 0, "--null-genes", 4], {"fraction": 0.0, "null_genes": 4}),
         (["--layer", "log2"], {"layer": "log2"}),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",

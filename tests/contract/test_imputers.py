@@ -69,7 +69,7 @@ IMPUTERS = {
     "auto shrunk": Imputer("auto", "shrunk", TINY, gated=True),
     "auto detected": Imputer("auto", "detected", TINY | {"estimate": "detected"}),
     "auto paper": Imputer("auto", "detected", TINY_PAPER, clipped=False),
-    "gene mean": baseline("gene-mean", "model", random=False),
+    "gene mean": baseline("gene-mean", "detected", random=False),
     "als": baseline("als", "detected", random=False),
     "nuclear norm": baseline("nuclear-norm", "detected", random=False),
     "svd": Imputer("baseline", "model", {"method": "svd", "rank": 2}, random=False),

@@ -89,7 +89,7 @@ def test_every_parameter_that_a_message_names_is_an_option():
             assert found["name"] in of_verb, (place, found[0])
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if hasattr(scinfill, name.replace("-", "_"))])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name.replace("-", "_") in scinfill.__all__])
 def test_options_have_the_names_of_the_parameters(name):
     function = getattr(scinfill, name.replace("-", "_"))
     own = {param.name for param in verb(name).params} - AT_THE_SHELL - OF_ONE_VERB.get(name, set())

@@ -57,8 +57,9 @@ def imputer_options(function: Function) -> Function:
                 type=click.Choice(["auto", *ESTIMATES]),
                 default="auto",
                 show_default=True,
-                help="shrunk, model: what is the mean expression (clustering, DE)? detected: what would have been "
-                "seen here (filling hidden values)? auto: shrunk for UMI counts, model for reads.",
+                help="shrunk, model: what is the mean expression (looking, clustering, means of few cells; test for DE "
+                "on the counts)? detected: what would have been seen here (filling hidden values)? auto: shrunk for "
+                "UMI counts, model for reads.",
             ),
             click.option(
                 "--loss",

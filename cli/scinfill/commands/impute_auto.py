@@ -43,7 +43,8 @@ from scinfill.commands._imputation import (
 def command(source: str, target: str, *, folder: str | None, minutes: float, **options: Any) -> None:  # noqa: ANN401 - the options above
     """Impute by an overcomplete autoencoder.
 
-    INPUT is a file that `scinfill preprocess` made, or any H5AD with log2(1 + x) values in X.
+    INPUT is a file that `scinfill preprocess` made, or any H5AD with log2(1 + x) values in X. Imputed values are for
+    looking, clustering and means of few cells; p-values belong on the counts, which stay in the file.
 
     \b
       scinfill impute-auto log.h5ad -o imputed.h5ad

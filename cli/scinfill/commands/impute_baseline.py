@@ -17,7 +17,8 @@ from scinfill.schema import Baseline, Keep
     type=click.Choice(get_args(Baseline)),
     default="gene-mean",
     show_default=True,
-    help="als: plain matrix factorisation; nuclear-norm: mcImpute; svd: after ALRA; magic: needs scinfill[magic].",
+    help="gene-mean: zeros filled by the mean of the gene's seen values; als: plain matrix factorisation; "
+    "nuclear-norm: mcImpute; svd: thresholded, after ALRA; magic: needs scinfill[magic].",
 )
 @click.option("--rank", type=click.IntRange(min=1), help="Of als and svd.  [default: 10]")
 @click.option(

@@ -21,10 +21,10 @@ from scinfill.schema import MASK_MODES
 )
 @click.option(
     "--fraction",
-    type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
+    type=click.FloatRange(min=0, max=1, max_open=True),
     default=0.1,
     show_default=True,
-    help="Share of the non-zeros, the entries or the molecules to hide.",
+    help="Share of the non-zeros, the entries or the molecules to hide; 0 hides nothing, for --null-genes alone.",
 )
 @click.option(
     "--null-genes",
@@ -43,6 +43,7 @@ def command(source: str, target: str, **settings: Any) -> None:  # noqa: ANN401 
 
     \b
       scinfill mask log.h5ad --fraction 0.1 --seed 1 -o masked.h5ad
+      scinfill mask log.h5ad --fraction 0 --null-genes 200 -o guarded.h5ad
       scinfill preprocess counts.h5ad | scinfill mask --mode thin | scinfill impute-deepmc | scinfill evaluate
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import h5ad

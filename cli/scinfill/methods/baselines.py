@@ -27,8 +27,8 @@ from scinfill.models.recipe import Recipe
 from scinfill.numerics.parallel import blocks_in_parallel
 from scinfill.schema import BASELINES, Baseline, Estimate, Keep
 
-BLIND_TO_ZEROS: Final[tuple[Baseline, ...]] = ("als", "nuclear-norm")
-"""These fit non-zeros only, so they answer the question of ``detected``; the others that of ``model``."""
+BLIND_TO_ZEROS: Final[tuple[Baseline, ...]] = ("gene-mean", "als", "nuclear-norm")
+"""These look at non-zeros only, so they answer the question of ``detected``; the others that of ``model``."""
 DEFAULT_RANK = 10
 
 
@@ -150,8 +150,10 @@ def impute_baseline(
     adata
         ``X`` on the scale log2(1 + counts / size_factor); never changed.
     method
-        ``"gene-mean"``; ``"als"``, plain matrix factorisation of the non-zeros; ``"nuclear-norm"``, mcImpute;
-        ``"svd"``, after ALRA; ``"magic"``, where ``magic-impute`` is installed.
+        ``"gene-mean"``, every zero filled by the mean of the gene's seen values, as :func:`scinfill.evaluate` scores
+        it beside every input; ``"als"``, plain matrix factorisation of the non-zeros; ``"nuclear-norm"``, mcImpute;
+        ``"svd"``, thresholded after ALRA (the ``svd-10`` of an evaluation is not thresholded); ``"magic"``, where
+        ``magic-impute`` is installed.
     rank
         Of ``als`` and ``svd``; 10 if not given.
     keep, openproblems, layer, seed

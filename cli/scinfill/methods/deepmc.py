@@ -327,8 +327,10 @@ def impute_deepmc(
     preset
         ``"paper"`` is deepMc as published (``depth`` layers, ``alpha``, ``n_iterations``), blind to zeros.
     estimate
-        ``"shrunk"`` (UMI counts) or ``"model"`` (reads): what is the mean expression? For clustering and DE.
-        ``"detected"``: what would have been seen here? For filling hidden values.
+        ``"shrunk"`` (UMI counts) or ``"model"`` (reads): what is the mean expression? For looking, clustering and
+        means of few cells. ``"detected"``: what would have been seen here? For filling hidden values. Test for
+        differential expression on ``layers["counts"]``: a gene without structure stays at its mean in any estimate,
+        but the spread within groups that a test needs is smoothed away.
     loss, counts_kind
         ``"auto"`` is the Poisson loss for counts whose median non-zero value is below 20.
     rank

@@ -9,7 +9,7 @@ from anndata import AnnData
 from numpy.typing import NDArray
 from scipy import sparse
 
-from scinfill.methods.provenance import STEPS
+from scinfill.methods.provenance import STEPS, USE
 from scinfill.numerics.blocks import row_slices
 from scinfill.schema import UNS
 
@@ -22,7 +22,8 @@ def differences(first: AnnData, second: AnnData) -> list[str]:
     Parameters
     ----------
     first, second
-        Called "the file" and "the repetition". The steps of their records are not compared: they name versions.
+        Called "the file" and "the repetition". The steps of their records, which name versions, and the advice on
+        their use are not compared.
 
     Returns
     -------
@@ -60,7 +61,7 @@ def _entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN40
         yield from _frame(name, value)
     elif isinstance(value, Mapping):
         for key, part in value.items():
-            if (name, key) != (f"uns[{UNS!r}]", STEPS):
+            if name != f"uns[{UNS!r}]" or key not in (STEPS, USE):
                 yield from _entries(f"{name}[{key!r}]", part)
     else:
         yield name, value

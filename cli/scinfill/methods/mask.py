@@ -55,7 +55,7 @@ def mask(
         ``"nonzero"`` hides values that were seen, as the papers do; ``"entries"`` hides any, zeros too;
         ``"thin"`` takes single molecules out.
     fraction
-        Of the non-zeros, the entries or the molecules, between 0 and 1.
+        Of the non-zeros, the entries or the molecules, 0 or more and below 1. 0 hides nothing: for null genes alone.
     seed
         Start of the random numbers. The same seed hides the same real values with and without null genes.
     null_genes
@@ -71,7 +71,7 @@ def mask(
     ``X`` (or the layer), ``layers["counts"]``
         Hidden positions are zero. Thinning: the kept molecules, and their logarithm with the same size factor.
     ``layers["heldout"]``
-        CSR truth at hidden positions, zeros stored; not for thinning.
+        CSR truth at hidden positions, zeros stored; not for thinning, nor where nothing is hidden.
     ``layers["heldout_counts"]``
         CSR molecules that thinning took.
     ``var["null_gene"]``
@@ -82,7 +82,7 @@ def mask(
     Raises
     ------
     InputError
-        An unknown mode or layer, a fraction outside 0 to 1.
+        An unknown mode or layer, a fraction outside 0 to 1, or nothing to do.
     DataError
         Another scale, a table that is masked already, no counts where they are needed, or nothing to hide.
     """
@@ -90,7 +90,8 @@ def mask(
     seen = observed(adata, layer=layer)
     masking, drawing, masking_null = np.random.default_rng(seed).spawn(3)
     layers = _hide(seen, mode, fraction, masking, layer)
-    _check_hidden(layers, seen, fraction, layer)
+    if fraction:
+        _check_hidden(layers, seen, fraction, layer)
     result = with_genes(adata, np.arange(adata.n_vars), without=frozenset(filter(None, layers)))
     if layer is not None:
         result.X = adata.X.copy()
@@ -120,10 +121,12 @@ def mask(
 def _check(adata: AnnData, mode: str, fraction: float, null_genes: int) -> None:
     if mode not in MASK_MODES:
         raise InputError(f"`mode` must be one of {', '.join(MASK_MODES)}; it is {mode!r}")
-    if not 0 < fraction < 1:
-        raise InputError(f"fraction must lie between 0 and 1; it is {fraction}")
+    if not 0 <= fraction < 1:
+        raise InputError(f"`fraction` must be 0 or more and below 1; it is {fraction}")
     if null_genes < 0:
         raise InputError(f"`null_genes` must be 0 or more; it is {null_genes}")
+    if fraction == 0 and null_genes == 0:
+        raise InputError("`fraction=0` hides nothing; give a larger one, or append genes with `null_genes`")
     for key in (HELDOUT, HELDOUT_COUNTS):
         if key in adata.layers:
             raise DataError(
@@ -134,6 +137,8 @@ def _check(adata: AnnData, mode: str, fraction: float, null_genes: int) -> None:
 
 def _hide(seen: Observed, mode: MaskMode, fraction: float, rng: np.random.Generator, layer: str | None) -> Layers:
     """Return the matrices that masking changes or makes."""
+    if fraction == 0:
+        return {layer: seen.log_values} | ({} if seen.counts is None else {COUNTS: seen.counts})
     if mode == "thin":
         return _thin(seen, fraction, rng, layer)
     values = seen.log_values

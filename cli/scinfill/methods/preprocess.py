@@ -193,7 +193,7 @@ def preprocess(
             "preset": preset,
             "unique_names": unique_names,
         },
-        seed=seed if round_counts else None,
+        seed=seed,
         input_sha256=input_sha256,
         scale=SCALE,
     )

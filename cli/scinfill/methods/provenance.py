@@ -14,11 +14,12 @@ from anndata import AnnData
 from scinfill import __version__
 from scinfill.errors import DataError
 from scinfill.numerics.sparse import canonical, entry_blocks
-from scinfill.schema import UNS
+from scinfill.schema import UNS, USES, Estimate
 
 STEPS = "steps"
 SCALE = "scale"
 ESTIMATE = "estimate"
+USE = "use"
 LIBRARIES = ("anndata", "numpy", "scipy", "scikit-learn")
 TENSORFLOW_PACKAGES = ("tensorflow-cpu", "tensorflow")
 """TensorFlow goes by either name; the second wins where both are there."""
@@ -33,7 +34,7 @@ def sign(
     input_sha256: str,
     metrics: dict[str, Any] | None = None,
     scale: str | None = None,
-    estimate: str | None = None,
+    estimate: Estimate | None = None,
 ) -> None:
     """Append one step to ``uns["scinfill"]["steps"]`` of a table that is the caller's own.
 
@@ -54,7 +55,8 @@ def sign(
     metrics
         What the step measured on its way.
     scale, estimate
-        Set ``uns["scinfill"]["scale"]`` and ``["estimate"]`` where given.
+        Set ``uns["scinfill"]["scale"]`` and ``["estimate"]`` where given; with the estimate ``["use"]`` says what it
+        is good for.
     """
     step = {
         "version": __version__,
@@ -71,7 +73,7 @@ def sign(
     if scale is not None:
         signed[SCALE] = scale
     if estimate is not None:
-        signed[ESTIMATE] = estimate
+        signed |= {ESTIMATE: estimate, USE: USES[estimate]}
     adata.uns[UNS] = signed
 
 

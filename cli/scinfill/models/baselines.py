@@ -10,42 +10,47 @@ from scipy.sparse import csr_array
 from scinfill.models.observations import Observations
 from scinfill.numerics.blocks import row_slices
 from scinfill.numerics.decomposition import truncated_svd
+from scinfill.numerics.sparse import column_counts, column_sums
 from scinfill.progress import track
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Constant:
-    """The same values in every cell."""
+class FilledZeros:
+    """What was seen, with one value a gene in the place of every zero."""
 
-    values: Floats
-    n_cells: int
+    seen: csr_array
+    fill: Floats
 
     @property
     def shape(self) -> tuple[int, int]:
         """(n_cells, n_genes)."""
-        return self.n_cells, len(self.values)
+        n_cells, n_genes = self.seen.shape
+        return int(n_cells), int(n_genes)
 
-    def block(self, rows: slice) -> Floats:
-        """Return (n_rows, n_genes)."""
-        return np.tile(self.values, (len(range(*rows.indices(self.n_cells))), 1))
+    def block(self, rows: slice | NDArray[np.intp]) -> Floats:
+        """Return (n_rows, n_genes) log2 values."""
+        seen = self.seen[rows].toarray()
+        return np.where(seen == 0, self.fill, seen).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class GeneMean:
-    """Every gene at log2(1 + its mean rate); at its mean log2 value where there are no counts."""
+    """Every zero filled by the gene's mean log2 value over the cells in which it was seen; seen values stay.
+
+    It is also the ``gene-mean`` that ``evaluate`` scores beside every input.
+    """
 
     loss: Literal["squared"] = "squared"
 
-    def fit(self, data: Observations, *, rng: np.random.Generator, hidden: csr_array | None = None) -> Constant:
-        """Average over cells."""
+    def fit(
+        self, data: Observations, *, rng: np.random.Generator | None = None, hidden: csr_array | None = None
+    ) -> FilledZeros:
+        """Average each gene over the cells in which it was seen."""
         del rng, hidden
-        if data.counts is None or data.size_factor is None:
-            values = data.log_values.sum(axis=0) / data.shape[0]
-        else:
-            values = np.log2(1 + data.counts.sum(axis=0) / data.size_factor.sum())
-        return Constant(values.astype(np.float32), data.shape[0])
+        means = column_sums(data.log_values) / np.maximum(column_counts(data.log_values), 1)
+        return FilledZeros(data.log_values, means.astype(np.float32))
 
 
 @dataclass(frozen=True)

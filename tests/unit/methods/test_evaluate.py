@@ -235,15 +235,16 @@ def test_held_out_reads_are_called_no_test(factor, kind):
     assert any("look like reads" in note for note in document["estimates"]["raw"]["notes"]) == (kind == "reads")
 
 
-def test_raw_may_be_named_but_not_be_an_imputed_layer(caplog):
+def test_raw_may_be_named_and_an_imputed_layer_is_not_raw(caplog):
     table = masked()
     estimate = imputed(table, label_means(table))
     document = scinfill.evaluate({"raw": table, "mine": estimate})
     assert list(document["estimates"]) == ["raw", "gene-mean", "svd-10", "mine"]
     assert document["estimates"]["raw"]["kind"] == "baseline"
     assert caplog.text == ""
-    with pytest.raises(InputError, match=r"'raw' is what X .* holds layers\['imputed'\] as well; call it otherwise"):
-        scinfill.evaluate({"raw": estimate, "mine": estimate})
+    document = scinfill.evaluate({"raw": estimate, "mine": estimate})
+    assert list(document["estimates"]) == ["raw", "gene-mean", "svd-10", "raw (input)", "mine"]
+    assert scores(document, "raw (input)") == scores(document, "mine")
 
 
 def test_input_of_another_mask_stands_beside_its_own_raw():
@@ -276,9 +277,35 @@ def test_replicates_share_a_series():
     assert [document["estimates"][name]["series"] for name in ("mine", "mine (2)")] == ["mine", "mine"]
 
 
-def test_baseline_names_are_taken():
-    with pytest.raises(InputError, match="'svd-10' is the name of a baseline"):
-        scinfill.evaluate({"svd-10": imputed(masked(), label_means(masked()))})
+def test_an_input_never_takes_the_name_of_a_baseline(caplog):
+    caplog.set_level("INFO")
+    estimate = imputed(masked(), label_means(masked()))
+    document = run([("svd-10", estimate), ("svd-10", estimate)], Settings()).document
+    assert list(document["estimates"]) == ["raw", "gene-mean", "svd-10", "svd-10 (input)", "svd-10 (input) (2)"]
+    assert {document["estimates"][name]["series"] for name in list(document["estimates"])[3:]} == {"svd-10 (input)"}
+    assert "'svd-10' is scored beside every input; this one stands as 'svd-10 (input)'" in caplog.text
+
+
+@pytest.mark.parametrize("method", ["gene-mean", "als", "nuclear-norm", "svd"])
+def test_our_baselines_are_scored_without_a_name(method):
+    """And one name is one matrix: the gene mean as an input scores as the gene mean beside it."""
+    document = scinfill.evaluate(scinfill.impute_baseline(masked("thin"), method=method), **QUICK)
+    *_, name = document["estimates"]
+    assert name == ("gene-mean (input)" if method == "gene-mean" else method)
+    assert document["estimates"][name]["kind"] == "input"
+    if method == "gene-mean":
+        assert scores(document, name) == scores(document, "gene-mean")
+
+
+def test_null_genes_alone_are_scored_by_the_guard():
+    table = scinfill.preprocess(scinfill.simulate(n_cells=150, n_genes=60, n_types=2, depth=300, seed=3), n_genes=None)
+    guarded = scinfill.mask(table, fraction=0, null_genes=20)
+    document = scinfill.evaluate(imputed(guarded, label_means(guarded)), **QUICK)
+    [data] = document["data"]
+    assert (data["mask"], data["n_null_genes"]) == (None, 20)
+    found, missing = scores(document, "made-up"), document["estimates"]["made-up"]["skipped"]
+    assert {"null_pairs", "null_de", "ari"} <= found.keys()
+    assert {"rmse", "false_fill", "poisson"} <= missing.keys()
 
 
 # Differences and gates
@@ -510,7 +537,7 @@ def test_merged_layer_is_told_from_a_mean():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"n_starts": 0}, "n_starts must be 1 or more; received 0"),
+        ({"n_starts": 0}, "`n_starts` must be 1 or more; received 0"),
         ({"max_cells": 1}, "max_cells"),
         ({"correlation": "kendall"}, "pearson or spearman; received 'kendall'"),
         ({"zero_threshold": -1.0}, "zero_threshold"),

@@ -26,6 +26,21 @@ def test_hidden_values_are_zero_everywhere_and_kept_as_truth(table, mode):
     np.testing.assert_array_equal(masked.layers["counts"].toarray()[~hidden], table.layers["counts"].toarray()[~hidden])
 
 
+@pytest.mark.parametrize("mode", MASK_MODES)
+def test_null_genes_come_without_hiding_anything(table, mode):
+    before = table.copy()
+    guarded = scinfill.mask(table, mode=mode, fraction=0, null_genes=4)
+    assert guarded.shape == (table.n_obs, table.n_vars + 4)
+    assert not {"heldout", "heldout_counts"} & guarded.layers.keys()
+    for found, source in ((guarded.X, table.X), (guarded.layers["counts"], table.layers["counts"])):
+        np.testing.assert_array_equal(found.toarray()[:, : table.n_vars], source.toarray())
+        assert found[:, table.n_vars :].nnz > 0
+        assert not np.shares_memory(found.data, source.data)
+    observed(guarded)
+    assert_adata_equal(table, before)
+    assert "heldout_counts" in scinfill.mask(guarded, mode="thin").layers
+
+
 def test_hidden_zeros_are_stored(table):
     truth = scinfill.mask(table, mode="entries", fraction=0.3).layers["heldout"]
     assert (truth.data == 0).any()
@@ -160,10 +175,12 @@ def test_the_step_is_signed(table):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"mode": "all"}, InputError, "mode must be one of nonzero, entries, thin"),
-        ({"fraction": 0}, InputError, "fraction must lie between 0 and 1"),
-        ({"fraction": 1}, InputError, "fraction must lie between 0 and 1"),
-        ({"null_genes": -1}, InputError, "null_genes must be 0 or more"),
+        ({"mode": "all"}, InputError, "`mode` must be one of nonzero, entries, thin"),
+        ({"fraction": 0}, InputError, "`fraction=0` hides nothing; .* append genes with `null_genes`"),
+        ({"fraction": -0.1, "null_genes": 3}, InputError, "`fraction` must be 0 or more and below 1; it is -0.1"),
+        ({"fraction": float("nan")}, InputError, "`fraction` must be 0 or more and below 1"),
+        ({"fraction": 1}, InputError, "`fraction` must be 0 or more and below 1"),
+        ({"null_genes": -1}, InputError, "`null_genes` must be 0 or more"),
         ({"fraction": 1e-9}, DataError, "hides none of"),
         ({"fraction": 1e-9, "mode": "thin"}, DataError, "hides none of"),
         ({"fraction": 1 - 1e-9, "mode": "thin"}, DataError, "hides all of"),
@@ -175,7 +192,7 @@ def test_refusals(table, options, error, message):
         scinfill.mask(table, **options)
 
 
-@pytest.mark.parametrize("options", [{"mode": "thin"}, {"null_genes": 3}])
+@pytest.mark.parametrize("options", [{"mode": "thin"}, {"null_genes": 3}, {"null_genes": 3, "fraction": 0}])
 def test_counts_are_needed(table, options):
     del table.layers["counts"]
     with pytest.raises(DataError, match=r"raw counts in layers\['counts'\]"):

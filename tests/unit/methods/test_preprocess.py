@@ -201,7 +201,7 @@ def test_the_step_is_signed(counts):
     step = provenance.steps(scinfill.preprocess(counts, n_genes=7))[-1]
     assert step["command"] == "preprocess"
     assert step["parameters"]["n_genes"] == 7
-    assert step["seed"] is None
+    assert step["seed"] == 0
     assert step["input_sha256"] == provenance.sha256(counts.X)
 
 

@@ -76,22 +76,28 @@ def test_no_labels_no_answer():
         ({"de_auc": 0.7}, "ranks the genes known from bulk data worse (AUC 0.700, raw 0.890)"),
     ],
 )
-def test_any_fault_forbids_testing_and_is_named(scores, words):
+def test_every_fault_is_named(scores, words):
     sentence = said(TESTING, results(scores))
     assert sentence.answer == "no"
+    assert sentence.text.startswith("No, take p-values from the counts: ")
     assert words in sentence.text
+    assert "from the estimate" not in sentence.text
 
 
-def test_testing_is_allowed_when_nothing_is_invented():
-    sentence = said(TESTING, results({}))
-    assert sentence.answer == "yes"
-    assert "AUC 0.900, raw 0.890" in sentence.text
+@pytest.mark.parametrize("scores", [{}, {"null_de": 0.01}, {"de_auc": 0.99}, {"ari": 1.0, "size_leak": 0.0}])
+def test_testing_is_never_advised(scores):
+    """Genes without structure are all that the guard can clear."""
+    sentence = said(TESTING, results(scores))
+    assert sentence.answer == "no"
+    assert sentence.text.startswith("No, take p-values from the counts, sizes of differences from the estimate. ")
+    assert "clears genes without any structure only" in sentence.text
+    assert "AUC 0.9" in sentence.text
 
 
 def test_a_share_of_nothing_is_said_in_words():
-    assert said(TESTING, results({})).text.startswith("Yes. None of the genes without any signal was called")
+    assert "estimate. None of the genes without any signal was called" in said(TESTING, results({})).text
     assert "in any of 2 evaluations (raw: none)" in said(TESTING, results({}), results({}, title="other")).text
-    assert said(TESTING, results({"null_de": 0.01})).text.startswith("Yes. 1.0 % of the genes without any signal")
+    assert "estimate. 1.0 % of the genes without any signal" in said(TESTING, results({"null_de": 0.01})).text
 
 
 def test_silhouettes_stand_beside_the_answer_on_clustering():
@@ -114,18 +120,29 @@ def test_recovery_within_the_spread_between_masks_is_a_tie(values, alike):
     assert text.endswith("raw 3.000.")
 
 
-def test_testing_is_unknown_without_null_genes():
-    raw = {"de_auc": 0.9}
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "needs null genes; the file has none (scinfill mask --null-genes N)",
+        "needs labels; none were named (scinfill evaluate --labels COLUMN)",
+        "differential expression needs 2 labels; received 1",
+    ],
+)
+def test_what_was_not_tested_is_said_with_the_reason_of_the_evaluation(reason):
+    raw = {"de_auc": 0.9, "null_pairs": 0.0}
     content = document({"raw": raw, "mine": raw})
-    content["data"][0]["n_null_genes"] = 0
+    content["estimates"]["mine"]["skipped"] = {"null_de": reason, "ari": "labels are few"}
     sentence = said(TESTING, content)
-    assert sentence.answer == "unknown"
-    assert "--null-genes" in sentence.text
+    assert sentence.answer == "no"
+    assert sentence.text == (
+        f"No, take p-values from the counts. Whether it invents differences was not tested: {reason}."
+    )
+    assert said(CLUSTERING, content).text == "Not tested: labels are few."
 
 
 def test_pairs_that_correlate_by_chance_in_few_cells_are_no_fault():
     content = document({"raw": RAW | {"null_pairs": 0.1}, "mine": GOOD | {"null_pairs": 0.12}})
-    assert said(TESTING, content).answer == "yes"
+    assert "pairs of independent genes" not in said(TESTING, content).text
 
 
 def test_held_out_reads_judge_no_method():
@@ -138,22 +155,27 @@ def test_held_out_reads_judge_no_method():
     assert said(METHOD, reads).text.startswith("mine finds the labels best")
 
 
-def test_testing_without_labels_says_that_labels_are_missing():
-    scores = {"poisson": 0.1, "null_pairs": 0.0}
-    sentence = said(TESTING, document({"raw": scores, "mine": scores}))
-    assert sentence.answer == "unknown"
-    assert "no labels were given" in sentence.text
-
-
 def test_what_can_be_told_without_labels_is_told():
     scores = {"poisson": 0.1, "null_pairs": 0.0}
     content = document({"raw": scores, "mine": scores | {"null_pairs": 0.4}})
-    assert said(TESTING, content).text == "No: 40 % of pairs of independent genes correlate (raw: 0 %)."
+    assert said(TESTING, content).text == (
+        "No, take p-values from the counts: 40 % of pairs of independent genes correlate (raw: 0 %)."
+    )
     assert "Left out for invented signal: mine" in said(METHOD, content).text
 
 
-def test_worst_dataset_decides_about_testing():
-    assert said(TESTING, results({}), results({"null_de": 0.5}, title="hard")).answer == "no"
+def test_the_worst_dataset_is_what_is_said_of_invented_signal():
+    text = said(TESTING, results({}), results({"null_de": 0.5}, title="hard")).text
+    assert "50.0 % of the genes without any signal were called differentially expressed (raw: 0.0 %) on hard" in text
+
+
+def test_honesty_is_said_of_a_method_that_was_tested():
+    """That another method was tested says nothing about this one."""
+    untested = {name: value for name, value in GOOD.items() if name not in ("null_de", "null_pairs")}
+    assert "shows no signal in genes without any" in said(METHOD, results({})).text
+    content = document({"raw": RAW, "mine": untested, "other": GOOD | {"poisson": -0.3}})
+    assert said(METHOD, content).text.startswith("mine predicts")
+    assert "no signal" not in said(METHOD, content).text
 
 
 def test_recovery_names_the_best_and_the_estimate():

@@ -261,8 +261,10 @@ def _heldout_counts(adata: AnnData) -> csr_array | None:
 
 
 def _mask_parameters(adata: AnnData) -> dict[str, object]:
+    """Return how values were hidden; a step that appended null genes alone hid none."""
     steps = [step for step in provenance.steps(adata) if step["command"] == "mask"]
-    return dict(steps[-1]["parameters"]) if steps else {}
+    hiding = [step["parameters"] for step in steps if step["parameters"].get("fraction") != 0]
+    return dict(hiding[-1]) if hiding else {}
 
 
 def _bulk_in_file(adata: AnnData) -> pd.DataFrame | None:

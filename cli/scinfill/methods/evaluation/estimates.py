@@ -10,8 +10,10 @@ from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
 
 from scinfill.errors import DataError
+from scinfill.models.baselines import GeneMean
+from scinfill.models.observations import Observations
 from scinfill.numerics.blocks import walk
-from scinfill.numerics.sparse import column_counts, column_sums, product, rows_of
+from scinfill.numerics.sparse import product, rows_of
 
 RAW = "raw"
 GENE_MEAN = "gene-mean"
@@ -90,13 +92,8 @@ def raw(log_values: csr_array) -> Estimate:
 
 def gene_mean(log_values: csr_array) -> Estimate:
     """Return ``X`` with every zero filled by the gene's mean over the cells in which it was seen."""
-    means = (column_sums(log_values) / np.maximum(column_counts(log_values), 1)).astype(np.float32)
-
-    def rows(chosen: Rows) -> Values:
-        seen = log_values[chosen].toarray()
-        return np.where(seen == 0, means, seen)
-
-    return Estimate(GENE_MEAN, log_values.shape, rows, kind="baseline")
+    filled = GeneMean().fit(Observations(log_values))
+    return Estimate(GENE_MEAN, log_values.shape, filled.block, kind="baseline")
 
 
 def truncated_svd(log_values: csr_array, *, rank: int = SVD_RANK, seed: int = 0) -> Estimate:

@@ -63,12 +63,14 @@ def trials(
     """
     if not tables:
         raise InputError("there is no table to evaluate")
-    names = _names(tables)
+    series = [_series(name, adata, layer or IMPUTED) for name, adata in tables]
+    names = _unique(series)
     aligned = _aligned([adata for _, adata in tables], names)
     if layer is not None and not any(layer in adata.layers for adata in aligned):
         validation.matrix_of(aligned[0], layer)
     for name, adata in zip(names, aligned, strict=True):
-        _check_role(name, layer or IMPUTED, holds=_holds(adata, layer or IMPUTED))
+        if name != estimates.RAW and not _holds(adata, layer or IMPUTED):
+            log.warning("%s has no layers[%r]: it is scored as raw only", name, layer or IMPUTED)
     groups: dict[tuple[str, ...], list[int]] = {}
     for number, adata in enumerate(aligned):
         groups.setdefault(_content(adata), []).append(number)
@@ -76,7 +78,7 @@ def trials(
     for members in groups.values():
         case = cases.build(aligned[members[0]], settings, bulk=bulk, de_truths=de_truths)
         own = [
-            _estimate(aligned[number], names[number], series=tables[number][0], layer=layer or IMPUTED)
+            _estimate(aligned[number], names[number], series=series[number], layer=layer or IMPUTED)
             for number in members
             if _holds(aligned[number], layer or IMPUTED)
         ]
@@ -98,15 +100,20 @@ def _baselines(case: Case) -> list[Estimate]:
     return beside
 
 
-def _names(tables: Sequence[tuple[str | None, AnnData]]) -> list[str]:
-    """Return a unique name for every table."""
-    wanted = [method_of(adata) or UNKNOWN_METHOD if name is None else name for name, adata in tables]
-    for name in wanted:
-        if name in estimates.BASELINES[1:]:
-            raise InputError(f"{name!r} is the name of a baseline that is scored anyway; call the input otherwise")
+def _series(name: str | None, adata: AnnData, layer: str) -> str:
+    """Return how an input is called: as the caller does, else after its method; a baseline's name is taken."""
+    wanted = name or method_of(adata) or UNKNOWN_METHOD
+    if wanted in estimates.BASELINES and _holds(adata, layer):
+        log.info("%r is scored beside every input; this one stands as %r", wanted, f"{wanted} (input)")
+        return f"{wanted} (input)"
+    return wanted
+
+
+def _unique(series: Sequence[str]) -> list[str]:
+    """Return a name of its own for every table."""
     seen: Counter[str] = Counter()
     unique = []
-    for name in wanted:
+    for name in series:
         seen[name] += 1
         unique.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return unique
@@ -144,24 +151,13 @@ def _aligned(tables: list[AnnData], names: list[str]) -> list[AnnData]:
     return aligned
 
 
-def _check_role(name: str, layer: str, *, holds: bool) -> None:
-    """Refuse an imputed input under the name of the raw matrix, and warn of one that is raw under another name."""
-    if holds and name == estimates.RAW:
-        raise InputError(
-            f"{name!r} is what X of every input is scored as, and this input holds layers[{layer!r}] as well; "
-            "call it otherwise"
-        )
-    if not holds and name != estimates.RAW:
-        log.warning("%s has no layers[%r]: it is scored as raw only", name, layer)
-
-
 def _content(adata: AnnData) -> tuple[str, ...]:
     """Tell tables apart by what was given to the imputer and what was hidden from it."""
     hidden = [adata.layers[name] for name in (HELDOUT, HELDOUT_COUNTS) if name in adata.layers]
     return tuple(provenance.sha256(matrix) for matrix in (validation.matrix_of(adata, None), *hidden))
 
 
-def _estimate(adata: AnnData, name: str, *, series: str | None, layer: str) -> Estimate:
+def _estimate(adata: AnnData, name: str, *, series: str, layer: str) -> Estimate:
     rows = _row_function(adata, name, layer)
     _check_finite(adata, rows, f"{name}: layers[{layer!r}]")
     recorded = adata.uns.get(UNS, {}).get("estimate")
@@ -172,7 +168,7 @@ def _estimate(adata: AnnData, name: str, *, series: str | None, layer: str) -> E
         question=None if recorded is None or layer != IMPUTED else str(recorded),
         method=method_of(adata),
         keeps_seen=_keeps_seen(adata) and layer == IMPUTED,
-        series=series or method_of(adata) or UNKNOWN_METHOD,
+        series=series,
         observed_weight=_observed_weight(adata) if layer == IMPUTED else None,
     )
 

@@ -33,7 +33,11 @@ METRICS: Mapping[str, Metric] = {
     "nmi_20pc": Metric("k-means NMI, 20 PCs", "higher", "normalised mutual information on 20 principal components"),
     "silhouette": Metric("silhouette, 2 PCs", "higher", "mean silhouette of the labels on 2 principal components"),
     "cts": Metric("CTS", "higher", "median correlation of cells within labels minus between them, mean of label pairs"),
-    "de_auc": Metric("DE AUC", "higher", "how well a Wilcoxon test on the cells finds the genes that bulk data calls"),
+    "de_auc": Metric(
+        "DE AUC",
+        "higher",
+        "how well Wilcoxon's |z| over cells ranks the genes that bulk data calls; no p-value is judged",
+    ),
     "log2_cv": Metric("log2 CV", None, "median over genes of log2(sd / mean) within one label, linear scale"),
     "zero_retention": Metric(
         "true zeros kept", "higher", "share of cells still at zero in genes that bulk does not see"
@@ -58,7 +62,11 @@ METRICS: Mapping[str, Metric] = {
     "null_pairs": Metric(
         "null pairs |r| > .3", "lower", "share of pairs of null genes that correlate after imputation"
     ),
-    "null_de": Metric("null genes called DE", "lower", "share of null genes called DE between the two largest labels"),
+    "null_de": Metric(
+        "null genes called DE",
+        "lower",
+        "share of null genes called DE between the two largest labels; it clears genes without structure only",
+    ),
     "null_de_any_label": Metric(
         "null genes called DE, any label", "lower", "share of null genes called DE in any label against the rest"
     ),

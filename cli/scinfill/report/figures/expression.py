@@ -11,7 +11,7 @@ MOST_CONTRASTS = 6
 
 
 def roc(setting: Setting) -> Plot | None:
-    """Draw how well a test on the cells finds the genes that bulk data calls."""
+    """Draw how well the statistic of a test on the cells ranks the genes that bulk data calls."""
     curves = details(setting, "roc")
     if not curves:
         return None
@@ -39,7 +39,9 @@ def roc(setting: Setting) -> Plot | None:
         panel.legend(title="AUC", fontsize=7, title_fontsize=7, loc="lower right")
     for panel in axes[len(contrasts) :]:
         panel.set_visible(False)
-    caption = f"Wilcoxon test per gene, ranked by |z|, against bulk. {'; '.join(counts)}."
+    caption = (
+        f"Genes ranked by Wilcoxon's |z|, against bulk. {'; '.join(counts)}. A ranking: take p-values from the counts."
+    )
     return Plot("roc", "Differential expression against bulk", caption + of_replicates(setting), figure)
 
 

@@ -70,5 +70,8 @@ def guard(setting: Setting) -> Plot | None:
     caption = "Left is better; raw is the reference. Wilcoxon tests, Bonferroni .05. "
     if n_null:
         caption += f"{n_null} null genes were appended before imputation, DE between the two largest labels. "
-    caption += "Library size: larger against smaller half of each label, all genes."
+    caption += "Library size: larger against smaller half of each label, all genes. "
+    caption += (
+        "What is found here was invented; that nothing is found clears genes without structure, not a test of others."
+    )
     return Plot("guard", "Signal where there is none", caption, figure)
