@@ -50,7 +50,7 @@ def test_a_matrix_that_inflates_without_end(table_file, tmp_path, start, word):
 @pytest.mark.parametrize("name", ["matrix.mtx", "features.tsv", "barcodes.tsv"])
 @pytest.mark.parametrize("verb", ["preprocess", "inspect"])
 def test_a_10x_folder_that_inflates_without_end(tenx_folder, monkeypatch, verb, name):
-    monkeypatch.setattr("scinfill.io.tenx.LARGEST_LIST", 2**20)
+    monkeypatch.setattr("scinfill.io.mex.LARGEST_LIST", 2**20)
     (tenx_folder / name).unlink()
     endless(tenx_folder / f"{name}.gz", megabytes=3)
     assert_refused(invoke(verb, tenx_folder), 3, f"{name}.gz")

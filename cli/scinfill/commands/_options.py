@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from functools import wraps
+from pathlib import PurePath
 from typing import Any, TypeVar, cast
 
 import click
@@ -14,6 +15,8 @@ from scinfill.io.streams import STDIO, check_writable
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Decorator = Callable[[Function], Function]
+
+ZARR_SUFFIX = ".zarr"
 
 
 class Bytes(click.ParamType):
@@ -40,13 +43,21 @@ def input_argument(function: Function) -> Function:
 
 
 def output_option(
-    *, binary: bool = True, optional: bool = False, help: str = "H5AD file to write; - is standard output."
+    *,
+    binary: bool = True,
+    optional: bool = False,
+    help: str = "H5AD file to write, or a zarr store where the name ends in .zarr; - is standard output.",
 ) -> Decorator:
     """Add ``-o`` as ``target``, refused before any work where it cannot be written; None where nothing is."""
 
     def check(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
         if value is not None and not ctx.resilient_parsing:
-            check_writable(value, binary=binary)
+            if binary and PurePath(value).suffix == ZARR_SUFFIX:
+                from scinfill.io.zarr_stores import check_target
+
+                check_target(value)
+            else:
+                check_writable(value, binary=binary)
         return value
 
     return click.option(
@@ -65,6 +76,15 @@ def output_option(
 def layer_option(help: str) -> Decorator:
     """Add ``--layer``; ``help`` says what is read from it instead of X."""
     return click.option("--layer", metavar="NAME", help=help)
+
+
+def counts_options(function: Function) -> Function:
+    """Add what chooses among several tables of counts in one source: ``--modality`` and ``--genome``."""
+    modality = click.option(
+        "--modality", metavar="NAME", help="Of a MuData file (.h5mu).  [default: the one that holds RNA]"
+    )
+    genome = click.option("--genome", metavar="NAME", help="Of a 10x file or folder with genes of several genomes.")
+    return modality(genome(function))
 
 
 def seed_option(function: Function) -> Function:

@@ -30,9 +30,9 @@ def command(source: str, target: str, matrix: str, **settings: Any) -> None:  # 
     \b
       scinfill adopt masked.h5ad --matrix imputed.mtx --method scImpute --scale counts -o imputed.h5ad
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
-    from scinfill.io import exchange, h5ad
+    from scinfill.io import anndata_files, exchange
     from scinfill.methods.adopt import adopt
 
-    adata = h5ad.read(source)
+    adata = anndata_files.read(source)
     values = exchange.read_matrix(matrix, adata.shape)
-    h5ad.write(adopt(adata, values, **settings), target)
+    anndata_files.write(adopt(adata, values, **settings), target)

@@ -92,8 +92,8 @@ def command(
       scinfill evaluate deepmc=mask1.h5ad deepmc=mask2.h5ad svd=mask1svd.h5ad svd=mask2svd.h5ad -o recovery.json
       scinfill mask log.h5ad | scinfill impute-deepmc | scinfill evaluate --labels cell_type > scores.json
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
+    from scinfill.io import anndata_files, scores
     from scinfill.io import bulk as bulk_tables
-    from scinfill.io import h5ad, scores
     from scinfill.io.streams import write_text
     from scinfill.methods.evaluate import run
     from scinfill.methods.evaluation.case import Settings
@@ -104,7 +104,7 @@ def command(
     rules = [Gate.parse(gate) for gate in gates]
     files = named_by_file(sources or [(None, STDIO)])
     evaluation = run(
-        [(name, h5ad.read(path, to_write=False)) for name, path in files],
+        [(name, anndata_files.read(path, to_write=False)) for name, path in files],
         Settings(**{name: value for name, value in settings.items() if value is not None}),
         layer=layer,
         bulk=None if bulk is None else bulk_tables.read_counts(bulk),

@@ -29,10 +29,10 @@ def command(source: str, target: str, layer: str | None) -> None:
     \b
       scinfill export masked.h5ad -o exchange
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
-    from scinfill.io import exchange, h5ad
+    from scinfill.io import anndata_files, exchange
     from scinfill.methods.observations import observed
 
-    adata: Any = h5ad.read(source, to_write=False)
+    adata: Any = anndata_files.read(source, to_write=False)
     data = observed(adata, layer=layer)
     exchange.write_folder(
         target, counts=data.counts, log2=data.log_values, genes=adata.var_names, cells=adata.obs_names

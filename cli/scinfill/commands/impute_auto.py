@@ -50,11 +50,11 @@ def command(source: str, target: str, *, folder: str | None, minutes: float, **o
       scinfill impute-auto log.h5ad -o imputed.h5ad
       scinfill preprocess counts.h5ad | scinfill impute-auto --hidden 512,128 | scinfill evaluate
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
-    from scinfill.io import h5ad
+    from scinfill.io import anndata_files
     from scinfill.io.checkpoints import checkpointed
     from scinfill.methods.autoimpute import autoimpute_imputation
 
     settings = settings_from(options)
     with checkpointed(folder, minutes=minutes):
-        imputation = autoimpute_imputation(h5ad.read(source), settings, **options)
-        h5ad.write(imputation.adata, target, row_blocks=imputation.layers)
+        imputation = autoimpute_imputation(anndata_files.read(source), settings, **options)
+        anndata_files.write(imputation.adata, target, row_blocks=imputation.layers)

@@ -48,10 +48,10 @@ def command(
     \b
       scinfill impute-baseline --method svd log.h5ad -o svd.h5ad
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
-    from scinfill.io import h5ad
+    from scinfill.io import anndata_files
     from scinfill.methods.baselines import baseline_imputation
     from scinfill.methods.imputer import ImputeSettings
 
     settings = ImputeSettings(keep=keep, openproblems=openproblems, layer=layer, seed=seed, gate=False)
-    imputation = baseline_imputation(h5ad.read(source), settings, method=method, rank=rank)
-    h5ad.write(imputation.adata, target, row_blocks=imputation.layers)
+    imputation = baseline_imputation(anndata_files.read(source), settings, method=method, rank=rank)
+    anndata_files.write(imputation.adata, target, row_blocks=imputation.layers)

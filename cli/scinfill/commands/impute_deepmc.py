@@ -55,11 +55,11 @@ def command(source: str, target: str, *, folder: str | None, minutes: float, **o
       scinfill impute-deepmc log.h5ad --form factors -o factors.h5ad
       scinfill preprocess counts.h5ad | scinfill impute-deepmc --estimate detected | scinfill evaluate
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
-    from scinfill.io import h5ad
+    from scinfill.io import anndata_files
     from scinfill.io.checkpoints import checkpointed
     from scinfill.methods.deepmc import deepmc_imputation
 
     settings = settings_from(options)
     with checkpointed(folder, minutes=minutes):
-        imputation = deepmc_imputation(h5ad.read(source), settings, **options)
-        h5ad.write(imputation.adata, target, row_blocks=imputation.layers)
+        imputation = deepmc_imputation(anndata_files.read(source), settings, **options)
+        anndata_files.write(imputation.adata, target, row_blocks=imputation.layers)

@@ -46,7 +46,7 @@ def command(source: str, target: str, **settings: Any) -> None:  # noqa: ANN401 
       scinfill mask log.h5ad --fraction 0 --null-genes 200 -o guarded.h5ad
       scinfill preprocess counts.h5ad | scinfill mask --mode thin | scinfill impute-deepmc | scinfill evaluate
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
-    from scinfill.io import h5ad
+    from scinfill.io import anndata_files
     from scinfill.methods.mask import mask
 
-    h5ad.write(mask(h5ad.read(source), **settings), target)
+    anndata_files.write(mask(anndata_files.read(source), **settings), target)

@@ -4,7 +4,14 @@ from typing import Any, get_args
 
 import click
 
-from scinfill.commands._options import input_argument, layer_option, output_option, runtime_options, seed_option
+from scinfill.commands._options import (
+    counts_options,
+    input_argument,
+    layer_option,
+    output_option,
+    runtime_options,
+    seed_option,
+)
 from scinfill.schema import Preset
 
 
@@ -27,6 +34,7 @@ class GeneNumber(click.ParamType):
 @input_argument
 @output_option()
 @layer_option("Layer that holds the counts instead of X; raw is the table's raw, unless a layer is called so.")
+@counts_options
 @click.option("--transpose", is_flag=True, help="The input has genes in rows.")
 @click.option(
     "--min-counts",
@@ -79,7 +87,7 @@ class GeneNumber(click.ParamType):
 @click.option("--unique-names", is_flag=True, help="Tell repeated names apart by -1, -2, ... instead of refusing them.")
 @seed_option
 @runtime_options
-def command(source: str, target: str, **settings: Any) -> None:  # noqa: ANN401 - the options above
+def command(source: str, target: str, *, modality: str | None, genome: str | None, **settings: Any) -> None:  # noqa: ANN401 - the options above
     """Turn counts into log2 values of the genes that vary most.
 
     Filters genes, divides by library size, chooses by dispersion, takes log2(x + 1).
@@ -93,8 +101,8 @@ def command(source: str, target: str, **settings: Any) -> None:  # noqa: ANN401 
       scinfill preprocess --round soupx.h5ad -o log.h5ad
       scinfill preprocess --min-total-counts 500 raw_feature_bc_matrix.h5 -o log.h5ad
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
-    from scinfill.io import h5ad
+    from scinfill.io import anndata_files
     from scinfill.io.sources import read_counts
     from scinfill.methods.preprocess import preprocess
 
-    h5ad.write(preprocess(read_counts(source), **settings), target)
+    anndata_files.write(preprocess(read_counts(source, modality=modality, genome=genome), **settings), target)

@@ -23,7 +23,7 @@ def command(source: str, target: str, *, genes: tuple[str, ...], cells: tuple[st
       scinfill impute-deepmc --form factors log.h5ad -o factors.h5ad
       scinfill reconstruct --genes CD3D,MS4A1 factors.h5ad -o two_genes.h5ad
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
-    from scinfill.io import h5ad
+    from scinfill.io import anndata_files
     from scinfill.methods.reconstruct import reconstruct
 
-    h5ad.write(reconstruct(h5ad.read(source), genes=genes, cells=cells), target)
+    anndata_files.write(reconstruct(anndata_files.read(source), genes=genes, cells=cells), target)

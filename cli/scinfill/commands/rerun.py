@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from scinfill.commands._options import device_option, input_argument, output_option, runtime_options
+from scinfill.commands._options import counts_options, device_option, input_argument, output_option, runtime_options
 from scinfill.errors import GateError, InputError
 from scinfill.io.streams import STDIO
 
@@ -17,16 +17,28 @@ SHOWN = 5
 
 @click.command(name="rerun")
 @input_argument
-@output_option(optional=True, help="H5AD file to write the repeated table to; - is standard output.  [default: none]")
+@output_option(
+    optional=True,
+    help="H5AD file or .zarr store to write the repeated table to; - is standard output.  [default: none]",
+)
 @click.option(
     "--input",
     "counts",
     metavar="COUNTS",
     help="What the first recorded step read. Not needed where that step is `simulate`.",
 )
+@counts_options
 @device_option(default=None)
 @runtime_options
-def command(source: str, target: str | None, *, counts: str | None, device: Any) -> None:  # noqa: ANN401 - a Device
+def command(
+    source: str,
+    target: str | None,
+    *,
+    counts: str | None,
+    modality: str | None,
+    genome: str | None,
+    device: Any,  # noqa: ANN401 - a Device
+) -> None:
     """Repeat what a file says was done, and say whether the result is identical.
 
     INPUT is a file that scinfill wrote: it records every step with all parameters and seeds. They are done again on
@@ -39,13 +51,15 @@ def command(source: str, target: str | None, *, counts: str | None, device: Any)
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     if STDIO == source == counts:
         raise InputError("INPUT and --input cannot both be standard input; name a file for one of them")
-    from scinfill.io import h5ad
+    from scinfill.io import anndata_files
     from scinfill.io.sources import read_counts
     from scinfill.methods.rerun import rerun
 
-    repeated = rerun(h5ad.read(source), None if counts is None else read_counts(counts), device=device)
+    recorded = anndata_files.read(source)
+    table = None if counts is None else read_counts(counts, modality=modality, genome=genome)
+    repeated = rerun(recorded, table, device=device)
     if target is not None:
-        h5ad.write(repeated.adata, target)
+        anndata_files.write(repeated.adata, target)
     if repeated.identical:
         steps = "1 step" if repeated.n_steps == 1 else f"{repeated.n_steps} steps"
         log.info("identical: %s repeated, and every matrix and column is as in the file", steps)

@@ -77,8 +77,8 @@ def command(target: str, *, seed: int, **settings: Any) -> None:  # noqa: ANN401
       scinfill simulate --cells 2000 --genes 2000 --types 5 -o counts.h5ad
       scinfill simulate --cells 68000 --genes 1000 --density 0.07 --truth factors | scinfill preprocess -o log.h5ad
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
-    from scinfill.io import h5ad
+    from scinfill.io import anndata_files
     from scinfill.methods.simulate import World, simulated
 
     adata, layers = simulated(World(**settings), seed=seed)
-    h5ad.write(adata, target, row_blocks=layers)
+    anndata_files.write(adata, target, row_blocks=layers)

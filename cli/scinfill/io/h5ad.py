@@ -66,7 +66,7 @@ def read(source: str | Path, *, to_write: bool = True) -> AnnData:
 def assemble(file: h5py.File, source: str | Path) -> AnnData:
     """Read an AnnData from an open file; ``source`` is its name in messages."""
     _check_root(file, source)
-    with _naming(source, "the file"), warnings.catch_warnings():
+    with naming(source, "the file"), warnings.catch_warnings():
         # What anndata warns of (old encodings, names that repeat) is either harmless or checked by the methods.
         warnings.simplefilter("ignore")
         content = {slot: _element(file, slot, source) for slot in SLOTS if slot in file}
@@ -91,7 +91,7 @@ def inventory(file: h5py.File, source: str | Path) -> dict[str, Any]:
     surveys = {}
     for slot in slots:
         if slot in file:
-            with _naming(source, slot):
+            with naming(source, slot):
                 surveys[slot] = survey(file[slot]["data"] if isinstance(file[slot], h5py.Group) else file[slot])
     return described(obs, var, names, surveys, raw_var)
 
@@ -129,7 +129,7 @@ def write(adata: AnnData, target: str | Path, *, row_blocks: Mapping[str, RowBlo
 
 
 def _write_slot(file: h5py.File, slot: str, element: Any, target: str | Path) -> None:  # noqa: ANN401
-    with _naming(target, slot), anndata.settings.override(allow_write_nullable_strings=True):
+    with naming(target, slot), anndata.settings.override(allow_write_nullable_strings=True):
         write_dispatched(file, slot, element, callback=_write_element)
 
 
@@ -173,6 +173,8 @@ def _write_blocks(layers: h5py.Group, name: str, blocks: RowBlocks, check: Calla
 
 def _check_root(file: h5py.File, source: str | Path) -> None:
     """Say what the file is, if it is not an AnnData."""
+    if "mod" in file:
+        raise DataError(f"{display(source)} is a MuData file; `scinfill preprocess --modality NAME` reads one of it")
     if {"obs", "var"} <= file.keys():
         if not (isinstance(file["obs"], h5py.Group) and isinstance(file["var"], h5py.Group)):
             raise DataError(f"{display(source)} was written by anndata before 0.7; write it again with a newer one")
@@ -196,7 +198,7 @@ def _element(file: h5py.File, slot: str, source: str | Path) -> Any:  # noqa: AN
             f"{display(source)}: {slot} is an awkward array; `pip install awkward` and it is kept, or leave it out: "
             f"del adata.{slot.split('/', maxsplit=1)[0]}{key}"
         )
-    with _naming(source, slot):
+    with naming(source, slot):
         if slot in FRAMES:
             return read_frame(item, slot.replace("/", "."))
         if encoding in COMPRESSED:
@@ -217,9 +219,19 @@ def _compressed(group: h5py.Group) -> sparse.csr_matrix | sparse.csc_matrix:
     # A position too large for the narrower type becomes the largest there is, and is found out below.
     positions = np.int32 if max(*shape, group["data"].size) < np.iinfo(np.int32).max else np.int64
     data, indices, indptr = read_array(group["data"]), read_array(group["indices"], positions), group["indptr"][:]
-    matrix = COMPRESSED[group.attrs["encoding-type"]]((data, indices, indptr), shape=shape)
+    return checked(COMPRESSED[group.attrs["encoding-type"]]((data, indices, indptr), shape=shape))
+
+
+def checked(matrix: sparse.csr_matrix | sparse.csc_matrix) -> sparse.csr_matrix | sparse.csc_matrix:
+    """Return a sparse matrix from anyone after checking that all of its positions are inside it.
+
+    Raises
+    ------
+    ValueError
+        They are not.
+    """
     matrix.check_format(full_check=False)
-    _check_positions(matrix.indices, matrix.indptr, shape[1 if matrix.format == "csr" else 0])
+    _check_positions(matrix.indices, matrix.indptr, matrix.shape[1 if matrix.format == "csr" else 0])
     return matrix
 
 
@@ -233,7 +245,7 @@ def _check_positions(indices: NDArray[np.integer], indptr: NDArray[np.integer], 
 
 
 @contextmanager
-def _naming(source: str | Path, slot: str) -> Iterator[None]:
+def naming(source: str | Path, slot: str) -> Iterator[None]:
     """Turn whatever a damaged file makes the libraries raise into one line that names the slot."""
     try:
         yield

@@ -14,11 +14,14 @@ from numpy.typing import DTypeLike, NDArray
 
 from scinfill import memory
 from scinfill.errors import DataError, ResourceError
+from scinfill.io.filters import check_filters
 from scinfill.io.heaps import check_heaps, check_texts, data_extent
 from scinfill.io.streams import display, opened
 from scinfill.numerics import scratch
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
+STARTS = (0, 512, 1024, 2048)
+"""Where the signature may stand: a program may put a block of its own before it (MuData: 512 bytes)."""
 DEFLATE_RATIO = 1032
 """A byte of deflated data never stands for more than this many."""
 HARMLESS = 2**26
@@ -51,10 +54,10 @@ def checked_hdf5(handle: BinaryIO, source: str | Path) -> Iterator[h5py.File]:
     ResourceError
         More data than memory.
     """
-    start = first_bytes(handle)
-    if start != SIGNATURE:
+    if not is_hdf5(handle):
+        start = first_bytes(handle)
         content = "it is empty" if not start else f"it starts with {start!r}"
-        raise DataError(f"{display(source)} is not an HDF5 file: {content}")
+        raise DataError(f"{display(source)} is not an HDF5 file: {content}; `scinfill preprocess` reads other kinds")
     try:
         file = h5py.File(handle, "r")
     except OSError as error:
@@ -175,6 +178,13 @@ def _pieces(values: NDArray[Any]) -> Iterator[slice]:
             scratch.release()
 
 
+def is_hdf5(handle: BinaryIO) -> bool:
+    """Whether an open file is HDF5 by its signature; go back to the start."""
+    start = handle.read(STARTS[-1] + len(SIGNATURE))
+    handle.seek(0)
+    return any(start.startswith(SIGNATURE, place) for place in STARTS)
+
+
 def first_bytes(handle: BinaryIO) -> bytes:
     """Return as many bytes as the HDF5 signature has, and go back to the start."""
     start = handle.read(len(SIGNATURE))
@@ -237,18 +247,19 @@ def _check_dataset(dataset: h5py.Dataset, slot: str, handle: BinaryIO) -> None:
     kind = dataset.dtype.kind
     if (kind == "O" and h5py.check_string_dtype(dataset.dtype) is None) or (kind == "V" and not dataset.dtype.names):
         raise DataError(f"{slot} holds objects, not numbers or text; they are not read")
-    _check_size(dataset, slot, handle)
+    has_plugin = check_filters(dataset, slot)
+    _check_size(dataset, slot, handle, deflated=dataset.compression in (None, "gzip") and not has_plugin)
     if kind == "O":
         check_texts(handle, dataset, slot)
     if dataset.compression == "gzip":
         _check_chunks(dataset, slot)
 
 
-def _check_size(dataset: h5py.Dataset, slot: str, handle: BinaryIO) -> None:
+def _check_size(dataset: h5py.Dataset, slot: str, handle: BinaryIO, *, deflated: bool) -> None:
     """Refuse a dataset that claims more values than the file can hold."""
     stored = min(dataset.id.get_storage_size(), os.fstat(handle.fileno()).st_size)
     largest = stored if dataset.chunks is None else DEFLATE_RATIO * stored
-    if dataset.compression not in (None, "gzip"):
+    if not deflated:
         largest = memory.available()
     if dataset.nbytes > max(largest, HARMLESS):
         raise DataError(

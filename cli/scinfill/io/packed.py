@@ -12,6 +12,29 @@ from scinfill.io.streams import display
 
 GZIP_SIGNATURE = b"\x1f\x8b"
 PIECE = 2**20
+R_REMEDY = "write H5AD in R: anndataR::write_h5ad(object, 'counts.h5ad')"
+FOREIGN = (
+    (b"\x89HDF\r\n\x1a\n", 0, "a compressed HDF5 file", "unpack it first (gunzip)"),
+    (b"\x89HDF\r\n\x1a\n", 512, "a compressed HDF5 file", "unpack it first (gunzip)"),
+    (
+        b"%%MatrixMarket",
+        0,
+        "a Matrix Market file",
+        "the names of genes and cells stand beside it: name the file itself",
+    ),
+    (b"PK\x03\x04", 0, "a zip archive", "unpack it first (unzip), or save the sheet as CSV"),
+    (b"ustar", 257, "a tar archive", "unpack it first (tar -xf), then name the folder or file"),
+    (b"BZh", 0, "a file packed by bzip2", "unpack it first (bunzip2)"),
+    (b"\xfd7zXZ", 0, "a file packed by xz", "unpack it first (unxz)"),
+    (b"\x28\xb5\x2f\xfd", 0, "a file packed by zstd", "unpack it first (unzstd)"),
+    (b"X\n\x00\x00", 0, "an R object (RDS)", R_REMEDY),
+    (b"RDX2\n", 0, "an R workspace", R_REMEDY),
+    (b"RDX3\n", 0, "an R workspace", R_REMEDY),
+    (b"PAR1", 0, "a Parquet file", "write it as CSV: pandas.read_parquet(...).to_csv(...)"),
+    (b"ARROW1", 0, "a Feather file", "write it as CSV: pandas.read_feather(...).to_csv(...)"),
+)
+"""What people have that is no table: how it begins, where that stands, what it is, and the way to counts."""
+LONGEST_SIGNATURE = 520
 LARGEST_LIST = 2**28
 """Of names or bulk counts: a hundred thousand genes in hundreds of libraries are less."""
 LONGEST_HEADER = 2**20
@@ -25,6 +48,24 @@ def unpacked(handle: BinaryIO) -> BinaryIO:
     compressed = handle.read(len(GZIP_SIGNATURE)) == GZIP_SIGNATURE
     handle.seek(0)
     return cast("BinaryIO", gzip.GzipFile(fileobj=handle)) if compressed else handle
+
+
+def check_is_text(text: BinaryIO, source: str | Path) -> None:
+    """Look at the start of what should be text, and go back to it.
+
+    Raises
+    ------
+    DataError
+        It is something else that people have; the message says how to make counts of it.
+    """
+    try:
+        head = text.read(LONGEST_SIGNATURE)
+        text.seek(0)
+    except (OSError, EOFError, zlib.error):
+        return  # what cannot be unpacked shows itself when it is read
+    for signature, place, what, remedy in FOREIGN:
+        if head.startswith(signature, place):
+            raise DataError(f"{display(source)} is neither HDF5 nor text, but {what}; {remedy}")
 
 
 def check_length(handle: BinaryIO, most: int, source: str | Path) -> None:

@@ -1,52 +1,125 @@
-"""Counts in any form that ``scinfill preprocess`` takes, told apart by their content, never by their name."""
+"""Counts in any form that ``scinfill preprocess`` takes: files are told apart by their content, never by their name."""
 
+import logging
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import h5py
+import numpy as np
 from anndata import AnnData
 
-from scinfill.io import h5ad, tables, tenx
+from scinfill.errors import InputError
+from scinfill.io import folders, h5ad, mex, mudata, tables, tenx, zarr_stores
 from scinfill.io.contents import of_table
-from scinfill.io.hdf5 import SIGNATURE, checked_hdf5, first_bytes
+from scinfill.io.hdf5 import checked_hdf5, is_hdf5
+from scinfill.io.mex import Mex
 from scinfill.io.rehearsal import check_writable_again
-from scinfill.io.streams import STDIO, opened
+from scinfill.io.streams import STDIO, display, opened
+from scinfill.io.zarr_checks import is_store
+
+log = logging.getLogger(__name__)
 
 Content = TypeVar("Content")
+GENOME = "genome"
 
 
-def read_counts(source: str | Path) -> AnnData:
-    """Read cells × genes from H5AD, 10x ``.h5``, a 10x folder, or a comma or tab separated table.
+class Choice(NamedTuple):
+    """What to read of a source that holds several tables."""
+
+    modality: str | None = None
+    genome: str | None = None
+
+
+def read_counts(source: str | Path, *, modality: str | None = None, genome: str | None = None) -> AnnData:
+    """Read cells × genes from whatever holds counts.
+
+    That is an H5AD file, a MuData file, a zarr store, a 10x ``.h5`` file, a folder or files with a Matrix Market file
+    and names (Cell Ranger, STARsolo, kb-python, GEO), or a table of text; plain or gzip where it is text.
 
     Parameters
     ----------
     source
-        File, folder or ``-`` for standard input.
+        File, folder, what the names of several files begin with, or ``-`` for standard input.
+    modality
+        Of a MuData file; None for the one that holds RNA.
+    genome
+        Of a 10x file with several; None where there is one.
+
+    Returns
+    -------
+    Counts as they are in the source; nothing is said of whether they are counts.
+
+    Raises
+    ------
+    InputError
+        There is no such source, it cannot be read, or it holds several tables and none was named.
+    DataError
+        It is damaged, or nothing that is known.
+    ResourceError
+        More data than memory.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # names that repeat, which the methods check
-        adata = _read(source, h5ad.assemble)
+        adata = _of_genome(_read(source, Choice(modality, genome), h5ad.assemble), source, genome)
         check_writable_again(adata, source)
         return adata
 
 
-def inventory(source: str | Path) -> dict[str, Any]:
+def inventory(source: str | Path, *, modality: str | None = None, genome: str | None = None) -> dict[str, Any]:
     """Return what is in a file by name: columns of ``obs``, layers, ...; of an H5AD file some values are read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        content = _read(source, h5ad.inventory)
+        content = _read(source, Choice(modality, genome), h5ad.inventory)
     if isinstance(content, dict):
         return content
-    return of_table(content)
+    return of_table(_of_genome(content, source, genome))
 
 
-def _read(source: str | Path, read_h5ad: Callable[[h5py.File, str | Path], Content]) -> AnnData | Content:
-    if str(source) != STDIO and Path(source).is_dir():
-        return tenx.read_folder(Path(source))
+def _read(
+    source: str | Path, choice: Choice, read_h5ad: Callable[[h5py.Group, str | Path], Content]
+) -> AnnData | Content:
+    if str(source) != STDIO:
+        found = folders.located(Path(source), choice.genome)
+        if isinstance(found, Mex):
+            return _whole(mex.read(found), source, choice)
+        if is_store(found):
+            return _whole(zarr_stores.read(found), source, choice)
+        source = found
     with opened(source) as handle:
-        if first_bytes(handle) != SIGNATURE:
-            return tables.read(handle, source)
+        if not is_hdf5(handle):
+            return _whole(tables.read(handle, source), source, choice)
         with checked_hdf5(handle, source) as file:
-            return tenx.read_h5(file, source) if tenx.is_tenx(file) else read_h5ad(file, source)
+            if mudata.is_mudata(file):
+                return read_h5ad(mudata.modality_of(file, source, choice.modality), source)
+            return _whole(
+                tenx.read_h5(file, source, choice.genome) if tenx.is_tenx(file) else read_h5ad(file, source),
+                source,
+                choice,
+            )
+
+
+def _whole(content: Content, source: str | Path, choice: Choice) -> Content:
+    """Return what has no modalities, unless one was asked for."""
+    if choice.modality is not None:
+        raise InputError(f"{display(source)} is no MuData file, so it has no modality {choice.modality!r}")
+    return content
+
+
+def _of_genome(adata: AnnData, source: str | Path, genome: str | None) -> AnnData:
+    """Return the genes of one genome; several are said."""
+    if GENOME not in adata.var:
+        if genome is not None:
+            raise InputError(f"{display(source)} does not say which genes are of the genome {genome!r}")
+        return adata
+    of_genes = adata.var[GENOME].astype(str)
+    genomes = sorted(set(of_genes) - {""})
+    if genome is None:
+        if len(genomes) > 1:
+            log.warning("genes of %d genomes are read (%s); --genome takes one", len(genomes), ", ".join(genomes))
+        return adata
+    if genome not in genomes:
+        raise InputError(f"{display(source)} has no genome {genome!r}; name one with --genome: {', '.join(genomes)}")
+    chosen = np.asarray(of_genes == genome)
+    return adata if chosen.all() else adata[:, chosen].copy()

@@ -60,7 +60,7 @@ def opened(source: str | Path) -> Iterator[BinaryIO]:
 @contextmanager
 def _spooled(stream: BinaryIO, source: str | Path) -> Iterator[BinaryIO]:
     """Copy a pipe to a temporary file without a name, which vanishes with the process however it ends."""
-    with _space_for(f"a copy of {display(source)}"), tempfile.TemporaryFile() as handle:
+    with space_for(f"a copy of {display(source)}"), tempfile.TemporaryFile() as handle:
         shutil.copyfileobj(stream, handle, COPY_BYTES)
         if handle.tell() == 0:
             raise DataError(f"{display(source)} is empty: the command before it failed or wrote nothing")
@@ -82,7 +82,7 @@ def check_writable(target: str | Path, *, binary: bool = True) -> None:
         if binary and sys.stdout.isatty():
             raise InputError("binary data is not written to a terminal; name a file with -o, or use a pipe")
         return
-    path = _followed(target)
+    path = followed(target)
     if path.is_dir():
         raise InputError(f"{display(target)} is a folder; name a file")
     if not path.parent.is_dir():
@@ -90,7 +90,7 @@ def check_writable(target: str | Path, *, binary: bool = True) -> None:
     if path.exists() and not os.access(path, os.W_OK):
         raise InputError(f"{display(target)} is write-protected")
     if _is_replaceable(path):
-        sibling = _sibling(path)
+        sibling = sibling_of(path)
         try:
             sibling.open("xb").close()
         except OSError as error:
@@ -131,12 +131,12 @@ def complete(target: str | Path) -> Iterator[BinaryIO]:
         The disk is full.
     """
     stdout = str(target) == STDIO
-    with _space_for("standard output" if stdout else display(target)):
+    with space_for("standard output" if stdout else display(target)):
         if stdout:
             with tempfile.TemporaryFile() as handle:
                 yield handle
                 _copy(handle, sys.stdout.buffer)
-        elif _is_replaceable(path := _followed(target)):
+        elif _is_replaceable(path := followed(target)):
             with _replacing(path) as handle:
                 yield handle
         else:
@@ -152,7 +152,7 @@ def write_text(text: str, target: str | Path) -> None:
         handle.write(text.encode())
 
 
-def _followed(target: str | Path) -> Path:
+def followed(target: str | Path) -> Path:
     """Return the path behind symbolic links; a device or pipe keeps its name, which may be all that leads there."""
     try:
         path = Path(target)
@@ -166,14 +166,14 @@ def _is_replaceable(path: Path) -> bool:
     return not path.exists() or path.is_file()
 
 
-def _sibling(path: Path) -> Path:
+def sibling_of(path: Path) -> Path:
     """Return a name in the same folder that no other process uses."""
     return path.with_name(f".scinfill-{secrets.token_hex(8)}")
 
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
-    sibling = _sibling(path)
+    sibling = sibling_of(path)
     try:
         descriptor, named = _new_file(sibling)
         with os.fdopen(descriptor, "w+b") as handle:
@@ -185,7 +185,7 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
             if not named:
                 _name(descriptor, sibling)
         sibling.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     finally:
         sibling.unlink(missing_ok=True)
 
@@ -210,7 +210,7 @@ def _name(descriptor: int, sibling: Path) -> None:
         os.close(folder)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the rename itself survive a power cut; some network file systems cannot."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
@@ -227,7 +227,7 @@ def _copy(handle: BinaryIO, stream: BinaryIO) -> None:
 
 
 @contextmanager
-def _space_for(what: str) -> Iterator[None]:
+def space_for(what: str) -> Iterator[None]:
     """Translate a full disk."""
     try:
         yield

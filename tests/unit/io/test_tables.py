@@ -3,6 +3,7 @@ import gzip
 import numpy as np
 import pytest
 
+from _support import assert_refused, invoke
 from scinfill.errors import DataError
 from scinfill.io import tables
 from scinfill.io.sources import read_counts
@@ -25,8 +26,33 @@ def read(tmp_path, text, name="table.txt"):
         "\tg1\tg2\tg3\nc1\t1\t0\t2\nc2\t0\t3\t0",
         '"g1"\t"g2"\t"g3"\n"c1"\t1\t0\t2\n"c2"\t0\t3\t0\n',
         "\ufeffcell,g1,g2,g3\nc1,1,0,2\nc2,0,3,0\n",
+        "cell;g1;g2;g3\nc1;1;0;2\nc2;0;3;0\n",
+        "cell;g1;g2;g3\nc1;1,0;0;2\nc2;0;3,0;0\n",
+        "cell g1 g2 g3\nc1 1 0 2\nc2 0 3 0\n",
+        "cell   g1 g2  g3 \nc1     1  0   2\nc2     0  3   0\n",
+        '"g1" "g2" "g3"\n"c1" 1 0 2\n"c2" 0 3 0\n',
+        "####\n## BD Targeted, Multiplex; Analysis\n####\ncell,g1,g2,g3\nc1,1,0,2\nc2,0,3,0\n",
+        "# made, by, hand\ng1\tg2\tg3\nc1\t1\t0\t2\nc2\t0\t3\t0\n",
+        "#cell\tg1\tg2\tg3\nc1\t1\t0\t2\nc2\t0\t3\t0\n",
+        "# a note\n# cell,g1,g2,g3\nc1,1,0,2\nc2,0,3,0\n",
     ],
-    ids=["corner", "R, no corner", "empty corner, CRLF", "tabs", "quotes", "byte order mark"],
+    ids=[
+        "corner",
+        "R, no corner",
+        "empty corner, CRLF",
+        "tabs",
+        "quotes",
+        "byte order mark",
+        "semicolons",
+        "semicolons and decimal commas",
+        "spaces",
+        "aligned by spaces",
+        "R's write.table",
+        "notes above",
+        "a note with the separator's rivals",
+        "a marked header",
+        "a marked header below a note",
+    ],
 )
 @pytest.mark.parametrize("name", ["table.csv", "table.csv.gz", "table.v2.tsv"])
 def test_every_layout_gives_the_same_table(tmp_path, text, name):
@@ -51,6 +77,39 @@ def test_names_stay_text_and_repeated_ones_stay_repeated(tmp_path):
     assert adata.var_names.tolist() == ["1", "1", "NA"]
 
 
+def test_names_may_hold_what_separates_elsewhere(tmp_path):
+    adata = read(tmp_path, "cell\tgene, a;1\tgene b\nc 1\t1\t2\nc#2\t3\t4\n")
+    assert adata.var_names.tolist() == ["gene, a;1", "gene b"]
+    assert adata.obs_names.tolist() == ["c 1", "c#2"]
+    assert read(tmp_path, "cell;gene, a\nc1;1\n").var_names.tolist() == ["gene, a"]
+    assert read(tmp_path, "cell,gene a\nc1,1\n").var_names.tolist() == ["gene a"]
+
+
+def test_the_suffix_says_nothing_of_packing(tmp_path):
+    text = "cell,g1\nc1,1\n"
+    (tmp_path / "plain.csv.gz").write_text(text)
+    (tmp_path / "packed.csv").write_bytes(gzip.compress(text.encode()))
+    for name in ("plain.csv.gz", "packed.csv"):
+        assert read_counts(tmp_path / name).shape == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "remedy"),
+    [
+        (b"PK\x03\x04" + bytes(30), "unzip"),
+        (b"BZh91AY&SY" + bytes(30), "bunzip2"),
+        (b"\xfd7zXZ\x00" + bytes(30), "unxz"),
+        (b"\x28\xb5\x2f\xfd" + bytes(30), "unzstd"),
+        (gzip.compress(b"X\n\x00\x00\x00\x03" + bytes(30)), "anndataR::write_h5ad"),
+        (b"RDX3\nX\n" + bytes(30), "anndataR::write_h5ad"),
+        (b"counts.csv" + bytes(247) + b"ustar\x0000" + bytes(300), "tar -xf"),
+        (b"%%MatrixMarket matrix coordinate integer general\n1 1 1\n1 1 1\n", "name the file itself"),
+    ],
+)
+def test_what_people_have_and_is_no_table_names_the_way(content, remedy):
+    assert_refused(invoke("preprocess", stdin=content), 3, "standard input is neither HDF5 nor text, but", remedy)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -58,6 +117,8 @@ def test_names_stay_text_and_repeated_ones_stay_repeated(tmp_path):
         ("c,g1,g2\nc1,1,2\nc2,1,2,3,4\n", "Expected 3 fields in line 2, saw 5"),
         ("c,g1,g2\n", "a header and no rows"),
         ("hello\nworld\n", "neither HDF5 nor a table"),
+        ("hello world\n", "neither HDF5 nor a table"),
+        ("# hello, world\n", "empty"),
         ("c\nc1\n", "neither HDF5 nor a table"),
         ("c,g1,g2,g3\nc1,1\n", "the header has 4 fields, the first row has 2"),
     ],

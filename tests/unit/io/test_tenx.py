@@ -78,12 +78,54 @@ def test_repeated_symbols_are_said(tmp_path, caplog):
     assert "1 gene symbols" in caplog.text
 
 
-def test_two_genomes_are_refused(tmp_path):
-    write_h5(tmp_path / "raw.h5", old=True)
-    with h5py.File(tmp_path / "raw.h5", "a") as file:
+def write_two_genomes(path):
+    """Write what Cell Ranger 2 makes of a mixture of two species: a matrix for each."""
+    write_h5(path, old=True)
+    with h5py.File(path, "a") as file:
         file.copy("GRCh38", "mm10")
-    with pytest.raises(DataError, match="several genomes"):
-        read_counts(tmp_path / "raw.h5")
+        file["mm10/data"][:] = file["mm10/data"][:] * 10
+
+
+def test_one_genome_of_two(tmp_path):
+    write_two_genomes(tmp_path / "raw.h5")
+    adata = read_counts(tmp_path / "raw.h5", genome="mm10")
+    np.testing.assert_array_equal(adata.X.toarray(), VALUES * 10)
+    assert set(adata.var["genome"]) == {"mm10"}
+
+
+@pytest.mark.parametrize("genome", [None, "hg19"])
+def test_two_genomes_are_refused_with_their_names(tmp_path, genome):
+    write_two_genomes(tmp_path / "raw.h5")
+    with pytest.raises(InputError, match=r"name one with --genome: GRCh38, mm10"):
+        read_counts(tmp_path / "raw.h5", genome=genome)
+
+
+def test_columns_of_features_are_kept(tmp_path):
+    write_h5(tmp_path / "raw.h5")
+    with h5py.File(tmp_path / "raw.h5", "a") as file:
+        features = file["matrix/features"]
+        features["genome"] = np.array(["GRCh38", "GRCh38", "mm10"], dtype="S")
+        features["interval"] = np.array(["chr1:1-9", "chr1:20-30", "chr2:1-2"], dtype="S")
+        features["_all_tag_keys"] = np.array(["genome", "interval", "other"], dtype="S")
+        features["target_sets/panel"] = np.arange(3)
+    var = read_counts(tmp_path / "raw.h5").var
+    assert list(var) == ["gene_ids", "feature_types", "genome", "interval"]
+    assert var["interval"].tolist() == ["chr1:1-9", "chr1:20-30", "chr2:1-2"]
+
+
+def test_genomes_in_a_column_are_said_and_one_can_be_taken(tmp_path, caplog):
+    write_h5(tmp_path / "raw.h5")
+    with h5py.File(tmp_path / "raw.h5", "a") as file:
+        file["matrix/features/genome"] = np.array(["GRCh38", "mm10", "GRCh38"], dtype="S")
+    assert read_counts(tmp_path / "raw.h5").n_vars == 3
+    assert "2 genomes are read (GRCh38, mm10); --genome takes one" in caplog.text
+    assert read_counts(tmp_path / "raw.h5", genome="GRCh38").var["gene_ids"].tolist() == ["ENSG1", "ENSG3"]
+
+
+def test_a_genome_of_a_file_that_names_none(tmp_path):
+    write_h5(tmp_path / "raw.h5")
+    with pytest.raises(InputError, match="does not say which genes are of the genome 'mm10'"):
+        read_counts(tmp_path / "raw.h5", genome="mm10")
 
 
 @pytest.mark.parametrize("part", ["data", "indices", "indptr", "barcodes", "features/name"])
@@ -108,7 +150,7 @@ def test_a_folder_without_one_of_its_files(tmp_path, name):
 def test_files_that_do_not_fit_together(tmp_path):
     write_folder(tmp_path / "mtx")
     (tmp_path / "mtx" / "barcodes.tsv").write_text("AAA-1\n")
-    with pytest.raises(DataError, match="3 genes x 2 cells, but 3 features and 1 barcodes"):
+    with pytest.raises(DataError, match=r"3 x 2, but 3 features \(features.tsv\) and 1 barcodes"):
         read_counts(tmp_path / "mtx")
 
 

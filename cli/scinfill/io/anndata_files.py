@@ -1,0 +1,36 @@
+"""AnnData in either form that programs share: H5AD files and streams, and zarr stores."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from anndata import AnnData
+
+from scinfill.io import h5ad, zarr_stores
+from scinfill.io.rehearsal import check_writable_again
+from scinfill.io.streams import STDIO
+from scinfill.io.zarr_checks import is_store
+from scinfill.numerics.blocks import RowBlocks
+
+
+def read(source: str | Path, *, to_write: bool = True) -> AnnData:
+    """Read an AnnData from an H5AD file, a zarr store, or ``-`` (H5AD from standard input); see both modules.
+
+    Parameters
+    ----------
+    source
+        File or folder; which it is, its content tells.
+    to_write
+        Whether what is read will be written again, so that it is checked now whether it can be.
+    """
+    if str(source) == STDIO or not is_store(Path(source)):
+        return h5ad.read(source, to_write=to_write)
+    adata = zarr_stores.read(source)
+    if to_write:
+        check_writable_again(adata, source)
+    return adata
+
+
+def write(adata: AnnData, target: str | Path, *, row_blocks: Mapping[str, RowBlocks] | None = None) -> None:
+    """Write an AnnData, whole or not at all: as a zarr store where the name ends in ``.zarr``, else as H5AD."""
+    place = zarr_stores if zarr_stores.is_target(target) else h5ad
+    place.write(adata, target, row_blocks=row_blocks)

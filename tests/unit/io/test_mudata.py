@@ -1,0 +1,84 @@
+"""MuData files without the package that writes them: an AnnData for every modality, after a block of its own."""
+
+import anndata
+import h5py
+import numpy as np
+import pytest
+
+from _support import assert_adata_equal, assert_refused, invoke, make_counts
+from scinfill.errors import DataError, InputError
+from scinfill.io import h5ad
+from scinfill.io.sources import inventory, read_counts
+
+
+def write(path, **modalities):
+    """Write what mudata writes: 512 bytes, then HDF5."""
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for name, adata in modalities.items():
+            anndata.io.write_elem(file, f"mod/{name}", adata)
+        rna = next(iter(modalities.values()))
+        anndata.io.write_elem(file, "obs", rna.obs)
+        anndata.io.write_elem(file, "var", rna.var)
+    with path.open("r+b") as file:
+        file.write(b"MuData (format-version=0.1.0;creator=muon;)")
+    return path
+
+
+@pytest.fixture
+def rna():
+    return make_counts()
+
+
+@pytest.fixture
+def protein():
+    return make_counts(n_genes=5, seed=1)
+
+
+@pytest.mark.parametrize("name", ["rna", "RNA", "gex", "Gene Expression"])
+def test_the_modality_of_rna_is_read_and_said(tmp_path, caplog, rna, protein, name):
+    caplog.set_level("INFO")
+    path = write(tmp_path / "multi.h5mu", prot=protein, **{name: rna})
+    assert_adata_equal(read_counts(path), rna)
+    assert f"{name} is read, of the modalities" in caplog.text
+    assert inventory(path)["genes"] == rna.n_vars
+
+
+def test_another_modality_on_request(tmp_path, rna, protein):
+    path = write(tmp_path / "multi.h5mu", rna=rna, prot=protein)
+    assert_adata_equal(read_counts(path, modality="prot"), protein)
+    result = invoke("preprocess", path, "--modality", "prot", "-o", tmp_path / "out.h5ad")
+    assert result.exit_code == 0, result.stderr
+    assert set(h5ad.read(tmp_path / "out.h5ad").var_names) <= set(protein.var_names)
+
+
+def test_the_only_modality_needs_no_name(tmp_path, rna):
+    assert read_counts(write(tmp_path / "multi.h5mu", cells=rna)).shape == rna.shape
+
+
+@pytest.mark.parametrize(
+    ("there_are", "modality"), [(("a", "b"), None), (("rna", "gex"), None), (("rna", "prot"), "atac")]
+)
+def test_which_modality_is_not_guessed(tmp_path, rna, there_are, modality):
+    path = write(tmp_path / "multi.h5mu", **dict.fromkeys(there_are, rna))
+    with pytest.raises(InputError, match="--modality: " + ", ".join(sorted(there_are))):
+        read_counts(path, modality=modality)
+
+
+def test_a_modality_of_what_has_none(counts_file):
+    with pytest.raises(InputError, match="is no MuData file, so it has no modality 'rna'"):
+        read_counts(counts_file, modality="rna")
+
+
+def test_other_verbs_name_the_one_that_reads_it(tmp_path, rna):
+    path = write(tmp_path / "multi.h5mu", rna=rna)
+    with pytest.raises(DataError, match=r"MuData file; `scinfill preprocess --modality NAME`"):
+        h5ad.read(path)
+
+
+def test_what_is_damaged_is_named(tmp_path, rna):
+    path = write(tmp_path / "multi.h5mu", rna=rna)
+    with h5py.File(path, "a") as file:
+        file["mod/rna/X/indices"][:] = np.int32(10**6)
+    assert_refused(invoke("preprocess", path), 3, "multi.h5mu", "X is not usable")
+    path.write_bytes(path.read_bytes()[:-5000])
+    assert_refused(invoke("preprocess", path), 3, "multi.h5mu", "truncated")
