@@ -49,31 +49,25 @@ def source(adata: AnnData, layer: str | None) -> tuple[AnnData, str | None, str]
     return adata, layer, "X" if layer is None else f"layers[{layer!r}]"
 
 
-def counts_option(adata: AnnData, layer: str | None, otherwise: str = "") -> str:
-    """Return how a user names the counts of a table whose ``layer`` (None is ``X``) does not hold them.
-
-    ``otherwise`` follows where there are none.
-    """
+def counts_option(adata: AnnData, layer: str | None) -> str:
+    """Return how a user names the counts of a table whose ``layer`` (None is ``X``) does not hold them."""
     found = _with_counts(adata, layer)
     if not found:
         present = ", ".join(sorted(map(str, adata.layers))) or "none"
         beside = " and raw" if is_raw(adata, RAW) else ""
         none = "; counts are in none" if layer is not None or adata.layers or beside else ""
-        return f"name the raw counts as `layer` (layers present: {present}{beside}{none}){otherwise}"
+        return f"name the raw counts as `layer` (layers present: {present}{beside}{none})"
     named = " or ".join(f"`layer={name!r}`" for name in found if name is not None)
     if None in found:
         return f"X holds counts: leave out `layer`{f', or name them as {named}' if named else ''}"
     return f"name the raw counts as {named}"
 
 
-def preprocess_option(adata: AnnData, layer: str | None, otherwise: str = "") -> str:
-    """Return how a user makes log2 values of the counts of a table, wherever they are; ``layer`` holds others.
-
-    ``otherwise`` follows where there are none.
-    """
+def preprocess_option(adata: AnnData, layer: str | None) -> str:
+    """Return how a user makes log2 values of the counts of a table, wherever they are; ``layer`` holds others."""
     found = _with_counts(adata, layer)
     if not found:
-        return f"run `scinfill preprocess` on the counts{otherwise}"
+        return "run `scinfill preprocess` on the counts"
     calls = ("`scinfill preprocess`" if name is None else f"`preprocess(layer={name!r})`" for name in found)
     return f"run {' or '.join(calls)}"
 
@@ -82,7 +76,7 @@ def _with_counts(adata: AnnData, layer: str | None) -> list[str | None]:
     """Return the names of all matrices but ``layer`` that hold counts for a verb to start from."""
     names = []
     for name, matrix in named_matrices(adata):
-        values = matrix.data if sparse.issparse(matrix) else matrix
+        values = getattr(matrix, "data", None) if sparse.issparse(matrix) else matrix
         if name not in (layer, HELDOUT_COUNTS) and isinstance(values, np.ndarray) and survey(values).counts:
             names.append(name)
     return names

@@ -21,13 +21,11 @@ from scinfill.numerics.sparse import canonical, largest, position, row_sums
 
 LARGEST_COUNT = 2**53
 """Whole numbers up to here are exact in float64."""
-ELSE_LOG2 = (
-    "; where there are none, log2(1 + x), by scanpy.pp.log1p(adata, base=2), goes to the imputers without preprocess"
-)
+ELSE_LOG2 = "; without counts, log2(1 + x), by scanpy.pp.log1p(adata, base=2), goes to the imputers without preprocess"
 ELSE_ROUND = "; `preprocess(round_counts=True)` makes whole numbers of counts that were corrected or estimated"
 LOOKS: dict[Scale, tuple[str, str]] = {
     "same total": ("have the same total in every cell, {total}, as CPM and TPM do", ELSE_LOG2),
-    "logged": ("look already logged", "; where there are none, the imputers read log2(1 + x) without preprocess"),
+    "logged": ("look already logged", "; without counts, the imputers read log2(1 + x) without preprocess"),
     "normalised": ("look normalised: multiples of one number in every cell", ELSE_LOG2),
     "fractional": ("look like counts corrected or estimated (SoupX, decontX, RSEM, salmon, alevin, ...)", ELSE_ROUND),
     "fractional or logged": ("look already logged, or like counts corrected or estimated (SoupX, ...)", ELSE_ROUND),
@@ -135,8 +133,8 @@ def where(adata: AnnData, row: int, column: int) -> str:
     return f"cell {str(adata.obs_names[row])!r}, gene {str(adata.var_names[column])!r}"
 
 
-Remedy = Callable[..., str]
-"""Gives the end of a message: where what was wanted can be found, or else what was given as ``otherwise``."""
+Remedy = Callable[[], str]
+"""Gives the end of a message: where what was wanted can be found. Asked only where there is a fault."""
 
 
 def nonnegative(
@@ -229,7 +227,7 @@ def counts(
         raise DataError(
             f"{slot} holds {values.data[first]:.6g} at {where(adata, *position(values, first))}: counts are whole "
             f"numbers, these {looks.format(total=amount(same_total(row_sums(values)) or 0))}; "
-            f"{remedy(otherwise=otherwise)}"
+            f"{remedy()}{otherwise}"
         )
     most = largest(values.data)
     if most > LARGEST_COUNT:

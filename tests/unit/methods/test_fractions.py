@@ -28,7 +28,7 @@ def tpm(n_cells=60):
 
 def test_fractions_are_refused_with_the_way():
     with pytest.raises(
-        DataError, match=r"corrected or estimated \(SoupX.*as `layer` .*`preprocess\(round_counts=True\)`"
+        DataError, match=r"corrected or estimated \(SoupX.*as `layer='spliced'`; `preprocess\(round_counts=True\)`"
     ):
         scinfill.preprocess(corrected())
 
