@@ -1,4 +1,6 @@
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -39,29 +41,35 @@ def pytest_xdist_make_scheduler(config, log):
     return WholeFiles(config, log)
 
 
+@pytest.fixture(scope="session")
+def originals(tmp_path_factory):
+    """What the next four hand out copies of."""
+    folder = tmp_path_factory.mktemp("originals")
+    tables = {"counts": make_counts(), "table": scinfill.preprocess(make_counts(), n_genes=None)}
+    for name, table in tables.items():
+        table.write_h5ad(folder / f"{name}.h5ad")
+    return tables, folder
+
+
 @pytest.fixture
-def counts():
+def counts(originals):
     """Raw counts of 40 cells × 30 genes."""
-    return make_counts()
+    return originals[0]["counts"].copy()
 
 
 @pytest.fixture
-def table(counts):
+def table(originals):
     """The same after preprocessing, all genes kept."""
-    return scinfill.preprocess(counts, n_genes=None)
+    return originals[0]["table"].copy()
 
 
 @pytest.fixture
-def counts_file(counts, tmp_path):
+def counts_file(originals, tmp_path):
     """The counts as a file."""
-    path = tmp_path / "counts.h5ad"
-    counts.write_h5ad(path)
-    return path
+    return Path(shutil.copy(originals[1] / "counts.h5ad", tmp_path))
 
 
 @pytest.fixture
-def table_file(table, tmp_path):
+def table_file(originals, tmp_path):
     """The preprocessed table as a file."""
-    path = tmp_path / "table.h5ad"
-    table.write_h5ad(path)
-    return path
+    return Path(shutil.copy(originals[1] / "table.h5ad", tmp_path))

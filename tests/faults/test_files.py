@@ -231,6 +231,7 @@ def test_a_read_only_output_folder_is_refused_before_any_work(tmp_path):
     assert_refused(done, 2, "out.h5ad", "cannot be written", "Permission denied")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -11,12 +11,11 @@ HUGE = 10**15
 
 
 @pytest.fixture
-def spoiled(tmp_path):
+def spoiled(counts_file):
     """Return a function that changes a sound file and gives its path."""
 
     def spoil(change):
-        path = tmp_path / "hostile.h5ad"
-        make_counts().write_h5ad(path)
+        path = counts_file.rename(counts_file.with_name("hostile.h5ad"))
         with h5py.File(path, "a") as file:
             change(file)
         return path
