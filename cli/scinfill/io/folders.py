@@ -52,14 +52,17 @@ def located(path: Path, genome: str | None = None) -> Path | Mex:
     InputError
         There is nothing to read, or more than one thing.
     """
-    if is_store(path):
-        return path
-    if path.is_dir():
-        return _in_folder(path, genome)
-    if path.is_file():
-        return mex.of_file(path) or path
-    if path.name and not path.exists() and path.parent.is_dir() and mex.begins_a_name(path):
-        return mex.in_folder(path.parent, path.name)
+    try:
+        if is_store(path):
+            return path
+        if path.is_dir():
+            return _in_folder(path, genome)
+        if path.is_file():
+            return mex.of_file(path) or path
+        if path.name and path.parent.is_dir() and not path.exists() and mex.begins_a_name(path):
+            return mex.in_folder(path.parent, path.name)
+    except OSError as error:
+        raise InputError(f"{display(path)} cannot be read: {error.strerror}") from error
     return path
 
 
@@ -87,5 +90,7 @@ def _chosen(found: list[Path], folder: Path, genome: str | None) -> Path | Mex:
         names = ", ".join(path.name for path in found)
         raise InputError(f"{display(folder)} holds several: {names}; name one of them, such as {str(found[0])!r}")
     chosen = (of_genome or found)[0]
+    if chosen.is_dir() and not mex.has_matrices(chosen):
+        return _in_folder(chosen, genome)
     log.info("%s is read", chosen)
-    return _in_folder(chosen, genome) if chosen.is_dir() else chosen
+    return mex.in_folder(chosen) if chosen.is_dir() else chosen

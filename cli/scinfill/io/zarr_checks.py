@@ -35,7 +35,10 @@ WAY_ROUND = "write the store again with anndata's defaults"
 
 def is_store(path: Path) -> bool:
     """Whether a folder is the root of a zarr store."""
-    return any((path / mark).is_file() for mark in GROUP_MARKS)
+    try:
+        return any((path / mark).is_file() for mark in GROUP_MARKS)
+    except OSError:  # no name that a file can have, or a folder that may not be looked into: said when it is opened
+        return False
 
 
 def check_store(path: Path) -> None:

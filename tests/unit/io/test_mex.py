@@ -216,3 +216,17 @@ def test_nothing_is_read_of_a_folder_without_counts(tmp_path):
     (tmp_path / "notes.txt").write_text("hello\n")
     with pytest.raises(InputError, match=r"has no matrix\.mtx"):
         read_counts(tmp_path)
+
+
+def test_a_folder_that_may_not_be_looked_into_is_wrong_usage(tmp_path, monkeypatch):
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("scinfill.io.mex._files", refuse)
+    with pytest.raises(InputError, match="cannot be read: Permission denied"):
+        read_counts(tmp_path)
+
+
+def test_a_name_that_no_file_can_have(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        read_counts(tmp_path / ("x" * 5000))
