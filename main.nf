@@ -47,7 +47,7 @@ workflow {
         if (!job.methods) {
             refuse(['no method is left to run'])
         }
-        def outdir = file(params.outdir, glob: false)
+        def outdir = file(params.outdir.toString(), glob: false)
         def records = outdir.resolve('pipeline_info')
         def suffix = params.trace_suffix
         // The first file of the run, and the proof that others can follow.
