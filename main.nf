@@ -4,6 +4,7 @@
 include { SCINFILL                                   } from './nextflow/workflows/scinfill'
 include { schemas ; problemsOf ; initialise          } from './nextflow/functions/initialise'
 include { helpText                                   } from './nextflow/functions/parameters'
+include { exactly                                    } from './nextflow/functions/shell'
 include { failures                                   } from './nextflow/functions/failures'
 
 // Ends the run with one line before any task. The trace file that Nextflow has begun by then goes, and its folder.
@@ -33,14 +34,14 @@ def conclude(run, report, failed, missing) {
 workflow {
     main:
     def run = workflow
-    def rules = schemas(file(projectDir))
+    def rules = schemas(projectDir)
     if (params.help.toString().toBoolean()) {
         log.info(helpText(rules.parameters))
         System.exit(0)
     }
     else {
         def outdir = params.outdir
-        def trace = file("${outdir}/pipeline_info/trace_${params.trace_suffix}.txt")
+        def trace = exactly("${outdir}/pipeline_info/trace_${params.trace_suffix}.txt")
 
         // 1. Initialise
         def problems = problemsOf(params, rules, run)
@@ -69,6 +70,6 @@ workflow {
         SCINFILL.out.versions
             .mix(channel.of("Nextflow: ${run.nextflow.version}".toString(), "pipeline: ${run.manifest.version}".toString()))
             .collectFile(name: 'software_versions.yml', storeDir: trace.parent, newLine: true, sort: true)
-        run.onComplete { conclude(run, file("${outdir}/report.html"), failures(trace), missing) }
+        run.onComplete { conclude(run, exactly("${outdir}/report.html"), failures(trace), missing) }
     }
 }

@@ -2,6 +2,7 @@
 
 include { parameterRules ; parameterProblems ; typedParameters ; readJson } from './parameters'
 include { samplesheetProblems ; readSamplesheet                           } from './samplesheet'
+include { exactly ; workFolderProblems                                    } from './shell'
 include { words ; methodProblems ; fractionProblems ; simulatedSamples    } from './plan'
 include { skippedMethods ; maskPlan ; plannedScores                       } from './plan'
 
@@ -23,7 +24,7 @@ def cloudProblems(settings, profiles) {
 
 def inputProblems(settings, schema, launchFolder) {
     if (settings.input) {
-        return samplesheetProblems(file(settings.input), schema, launchFolder)
+        return samplesheetProblems(exactly(settings.input), schema, launchFolder)
     }
     return settings.simulate ? [] : ['--input is missing: give a samplesheet, or --simulate N for N simulated samples']
 }
@@ -38,6 +39,7 @@ def problemsOf(given, schemas, run) {
     return methodProblems(words(settings.methods))
         .plus(fractionProblems(words(settings.hidden_fractions)))
         .plus(cloudProblems(settings, run.profile.tokenize(',')))
+        .plus(workFolderProblems(run.workDir))
         .plus(inputProblems(settings, schemas.samplesheet, run.launchDir))
 }
 
@@ -48,7 +50,7 @@ def initialise(given, schemas, run) {
     def engine = run.containerEngine ?: run.profile.tokenize(',').find { name -> name == 'awsbatch' }
     def skipped = run.stubRun ? [:] : skippedMethods(words(settings.methods), images(settings), engine)
     def methods = words(settings.methods) - skipped.keySet()
-    def samples = settings.input ? readSamplesheet(file(settings.input), run.launchDir, settings.labels) : []
+    def samples = settings.input ? readSamplesheet(exactly(settings.input), run.launchDir, run.workDir, settings.labels) : []
     def simulated = simulatedSamples(settings)
     def masks = maskPlan(settings)
     def names = (samples + simulated).collect { sample -> sample[0].id }

@@ -1,6 +1,7 @@
 // What the pipeline's own checks say of many inputs, in one start of Nextflow. Takes and gives JSON.
 
 include { schemas ; problemsOf ; initialise } from '../../nextflow/functions/initialise'
+include { quoted ; quotedWords              } from '../../nextflow/functions/shell'
 
 // Paths are iterable, and endless as JSON.
 def plain(value) {
@@ -14,12 +15,18 @@ def plain(value) {
 }
 
 workflow {
-    def rules = schemas(file("${projectDir}/../.."))
-    def cases = new groovy.json.JsonSlurper().parseText(file(params.cases).text)
-    def said = cases.collect { given ->
-        def run = [profile: given.profile ?: 'standard', launchDir: file(given.launchDir), stubRun: false, containerEngine: given.engine]
-        def problems = problemsOf(given.params, rules, run)
-        [problems: problems, job: problems ? null : initialise(given.params, rules, run)]
+    def rules = schemas(projectDir.parent.parent)
+    def given = new groovy.json.JsonSlurper().parseText(file(params.given).text)
+    def checked = given.cases.collect { one ->
+        def folder = file(one.launchDir)
+        def run = [profile: one.profile ?: 'standard', launchDir: folder, workDir: folder.resolve(one.workDir ?: 'work'), stubRun: false, containerEngine: one.engine]
+        def problems = problemsOf(one.params, rules, run)
+        [problems: problems, job: problems ? null : initialise(one.params, rules, run)]
     }
+    def said = [
+        cases: checked,
+        names: given.names.collect { name -> quoted(name) },
+        arguments: given.arguments.collect { text -> quotedWords(text) },
+    ]
     file(params.said).text = groovy.json.JsonOutput.toJson(plain(said))
 }
