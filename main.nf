@@ -4,7 +4,6 @@
 include { SCINFILL                                   } from './nextflow/workflows/scinfill'
 include { schemas ; problemsOf ; initialise          } from './nextflow/functions/initialise'
 include { helpText                                   } from './nextflow/functions/parameters'
-include { exactly                                    } from './nextflow/functions/shell'
 include { failures                                   } from './nextflow/functions/failures'
 
 // Ends the run with one line before any task. The trace file that Nextflow has begun by then goes, and its folder.
@@ -41,7 +40,7 @@ workflow {
     }
     else {
         def outdir = params.outdir
-        def trace = exactly("${outdir}/pipeline_info/trace_${params.trace_suffix}.txt")
+        def trace = file("${outdir}/pipeline_info/trace_${params.trace_suffix}.txt", glob: false)
 
         // 1. Initialise
         def problems = problemsOf(params, rules, run)
@@ -70,6 +69,6 @@ workflow {
         SCINFILL.out.versions
             .mix(channel.of("Nextflow: ${run.nextflow.version}".toString(), "pipeline: ${run.manifest.version}".toString()))
             .collectFile(name: 'software_versions.yml', storeDir: trace.parent, newLine: true, sort: true)
-        run.onComplete { conclude(run, exactly("${outdir}/report.html"), failures(trace), missing) }
+        run.onComplete { conclude(run, file("${outdir}/report.html", glob: false), failures(trace), missing) }
     }
 }

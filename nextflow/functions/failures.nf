@@ -1,7 +1,5 @@
 // What failed, from the trace that Nextflow keeps: its own messages name the process, not the reason.
 
-include { exactly } from './shell'
-
 // One line for each task that failed for good: process, sample, and the last thing it said.
 def failures(trace) {
     if (!trace.exists()) {
@@ -16,7 +14,7 @@ def failures(trace) {
         .values()
         .collect { tries -> tries.last() }
         .findAll { row -> row[status] == 'FAILED' }
-        .collect { row -> "${row[name].tokenize(':').last()}: ${lastWords(exactly(row[folder]).resolve('.command.err'))}".toString() }
+        .collect { row -> "${row[name].tokenize(':').last()}: ${lastWords(file(row[folder], glob: false).resolve('.command.err'))}".toString() }
 }
 
 def lastWords(log) {

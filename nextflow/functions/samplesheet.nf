@@ -1,7 +1,7 @@
 // The samplesheet against the rules in assets/schema_input.json; every problem names its line.
 
-include { readJson ; valueProblem            } from './parameters'
-include { escapable ; exactly ; isNamable     } from './shell'
+include { readJson ; valueProblem  } from './parameters'
+include { escapable ; isNamable    } from './shell'
 
 // The rows as [ line, fields ], the header first; blank lines are left out and still counted.
 def sheetRows(sheet) {
@@ -33,10 +33,10 @@ def pathsOf(row) {
     return [counts: [row.counts], bulk: row.bulk ? [row.bulk] : [], de_truth: several]
 }
 
-// Relative paths count from where the run was started, else from the samplesheet's folder.
+// Relative paths count from where the run was started, else from the samplesheet's folder. [1], * and ? are letters, not a pattern.
 def locate(path, sheet, launchFolder) {
     def absolute = path.startsWith('/') || path.contains('://')
-    def candidates = absolute ? [exactly(path)] : [launchFolder.resolve(path), sheet.parent.resolve(path)]
+    def candidates = absolute ? [file(path, glob: false)] : [launchFolder.resolve(path), sheet.parent.resolve(path)]
     return candidates.find { candidate -> candidate.exists() }
 }
 

@@ -1,15 +1,10 @@
 // Names and paths on their way to a shell. In a process, Nextflow escapes a path that stands by itself in a text, and
 // leaves $ ; * ? [ ] # and others as they are; in .command.run, which fetches the inputs, it does so everywhere.
 
-// A path by its own name: [1], * and ? are letters of it, not a pattern.
-def exactly(path) {
-    return file(path, glob: false)
-}
-
 // Whether a local path can be named at all: in the locale C, Java knows no letters beyond ASCII.
 def isNamable(path) {
     try {
-        return path.contains('://') || java.nio.file.Paths.get(path)
+        return path.contains('://') || java.nio.file.Paths.get(path) != null
     }
     catch (java.nio.file.InvalidPathException _error) {
         return false
@@ -34,12 +29,13 @@ def quotedWords(text) {
     if (text.replaceAll(word, '').trim()) {
         error("a quote or backslash in these arguments has no end: ${text}")
     }
-    return text
-        .findAll(word)
-        .collect { found -> quoted(found.replaceAll(/(?s)'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)/) { _all, single, twofold, letter ->
-            single ?: twofold?.replaceAll(/(?s)\\(["\\$`])/) { _pair, escaped -> escaped } ?: letter ?: ''
-        }) }
-        .join(' ')
+    return text.findAll(word).collect { found -> quoted(unquoted(found)) }.join(' ')
+}
+
+def unquoted(word) {
+    return word.replaceAll(/(?s)'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)/) { _all, inSingle, inDouble, letter ->
+        inSingle ?: inDouble?.replaceAll(/\\(["\\$`])/) { _pair, escaped -> escaped } ?: letter ?: ''
+    }
 }
 
 // Whether Nextflow's escaping covers a path, for the shell and for every engine's mounts (':' and ',' part these).
