@@ -4,7 +4,7 @@ from pathlib import Path
 
 SCRIPT = """\
 #!/bin/sh
-# Says its version; otherwise writes whatever it is asked for. Three samples have a fate of their own.
+# Says its version; otherwise writes whatever it is asked for. Two samples have a fate of their own.
 if [ "$1" = --version ]; then echo "scinfill, version 0.0.0"; exit; fi
 verb=$1
 while [ $# -gt 0 ]; do
@@ -16,12 +16,6 @@ while [ $# -gt 0 ]; do
     shift
 done
 case $verb-$output in
-    preprocess-hungry*)
-        if [ ! -e {folder}/fed ]; then
-            touch {folder}/fed
-            echo "scinfill preprocess: error: 9 GB are needed, 6 GB are there" >&2
-            exit 4
-        fi ;;
     preprocess-wrong*)
         echo "scinfill preprocess: error: X holds NaN" >&2
         exit 3 ;;
@@ -29,7 +23,7 @@ case $verb-$output in
         kill -9 $$ ;;
 esac
 mkdir -p "$(dirname "$output")"
-echo '{{}}' > "$output"
+echo '{}' > "$output"
 """
 
 
@@ -37,6 +31,6 @@ def write(folder: Path) -> Path:
     """Write the program into a folder for PATH, and return that folder."""
     programs = folder / "bin"
     programs.mkdir()
-    (programs / "scinfill").write_text(SCRIPT.format(folder=folder))
+    (programs / "scinfill").write_text(SCRIPT)
     (programs / "scinfill").chmod(0o755)
     return programs
