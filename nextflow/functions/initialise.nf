@@ -24,7 +24,7 @@ def cloudProblems(settings, profiles) {
 
 def inputProblems(settings, schema, launchFolder) {
     if (settings.input) {
-        return samplesheetProblems(file(settings.input, glob: false), schema, launchFolder)
+        return samplesheetProblems(settings.input, schema, launchFolder)
     }
     return settings.simulate ? [] : ['--input is missing: give a samplesheet, or --simulate N for N simulated samples']
 }
@@ -50,7 +50,7 @@ def initialise(given, schemas, run) {
     def engine = run.containerEngine ?: run.profile.tokenize(',').find { name -> name == 'awsbatch' }
     def skipped = run.stubRun ? [:] : skippedMethods(words(settings.methods), images(settings), engine)
     def methods = words(settings.methods) - skipped.keySet()
-    def samples = settings.input ? readSamplesheet(file(settings.input, glob: false), run.launchDir, run.workDir, settings.labels) : []
+    def samples = settings.input ? readSamplesheet(settings.input, run.launchDir, run.workDir, settings.labels) : []
     def simulated = simulatedSamples(settings)
     def masks = maskPlan(settings)
     def names = (samples + simulated).collect { sample -> sample[0].id }

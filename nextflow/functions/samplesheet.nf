@@ -1,7 +1,7 @@
 // The samplesheet against the rules in assets/schema_input.json; every problem names its line.
 
-include { readJson ; valueProblem  } from './parameters'
-include { escapable ; isNamable    } from './shell'
+include { readJson ; valueProblem           } from './parameters'
+include { escapable ; isNamable ; unnamable } from './shell'
 
 // The rows as [ line, fields ], the header first; blank lines are left out and still counted.
 def sheetRows(sheet) {
@@ -42,7 +42,7 @@ def locate(path, sheet, launchFolder) {
 
 def pathProblem(path, sheet, launchFolder) {
     if (!isNamable(path)) {
-        return "${path} has letters that the locale cannot name; export LC_ALL=C.UTF-8"
+        return "${path} ${unnamable()}"
     }
     return locate(path, sheet, launchFolder) ? '' : "there is no file ${path}"
 }
@@ -60,7 +60,7 @@ def rowProblem(sheet, fields, columns, rules, required, launchFolder) {
     if (wrong) {
         return "'${wrong.key}' ${valueProblem(wrong.value, rules[wrong.key])}"
     }
-    def problems = pathsOf(row).collectMany { name, paths -> paths.collect { path -> [name, pathProblem(path, sheet, launchFolder)] } }
+    def problems = pathsOf(row).collectMany { name, texts -> texts.collect { text -> [name, pathProblem(text, sheet, launchFolder)] } }
     def absent = problems.find { _name, problem -> problem }
     return absent ? "'${absent[0]}': ${absent[1]}" : ''
 }
@@ -72,7 +72,11 @@ def duplicateProblems(sheet, rows, column) {
         .collect { name, same -> "${sheet.name}, line ${same[1][0]}: sample '${name}' is already on line ${same[0][0]}" }
 }
 
-def samplesheetProblems(sheet, schema, launchFolder) {
+def samplesheetProblems(path, schema, launchFolder) {
+    if (!isNamable(path)) {
+        return ["--input ${unnamable()}"]
+    }
+    def sheet = file(path, glob: false)
     if (!sheet.exists()) {
         return ["--input: there is no file ${sheet}"]
     }
@@ -104,13 +108,14 @@ def contrastOf(path) {
 }
 
 // [ meta, counts ] of every row of a sheet that has no problems.
-def readSamplesheet(sheet, launchFolder, workFolder, labels) {
+def readSamplesheet(path, launchFolder, workFolder, labels) {
+    def sheet = file(path, glob: false)
     def rows = sheetRows(sheet)
     def header = rows[0][1]
     return rows.tail().collect { line, fields ->
         def row = [header, fields].transpose().collectEntries()
-        def located = pathsOf(row).collectEntries { name, paths -> [name, paths.collect { path -> locate(path, sheet, launchFolder) }] }
-        def escaped = located.collectEntries { name, paths -> [name, paths.collect { path -> escapable(path, workFolder) }] }
+        def located = pathsOf(row).collectEntries { name, texts -> [name, texts.collect { text -> locate(text, sheet, launchFolder) }] }
+        def escaped = located.collectEntries { name, files -> [name, files.collect { one -> escapable(one, workFolder) }] }
         def meta = [
             id: row.sample,
             sample: row.sample,
@@ -119,7 +124,7 @@ def readSamplesheet(sheet, launchFolder, workFolder, labels) {
             genes_in_rows: row.genes_in_rows == 'true',
             bulk: escaped.bulk,
             de_truths: escaped.de_truth,
-            contrasts: located.de_truth.collect { path -> contrastOf(path) },
+            contrasts: located.de_truth.collect { table -> contrastOf(table) },
             where: "${sheet.name}, line ${line}".toString(),
         ]
         [meta, escaped.counts[0]]

@@ -11,6 +11,10 @@ def isNamable(path) {
     }
 }
 
+def unnamable() {
+    return 'has letters that the locale cannot name; export LC_ALL=C.UTF-8'
+}
+
 // The work directory is in every task's commands, and cannot be linked away.
 def workFolderProblems(folder) {
     def unescaped = '$;*?[]{}'.any { letter -> folder.toString().contains(letter) }

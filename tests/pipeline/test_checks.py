@@ -3,6 +3,8 @@
 import json
 import shlex
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -100,6 +102,8 @@ WRONG = {
     ),
 }
 WORK = {"work directory": "work [1]"}
+MEMORY = Path("/dev/shm")
+"""A file system of its own, which can have no hard links to files elsewhere."""
 PROFILES = {"no queue": "awsbatch", "no GPU queue": "docker,awsbatch,gpu"}
 RIGHT = {
     "good": {"labels": "cluster"},
@@ -107,6 +111,7 @@ RIGHT = {
     "with-bulk": {},
     "odd-names": {"evaluate_args": "--x 'a b' \"c \\\" d\" e\\ f ''"},
     "odd-folder": {},
+    "another file system": {"input": "odd-folder.csv"},
     "simulated": {
         "input": None,
         "simulate": "2",
@@ -139,7 +144,13 @@ ARGUMENTS = {
 
 
 @pytest.fixture(scope="module")
-def said(nextflow, tmp_path_factory):
+def elsewhere():
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.exists() else None) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def said(nextflow, elsewhere, tmp_path_factory):
     """Whatever the checks say of every case, by its name, from one start of Nextflow."""
     folder = tmp_path_factory.mktemp("checks")
     for name in FILES:
@@ -154,7 +165,7 @@ def said(nextflow, tmp_path_factory):
             "params": defaults | {"input": f"{name if name in SHEETS else 'good'}.csv"} | given,
             "profile": PROFILES.get(name),
             "engine": ENGINES.get(name),
-            "workDir": WORK.get(name),
+            "workDir": (WORK | {"another file system": elsewhere}).get(name),
             "launchDir": str(folder),
         }
         for name, given in zip(names, [*(given for given, _ in WRONG.values()), *RIGHT.values()], strict=True)
@@ -236,6 +247,15 @@ def test_a_folder_is_linked_with_all_that_is_in_it(said):
     for name in ("a1.h5ad", "sub/b.h5ad"):
         assert (folder / counts / name).samefile(folder / ODD / name)
     assert len(list((folder / counts).rglob("*"))) == 3
+
+
+def test_what_cannot_be_linked_is_copied(said, elsewhere):
+    _, counts = samples_of(said, "another file system")["a"]
+    assert counts.startswith(elsewhere)
+    assert [(Path(counts) / name).read_text() for name in ("a1.h5ad", "sub/b.h5ad")] == [
+        f"{ODD}/a1.h5ad",
+        f"{ODD}/sub/b.h5ad",
+    ]
 
 
 def words_of(text):
