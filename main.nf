@@ -1,19 +1,15 @@
 #!/usr/bin/env nextflow
 // scinfill from samplesheet to report. The flow itself is nextflow/workflows/scinfill.
 
-include { SCINFILL                                   } from './nextflow/workflows/scinfill'
-include { schemas ; problemsOf ; initialise          } from './nextflow/functions/initialise'
-include { helpText                                   } from './nextflow/functions/parameters'
-include { failures                                   } from './nextflow/functions/failures'
+include { SCINFILL                                      } from './nextflow/workflows/scinfill'
+include { schemas ; surroundings                        } from './nextflow/functions/initialise'
+include { problemsOf ; warningsOf ; initialise          } from './nextflow/functions/initialise'
+include { helpText                                      } from './nextflow/functions/parameters'
+include { failures ; failureLines                       } from './nextflow/functions/failures'
+include { recordProblem ; parametersAsJson ; keepTrace  } from './nextflow/functions/bookkeeping'
 
-// Ends the run with one line before any task. The trace file that Nextflow has begun by then goes, and its folder.
-def refuse(problems, trace) {
-    trace.delete()
-    [trace.parent, trace.parent.parent].each { folder ->
-        if (folder.exists() && !folder.list()) {
-            folder.delete()
-        }
-    }
+// Ends the run with one line before any task. Until here nothing was written to --outdir, so nothing has to go.
+def refuse(problems) {
     def more = problems.size() > 1 ? " (and ${problems.size() - 1} more)" : ''
     error("${problems[0]}${more}")
 }
@@ -26,7 +22,7 @@ def conclude(run, report, failed, missing) {
     }
     missing.each { line -> log.warn(line) }
     if (report.exists()) {
-        log.info("The report: ${report}")
+        log.info("The report: ${report.toUriString()}")
     }
 }
 
@@ -39,18 +35,25 @@ workflow {
         System.exit(0)
     }
     else {
-        def outdir = params.outdir
-        def trace = file("${outdir}/pipeline_info/trace_${params.trace_suffix}.txt", glob: false)
-
         // 1. Initialise
-        def problems = problemsOf(params, rules, run)
+        def around = surroundings(run, nextflow.Global.session)
+        def problems = problemsOf(params, rules, around)
         if (problems) {
-            refuse(problems, trace)
+            refuse(problems)
         }
-        def job = initialise(params, rules, run)
+        def job = initialise(params, rules, around)
+        warningsOf(params, rules, around).each { line -> log.warn(line) }
         job.skipped.each { method, reason -> log.warn("${method} is skipped: ${reason}") }
         if (!job.methods) {
-            refuse(['no method is left to run'], trace)
+            refuse(['no method is left to run'])
+        }
+        def outdir = file(params.outdir, glob: false)
+        def records = outdir.resolve('pipeline_info')
+        def suffix = params.trace_suffix
+        // The first file of the run, and the proof that others can follow.
+        def unwritable = recordProblem(records.resolve("params_${suffix}.json"), parametersAsJson(params, rules), outdir)
+        if (unwritable) {
+            refuse([unwritable])
         }
 
         // 2. Run
@@ -61,6 +64,7 @@ workflow {
             job.methods,
             job.planned,
             job.seed,
+            around,
         )
 
         // 3. Complete
@@ -68,7 +72,10 @@ workflow {
         SCINFILL.out.missing.subscribe { lines -> missing.addAll(lines) }
         SCINFILL.out.versions
             .mix(channel.of("Nextflow: ${run.nextflow.version}".toString(), "pipeline: ${run.manifest.version}".toString()))
-            .collectFile(name: 'software_versions.yml', storeDir: trace.parent, newLine: true, sort: true)
-        run.onComplete { conclude(run, file("${outdir}/report.html", glob: false), failures(trace), missing) }
+            .collectFile(name: 'software_versions.yml', storeDir: records, newLine: true, sort: true)
+        run.onComplete {
+            keepTrace(around.trace, run.stats, records.resolve("trace_${suffix}.txt"))
+            conclude(run, outdir.resolve('report.html'), failureLines(failures(around)), missing)
+        }
     }
 }

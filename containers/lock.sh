@@ -14,6 +14,7 @@ echo 'libclang; python_version < "3"' >"$scratch/no-libclang"
 printf '%s\n' 'libclang; python_version < "3"' 'tensorflow; python_version < "3"' >"$scratch/no-tensorflow"
 echo 'tensorflow-cpu>=2.16' >"$scratch/tensorflow-cpu"
 echo 'hatchling>=1.24' >"$scratch/build"
+echo 'awscli>=1.40' >"$scratch/aws"
 
 # The Python of Debian 12, on a C library no newer than Debian 12's.
 lock() { # NAME ARCHITECTURE ARGUMENTS...
@@ -29,3 +30,5 @@ lock magic x86_64 --override "$scratch/no-tensorflow" --extra magic pyproject.to
 lock gpu x86_64 --override "$scratch/no-libclang" --extra gpu pyproject.toml
 lock arm64 aarch64 --override "$scratch/no-libclang" pyproject.toml
 lock build x86_64 "$scratch/build"
+# The program aws, for images on AWS Batch. The hashes are of every architecture's files, so it serves ARM as well.
+lock aws x86_64 "$scratch/aws"

@@ -1,23 +1,81 @@
-// What failed, from the trace that Nextflow keeps: its own messages name the process, not the reason.
+// What failed and why, from the trace that Nextflow keeps: its own messages name the process, not the reason.
 
-// One line for each task that failed for good: process, sample, and the last thing it said.
-def failures(trace) {
-    if (!trace.exists()) {
+// The rows of a trace as maps, the last try of each task. None where there is no trace, or one of the user's own without
+// these columns.
+def lastTries(trace) {
+    def rows = trace && trace.exists() ? trace.text.readLines().collect { line -> line.split('\t', -1).toList() } : []
+    if (!rows || !rows[0].containsAll(['process', 'tag', 'name', 'status', 'exit', 'workdir'])) {
         return []
     }
-    def rows = trace.text.readLines().collect { line -> line.tokenize('\t') }
-    def name = rows[0].indexOf('name')
-    def status = rows[0].indexOf('status')
-    def folder = rows[0].indexOf('workdir')
     return rows.tail()
-        .groupBy { row -> row[name] }
+        .collect { row -> [rows[0], row].transpose().collectEntries() }
+        .groupBy { row -> row.name }
         .values()
         .collect { tries -> tries.last() }
-        .findAll { row -> row[status] == 'FAILED' }
-        .collect { row -> "${row[name].tokenize(':').last()}: ${lastWords(file(row[folder], glob: false).resolve('.command.err'))}".toString() }
 }
 
-def lastWords(log) {
+// The tasks that failed for good: process, tag, and the reason.
+def failures(around) {
+    return lastTries(around.trace)
+        .findAll { row -> row.status == 'FAILED' }
+        .collect { row ->
+            [
+                process: row.process.tokenize(':').last(),
+                tag: row.tag == '-' ? '' : row.tag,
+                reason: reason(file(row.workdir, glob: false), row.exit, 'awsbatch' in around.profiles),
+            ]
+        }
+}
+
+def failureLines(failed) {
+    return failed.collect { task -> "${task.process}${task.tag ? " (${task.tag})" : ''}: ${task.reason}".toString() }
+}
+
+// The last thing that a task said, or what its exit code says.
+def reason(folder, exit, onBatch) {
+    def log = folder.resolve('.command.err')
     def lines = log.exists() ? log.text.readLines().findAll { line -> line.trim() } : []
-    return lines ? lines.last() : 'it left no message'
+    // Of a task that was killed outright, what stands there is the shell's.
+    return lines && exit != '137' ? lines.last() : silentReason(exit, onBatch)
+}
+
+def silentReason(exit, onBatch) {
+    if (exit == '127') {
+        return onBatch
+            ? 'exit code 127 and no message: the image lacks the program aws. Build it with --build-arg AWS=yes ' +
+                '(containers/README.md), or name the place of aws on the machine image by --aws_cli_path'
+            : 'exit code 127 and no message: a program is missing in its image or on its machine'
+    }
+    if (exit == '137') {
+        return 'killed (exit code 137), as happens to tasks that need more memory or time than they asked for'
+    }
+    return exit.isInteger() && exit.toInteger() < 256
+        ? "it left no message (exit code ${exit})"
+        : 'it left neither message nor exit code: its machine or its job was lost'
+}
+
+// Nextflow writes a task's row a moment after the task's end is known. Asks again until enough is there, for so many tenths
+// of a second at most.
+def settled(enough, ask, tries = 30) {
+    def answer = ask.call()
+    if (tries == 0 || enough.call(answer)) {
+        return answer
+    }
+    sleep(100)
+    return settled(enough, ask, tries - 1)
+}
+
+// While the run goes on: every gap [ key, sample, method ] has a reason.
+def failuresBehind(around, gaps) {
+    return settled({ failed -> gaps.every { gap -> reasonsFor(gap[1], gap[2], failed) } }, { -> failures(around) })
+}
+
+// What failed on a sample's way through a method. Tags are a sample's name, with mask and method after dots.
+def reasonsFor(sample, method, failed) {
+    return failed.findAll { task ->
+        def parts = task.tag.tokenize('.')
+        def own = parts && parts[0] == sample
+        def other = parts.size() > 1 && parts.last() != method && task.process ==~ /IMPUTE_.*|EXPORT|SCIMPUTE|DRIMPUTE|ADOPT/
+        own && !other
+    }
 }

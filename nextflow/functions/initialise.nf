@@ -1,6 +1,7 @@
 // From what the user gave to what the workflow needs, or to the list of what is wrong with it.
 
 include { parameterRules ; parameterProblems ; typedParameters ; readJson } from './parameters'
+include { commandWords ; givenNames ; configuredProblems                  } from './parameters'
 include { samplesheetProblems ; readSamplesheet                           } from './samplesheet'
 include { workFolderProblems                                              } from './shell'
 include { words ; methodProblems ; fractionProblems ; simulatedSamples    } from './plan'
@@ -13,13 +14,33 @@ def schemas(projectFolder) {
     ]
 }
 
-// A cloud's parameters are needed where its profile is used, and only there.
-def cloudProblems(settings, profiles) {
-    if (!('awsbatch' in profiles)) {
+// What the checks need to know of the run, apart from its parameters; the rest of Nextflow stays outside.
+def surroundings(run, session) {
+    def words = commandWords(run.commandLine)
+    def trace = session.config.trace?.file
+    return [
+        given: givenNames(words, System.getenv('NXF_PARAMS_FILE')),
+        profiles: run.profile.tokenize(','),
+        launchFolder: run.launchDir,
+        workFolder: run.workDir,
+        workFolders: [run.workDir, session.bucketDir].findAll { folder -> folder }.collect { folder -> folder.toUriString() },
+        // AWS Batch runs nothing but containers, whatever engine is named.
+        engine: run.containerEngine ?: run.profile.tokenize(',').find { name -> name == 'awsbatch' },
+        awsProgram: session.config.aws?.batch?.cliPath || run.fusion.enabled,
+        stubRun: run.stubRun,
+        trace: trace ? file(trace, glob: false) : null,
+    ]
+}
+
+// What a cloud needs is asked for where its profile is used, and only there.
+def cloudProblems(settings, around) {
+    if (!('awsbatch' in around.profiles)) {
         return []
     }
-    def needed = ['aws_queue', 'aws_workdir'] + ('gpu' in profiles ? ['aws_gpu_queue'] : [])
-    return needed.findAll { name -> !settings[name] }.collect { name -> "--${name} is missing; -profile awsbatch needs it" }
+    def needed = ['aws_queue'] + ('gpu' in around.profiles ? ['aws_gpu_queue'] : [])
+    def missing = needed.findAll { name -> !settings[name] }.collect { name -> "--${name} is missing; -profile awsbatch needs it" }
+    def bucket = around.workFolders.any { folder -> folder.startsWith('s3://') }
+    return missing + (bucket ? [] : ["-profile awsbatch needs a work directory in a bucket: -work-dir s3://bucket/folder; received ${around.workFolders[0]}"])
 }
 
 def inputProblems(settings, schema, launchFolder) {
@@ -29,28 +50,37 @@ def inputProblems(settings, schema, launchFolder) {
     return settings.simulate ? [] : ['--input is missing: give a samplesheet, or --simulate N for N simulated samples']
 }
 
-def problemsOf(given, schemas, run) {
+def problemsOf(values, schemas, around) {
     def rules = parameterRules(schemas.parameters)
-    def problems = parameterProblems(given, rules)
+    def problems = parameterProblems(values, rules, around.given)
     if (problems) {
         return problems
     }
-    def settings = typedParameters(given, rules)
+    def settings = typedParameters(values, rules)
+    if (!settings.outdir) {
+        return ['--outdir is empty; give a folder']
+    }
     return methodProblems(words(settings.methods))
         .plus(fractionProblems(words(settings.hidden_fractions)))
-        .plus(cloudProblems(settings, run.profile.tokenize(',')))
-        .plus(workFolderProblems(run.workDir))
-        .plus(inputProblems(settings, schemas.samplesheet, run.launchDir))
+        .plus(cloudProblems(settings, around))
+        .plus(workFolderProblems(around.workFolder))
+        .plus(inputProblems(settings, schemas.samplesheet, around.launchFolder))
+}
+
+// What does not stop a run and may yet be a mistake.
+def warningsOf(values, schemas, around) {
+    def onBatch = 'awsbatch' in around.profiles && !around.awsProgram
+    return configuredProblems(values, parameterRules(schemas.parameters), around.given) + (onBatch
+        ? ['every image must hold the program aws (containers/README.md, --build-arg AWS=yes), since --aws_cli_path names none on the machine image; else tasks end with exit code 127']
+        : [])
 }
 
 // Samples, masks, methods and the scores that are to come, from parameters without problems.
-def initialise(given, schemas, run) {
-    def settings = typedParameters(given, parameterRules(schemas.parameters))
-    // AWS Batch runs nothing but containers, whatever engine is named.
-    def engine = run.containerEngine ?: run.profile.tokenize(',').find { name -> name == 'awsbatch' }
-    def skipped = run.stubRun ? [:] : skippedMethods(words(settings.methods), images(settings), engine)
+def initialise(values, schemas, around) {
+    def settings = withOwnSamples(typedParameters(values, parameterRules(schemas.parameters)), around)
+    def skipped = around.stubRun ? [:] : skippedMethods(words(settings.methods), images(settings), around.engine)
     def methods = words(settings.methods) - skipped.keySet()
-    def samples = settings.input ? readSamplesheet(settings.input, run.launchDir, run.workDir, settings.labels) : []
+    def samples = settings.input ? readSamplesheet(settings.input, around.launchFolder, around.workFolder, settings.labels) : []
     def simulated = simulatedSamples(settings)
     def masks = maskPlan(settings)
     def names = (samples + simulated).collect { sample -> sample[0].id }
@@ -63,6 +93,12 @@ def initialise(given, schemas, run) {
         planned: plannedScores(names, masks, methods),
         seed: settings.seed,
     ]
+}
+
+// The test profiles simulate samples for those who give none; who gives a samplesheet gets these only by asking for them.
+def withOwnSamples(settings, around) {
+    def byProfile = around.profiles.any { name -> name in ['test', 'test_full'] } && !('simulate' in around.given)
+    return settings.input && byProfile ? settings + [simulate: 0] : settings
 }
 
 // The images of methods that scinfill's own image does not hold.

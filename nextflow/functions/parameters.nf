@@ -28,17 +28,41 @@ def helpText(schema) {
         |${groups.join('\n\n')}""".stripMargin()
 }
 
+// The words of a command line as Nextflow records it: an argument stands in single quotes, or its special characters behind
+// backslashes.
+def commandWords(line) {
+    return (line ?: '')
+        .findAll(/(?s)(?:'[^']*'|\\.|[^\s'\\])+/)
+        .collect { word -> word.replaceAll(/(?s)'([^']*)'|\\(.)/, '$1$2') }
+}
+
+// The names of the parameters that a user gave for this run, as written there: on the command line and in -params-file.
+// All others come from configurations.
+def givenNames(words, presetFile) {
+    def option = words.indexOf('-params-file')
+    def path = option >= 0 ? words[option + 1] : presetFile
+    def named = words.findAll { word -> word.startsWith('--') }.collect { word -> word.drop(2).tokenize('=.')[0] }
+    return (named.findAll { name -> name } + (path ? readNames(file(path, glob: false)) : [])).unique()
+}
+
+def readNames(path) {
+    return path.name.endsWith('.json') ? readJson(path).keySet().toList() : new org.yaml.snakeyaml.Yaml().load(path.text).keySet().toList()
+}
+
 // What is wrong with a value, or ''. Values from the command line are text or already cast, as the parser likes.
 def valueProblem(value, rule) {
     if (value == null || value == '' && rule.type == 'string') {
         return ''
     }
-    def text = value.toString()
+    if (value instanceof Collection && !('array' in rule.type) || value instanceof Map) {
+        return "must be one value; received ${value}"
+    }
+    def text = plainText(value)
     if (rule.type == 'boolean') {
         return text in ['true', 'false'] ? '' : "must be true or false; received '${text}'"
     }
     if (value instanceof Boolean) {
-        return 'needs a value'
+        return "needs a value; one that begins with a dash is given with '=', in quotes"
     }
     if (rule.type == 'integer' && !(text ==~ /-?\d+/)) {
         return "must be a whole number; received '${text}'"
@@ -66,7 +90,7 @@ def typedValue(value, rule) {
     if (value == null || value == '') {
         return null
     }
-    def text = value.toString()
+    def text = plainText(value)
     if (rule.type == 'boolean') {
         return text.toBoolean()
     }
@@ -74,6 +98,11 @@ def typedValue(value, rule) {
         return text as Integer
     }
     return rule.type == 'number' ? text as BigDecimal : text
+}
+
+// A list of a params file is what the command line has as words with commas between.
+def plainText(value) {
+    return value instanceof Collection ? value.join(',') : value.toString()
 }
 
 // Every parameter as the type its rule asks for; empty text is null.
@@ -86,16 +115,37 @@ def plain(name) {
     return name.toLowerCase().replaceAll('[_-]', '')
 }
 
-def parameterProblems(given, rules) {
-    def unknown = given.keySet()
+// The parameter that was most likely meant, or null.
+def nearest(name, rules) {
+    def shown = rules.findAll { _known, rule -> !rule.hidden }.keySet()
+    def same = shown.find { known -> plain(known) == plain(name) }
+    return same ?: shown.closest(name)[0]
+}
+
+// An unknown name is an error where the user gave it for this run; what configurations set may be meant for others.
+def parameterProblems(values, rules, given) {
+    def unknown = given
         .findAll { name -> !rules.containsKey(name) }
         .collect { name ->
-            def meant = rules.keySet().find { known -> plain(known) == plain(name) }
-            meant ? "--${name} is no parameter; --${meant} is" : "--${name} is no parameter of this pipeline; --help lists them"
+            def meant = nearest(name, rules)
+            def remedy = meant
+                ? "the nearest is --${meant}"
+                : "--help lists them, and what your site's configuration needs goes into a file for -c: params.${name} = ..."
+            "--${name} is no parameter of this pipeline; ${remedy}"
         }
     def wrong = rules
-        .collect { name, rule -> [name, valueProblem(given[name], rule)] }
+        .collect { name, rule -> [name, valueProblem(values[name], rule)] }
         .findAll { _name, problem -> problem }
         .collect { name, problem -> "--${name} ${problem}" }
-    return unknown + wrong
+    // A value that was taken for a name of its own is explained by the parameter that lacks it.
+    return wrong + unknown
+}
+
+// One line on what configurations set and this pipeline does not have: most of it is meant for other pipelines.
+def configuredProblems(values, rules, given) {
+    def asGiven = given.collect { name -> plain(name) }
+    def unknown = values.keySet()
+        .findAll { name -> !rules.containsKey(name) && !(plain(name) in asGiven) }
+        .collect { name -> nearest(name, rules) ? "${name} (the nearest is ${nearest(name, rules)})" : name }
+    return unknown ? ["a configuration sets parameters that this pipeline does not have: ${unknown.join(', ')}"] : []
 }

@@ -1,5 +1,7 @@
 // What is to be done, known before it starts: methods, masks, scores; and afterwards what did not come.
 
+include { reasonsFor ; failureLines } from './failures'
+
 // The parts of a comma-separated value; 'none' is the empty list on a command line that cannot pass empty text.
 def words(text) {
     return (text ?: '').tokenize(',').collect { word -> word.trim() }.findAll { word -> word && word != 'none' }.unique()
@@ -58,11 +60,15 @@ def plannedScores(names, masks, methods) {
         .collect { sample, mask, method -> ["${sample}${mask}.${method}".toString(), sample, method] }
 }
 
-// One line for each sample and method with gaps.
-def absences(planned, missing) {
+// One line for each sample and method with gaps, with the reasons where failed tasks are given.
+def absences(planned, gaps, failed) {
     def total = planned.countBy { _key, sample, method -> [sample, method] }
-    def absent = missing.countBy { row -> [row[1], row[2]] }
+    def absent = gaps.countBy { row -> [row[1], row[2]] }
     return total.keySet()
         .findAll { pair -> absent[pair] }
-        .collect { pair -> "${pair[0]}: ${pair[1]} did not finish (${absent[pair]} of ${total[pair]} results are missing)".toString() }
+        .collect { pair ->
+            def because = failureLines(reasonsFor(pair[0], pair[1], failed)).unique()
+            def line = "${pair[0]}: ${pair[1]} did not finish (${absent[pair]} of ${total[pair]} results are missing)"
+            ([line] + because).join('; ')
+        }
 }

@@ -66,7 +66,7 @@ def cpu_image() -> str:
         options = ("--isolation", "chroot", "--network", "host", f"--layers={str(not IN_CI).lower()}")
         # A machine's own certificate authorities count inside as well.
         certificates = ("--volume", "/etc/ssl/certs:/etc/ssl/certs:ro")
-        labels = ("--label", f"test.content={content}", "--build-arg", "VERSION=test")
+        labels = ("--label", f"test.content={content}", "--build-arg", "VERSION=test", "--build-arg", "AWS=yes")
         command = (
             "buildah",
             "build",

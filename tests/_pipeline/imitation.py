@@ -4,13 +4,13 @@ from pathlib import Path
 
 SCRIPT = """\
 #!/bin/sh
-# Says its version; otherwise writes whatever it is asked for. Two samples have a fate of their own.
+# Says its version; otherwise writes whatever it is asked for. Some samples have a fate of their own.
 if [ "$1" = --version ]; then echo "scinfill, version 0.0.0"; exit; fi
 verb=$1
 while [ $# -gt 0 ]; do
     case $1 in
         -o) output=$2 ;;
-        --figures) mkdir "$2" ;;
+        --figures) mkdir "$2" && touch "$2/one.svg" ;;
         --table) touch "$2" ;;
     esac
     shift
@@ -19,11 +19,17 @@ case $verb-$output in
     preprocess-wrong*)
         echo "scinfill preprocess: error: X holds NaN" >&2
         exit 3 ;;
+    inspect-unreadable*)
+        echo "scinfill inspect: error: no HDF5 file" >&2
+        exit 3 ;;
     preprocess-killed*)
         kill -9 $$ ;;
 esac
 mkdir -p "$(dirname "$output")"
-echo '{}' > "$output"
+case $verb in
+    inspect) echo '{"obs": ["cell_type"]}' > "$output" ;;
+    *) echo '{}' > "$output" ;;
+esac
 """
 
 

@@ -17,6 +17,8 @@ from _pipeline.machine import CACHE, REPOSITORY, lacking, run
 
 VERSION = "25.04.4"
 OLDEST_JAVA = 17
+# Short runs: compiling them well takes longer than running them.
+OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 POM = f"""\
 <project>
   <modelVersion>4.0.0</modelVersion>
@@ -79,8 +81,7 @@ class Nextflow:
                 "NXF_OFFLINE": "true",
                 "NXF_PLUGINS_DEFAULT": "false",
                 "NXF_ANSI_LOG": "false",
-                # Short runs: compiling them well takes longer than running them.
-                "NXF_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+                "NXF_OPTS": OPTIONS,
             }
             | dict(env or {})
         )

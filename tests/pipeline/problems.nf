@@ -1,7 +1,9 @@
 // What the pipeline's own checks say of many inputs, in one start of Nextflow. Takes and gives JSON.
 
-include { schemas ; problemsOf ; initialise } from '../../nextflow/functions/initialise'
-include { quoted ; quotedWords              } from '../../nextflow/functions/shell'
+include { schemas ; problemsOf ; warningsOf ; initialise } from '../../nextflow/functions/initialise'
+include { commandWords ; givenNames                      } from '../../nextflow/functions/parameters'
+include { reason                                         } from '../../nextflow/functions/failures'
+include { quoted ; quotedWords                           } from '../../nextflow/functions/shell'
 
 // Paths are iterable, and endless as JSON.
 def plain(value) {
@@ -16,17 +18,19 @@ def plain(value) {
 
 workflow {
     def rules = schemas(projectDir.parent.parent)
-    def given = new groovy.json.JsonSlurper().parseText(file(params.given).text)
-    def checked = given.cases.collect { one ->
-        def folder = file(one.launchDir)
-        def run = [profile: one.profile ?: 'standard', launchDir: folder, workDir: folder.resolve(one.workDir ?: 'work'), stubRun: false, containerEngine: one.engine]
-        def problems = problemsOf(one.params, rules, run)
-        [problems: problems, job: problems ? null : initialise(one.params, rules, run)]
+    def asked = new groovy.json.JsonSlurper().parseText(file(params.asked).text)
+    def checked = asked.cases.collect { given ->
+        def folder = file(given.around.launchFolder)
+        def around = given.around + [launchFolder: folder, workFolder: folder.resolve(given.around.workFolder)]
+        def problems = problemsOf(given.params, rules, around)
+        [problems: problems, warnings: warningsOf(given.params, rules, around), job: problems ? null : initialise(given.params, rules, around)]
     }
     def said = [
         cases: checked,
-        names: given.names.collect { name -> quoted(name) },
-        arguments: given.arguments.collect { text -> quotedWords(text) },
+        given: asked.commands.collect { command -> givenNames(commandWords(command), null) },
+        reasons: asked.ends.collect { end -> reason(file(end.folder), end.exit, end.batch) },
+        names: asked.names.collect { name -> quoted(name) },
+        arguments: asked.arguments.collect { text -> quotedWords(text) },
     ]
     file(params.said).text = groovy.json.JsonOutput.toJson(plain(said))
 }

@@ -79,9 +79,30 @@ WRONG = {
         f"--methods: 'foo' is not known; give one or more of {KNOWN_METHODS}",
     ),
     "empty methods": ({"methods": ""}, f"--methods is empty; give one or more of {KNOWN_METHODS}"),
-    "methods without a value": ({"methods": True}, "--methods needs a value"),
-    "unknown parameter": ({"metods": "auto"}, "--metods is no parameter of this pipeline; --help lists them"),
-    "parameter in another case": ({"cpuImage": "x"}, "--cpuImage is no parameter; --cpu_image is"),
+    "methods without a value": (
+        {"methods": True},
+        "--methods needs a value; one that begins with a dash is given with '=', in quotes",
+    ),
+    "options taken for a name": (
+        {"n-genes 2000": True, "preprocess_args": True},
+        "--preprocess_args needs a value; one that begins with a dash is given with '=', in quotes",
+    ),
+    "unknown parameter": ({"metods": "auto"}, "--metods is no parameter of this pipeline; the nearest is --methods"),
+    "parameter in another case": (
+        {"cpu-image": "x"},
+        "--cpu-image is no parameter of this pipeline; the nearest is --cpu_image",
+    ),
+    "parameter of a site": (
+        {"project": "snic"},
+        "--project is no parameter of this pipeline; --help lists them, and what your site's configuration needs goes "
+        "into a file for -c: params.project = ...",
+    ),
+    "a list for one value": ({"seed": [1, 2]}, "--seed must be one value; received [1, 2]"),
+    "a wrong word in a list": (
+        {"methods": ["deepmc", "foo"]},
+        f"--methods: 'foo' is not known; give one or more of {KNOWN_METHODS}",
+    ),
+    "no folder": ({"outdir": ""}, "--outdir is empty; give a folder"),
     "text for a number": ({"seed": "x"}, "--seed must be a whole number; received 'x'"),
     "a number that is not whole": ({"replicates": "1.5"}, "--replicates must be a whole number; received '1.5'"),
     "too small": ({"replicates": -1}, "--replicates must be at least 0; received '-1'"),
@@ -92,19 +113,24 @@ WRONG = {
         "--publish_dir_mode must be one of copy, link, symlink, rellink, move, copyNoFollow; received 'teleport'",
     ),
     "no queue": ({}, "--aws_queue is missing; -profile awsbatch needs it"),
-    "no GPU queue": (
-        {"aws_queue": "q", "aws_workdir": "s3://bucket/work"},
-        "--aws_gpu_queue is missing; -profile awsbatch needs it",
+    "no GPU queue": ({"aws_queue": "q"}, "--aws_gpu_queue is missing; -profile awsbatch needs it"),
+    "work directory here": (
+        {"aws_queue": "q"},
+        "-profile awsbatch needs a work directory in a bucket: -work-dir s3://bucket/folder; received /scratch/work",
     ),
     "no bucket": (
         {"aws_workdir": "/tmp"},
         "--aws_workdir must be a folder in a bucket: s3://bucket/folder; received '/tmp'",
     ),
 }
-WORK = {"work directory": "work [1]"}
 MEMORY = Path("/dev/shm")
 """A file system of its own, which can have no hard links to files elsewhere."""
-PROFILES = {"no queue": "awsbatch", "no GPU queue": "docker,awsbatch,gpu"}
+CONFIGURED = {
+    "config_profile_description": "Our site",
+    "max_memory": "128 GB",
+    "igenomes_base": "s3://genomes",
+    "metods": "auto",
+}
 RIGHT = {
     "good": {"labels": "cluster"},
     "reordered": {},
@@ -128,8 +154,51 @@ RIGHT = {
         "drimpute_image": "d",
     },
     "without an engine": {"methods": "magic,scimpute", "scimpute_image": "s"},
+    "lists": {"methods": ["deepmc", "auto"], "hidden_fractions": [0.1, 0.3]},
+    "configured": {},
+    "bucket": {"aws_queue": "q"},
+    "bucket beside a folder": {"aws_queue": "q"},
+    "tried on own samples": {},
+    "tried beside own samples": {"simulate": 2},
 }
-ENGINES = {"without images": "docker", "with images": "docker"}
+BATCH = {"profiles": ["awsbatch"], "workFolders": ["s3://lab/work"], "awsProgram": "/opt/aws/bin/aws"}
+AROUND = {
+    "work directory": {"workFolder": "work [1]"},
+    "no queue": BATCH,
+    "no GPU queue": BATCH | {"profiles": ["docker", "awsbatch", "gpu"]},
+    "work directory here": BATCH | {"workFolders": ["/scratch/work"]},
+    "bucket": BATCH | {"awsProgram": False},
+    "bucket beside a folder": BATCH | {"workFolders": ["/scratch/work", "s3://lab/work"]},
+    "without images": {"engine": "docker"},
+    "with images": {"engine": "docker"},
+    "tried on own samples": {"profiles": ["test"]},
+    "tried beside own samples": {"profiles": ["docker", "test_full"]},
+}
+FROM_CONFIGURATION = {"configured": CONFIGURED, "tried on own samples": {"simulate": 2}}
+
+COMMANDS = {
+    "nextflow run . -profile test --methods auto --seed=3 -resume": {"methods", "seed"},
+    r"nextflow run . '--preprocess_args=--n-genes 2000 --layer raw' --labels it\'s\ --seed": {
+        "preprocess_args",
+        "labels",
+    },
+    "nextflow run . --cpu-image 'a b' --site.queue x -params-file params.yml": {
+        "cpu-image",
+        "site",
+        "methods",
+        "extra",
+    },
+    "nextflow run . -params-file params.json": {"input"},
+}
+ENDS = {
+    "said": (("read this", "the reason", ""), "3", False, "the reason"),
+    "silent on Batch": ((), "127", True, "the image lacks the program aws"),
+    "silent here": ((), "127", False, "a program is missing in its image or on its machine"),
+    "not found on Batch": (("bash: scinfill: command not found",), "127", True, "bash: scinfill: command not found"),
+    "killed": ((), "137", False, "killed (exit code 137)"),
+    "lost": ((), "-", False, "its machine or its job was lost"),
+    "silent": ((), "1", False, "it left no message (exit code 1)"),
+}
 ODD = "odd [1] $(x);`y`"
 FILES = ("a.h5ad", "b.h5ad", "bulk.tsv", "A_vs_B.tsv", "B_vs_C.tsv", f"{ODD}/a1.h5ad", f"{ODD}/sub/b.h5ad", "a1.h5ad")
 FILES += ("a[1].h5ad", """b 'l' "k" & ü.tsv""", "T $1_vs_B* [1].x.tsv", "a=A_vs_B.tsv")
@@ -158,21 +227,38 @@ def said(nextflow, elsewhere, tmp_path_factory):
         (folder / name).write_text(name)
     for name, text in SHEETS.items():
         (folder / f"{name}.csv").write_bytes(text.encode())
+    (folder / "params.yml").write_text("methods: [auto]\nextra: 1\n")
+    (folder / "params.json").write_text('{"input": "good.csv"}')
+    ends = []
+    for name, (lines, code, batch, _) in ENDS.items():
+        (folder / name).mkdir()
+        if lines:
+            (folder / name / ".command.err").write_text("\n".join(lines) + "\n")
+        ends.append({"folder": name, "exit": code, "batch": batch})
     defaults = nextflow.configuration(cwd=folder)["params"]
     names = [*WRONG, *RIGHT]
+    around = {
+        "profiles": ["standard"],
+        "launchFolder": str(folder),
+        "workFolder": "work",
+        "workFolders": ["/scratch/work"],
+    }
     cases = [
         {
-            "params": defaults | {"input": f"{name if name in SHEETS else 'good'}.csv"} | given,
-            "profile": PROFILES.get(name),
-            "engine": ENGINES.get(name),
-            "workDir": (WORK | {"another file system": elsewhere}).get(name),
-            "launchDir": str(folder),
+            "params": defaults
+            | {"input": f"{name if name in SHEETS else 'good'}.csv"}
+            | FROM_CONFIGURATION.get(name, {})
+            | given,
+            "around": around
+            | {"given": list(given)}
+            | (AROUND | {"another file system": {"workFolder": elsewhere}}).get(name, {}),
         }
         for name, given in zip(names, [*(given for given, _ in WRONG.values()), *RIGHT.values()], strict=True)
     ]
-    (folder / "given.json").write_text(json.dumps({"cases": cases, "names": NAMES, "arguments": list(ARGUMENTS)}))
+    asked = {"cases": cases, "commands": list(COMMANDS), "ends": ends, "names": NAMES, "arguments": list(ARGUMENTS)}
+    (folder / "asked.json").write_text(json.dumps(asked))
     script = REPOSITORY / "tests" / "pipeline" / "problems.nf"
-    outcome = nextflow("run", script, "--given", "given.json", "--said", "said.json", cwd=folder)
+    outcome = nextflow("run", script, "--asked", "asked.json", "--said", "said.json", cwd=folder)
     assert outcome.exit_code == 0, outcome.output
     answers = json.loads((folder / "said.json").read_text())
     return folder, dict(zip(names, answers["cases"], strict=True)), answers
@@ -308,3 +394,41 @@ def test_without_an_engine_magic_is_scinfills_own_and_r_is_not_there(said):
     job = said[1]["without an engine"]["job"]
     assert job["methods"] == ["magic"]
     assert job["skipped"]["scimpute"].endswith("it needs a container engine (-profile docker and the like)")
+
+
+def test_what_a_configuration_sets_for_other_pipelines_is_one_warning(said):
+    assert said[1]["configured"]["warnings"] == [
+        "a configuration sets parameters that this pipeline does not have: max_memory, igenomes_base, "
+        "metods (the nearest is methods)"
+    ]
+    assert said[1]["good"]["warnings"] == []
+
+
+def test_a_list_is_what_words_with_commas_are(said):
+    job = said[1]["lists"]["job"]
+    assert job["methods"] == ["deepmc", "auto"]
+    assert {mask["fraction"] for mask in job["masks"] if mask["mode"] == "nonzero"} == {"0.1", "0.3"}
+
+
+def test_images_without_the_aws_program_are_warned_of(said):
+    (warning,) = said[1]["bucket"]["warnings"]
+    assert "every image must hold the program aws" in warning
+    assert "--aws_cli_path" in warning
+    assert said[1]["bucket beside a folder"]["warnings"] == []
+
+
+def test_the_test_profile_simulates_for_those_without_samples(said):
+    assert said[1]["tried on own samples"]["job"]["simulated"] == []
+    assert len(said[1]["tried beside own samples"]["job"]["simulated"]) == 2
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_was_given_for_this_run_is_known_by_name(said, command):
+    names = dict(zip(COMMANDS, said[2]["given"], strict=True))
+    assert set(names[command]) == COMMANDS[command]
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_failure_has_a_reason_even_where_the_task_said_none(said, name):
+    reasons = dict(zip(ENDS, said[2]["reasons"], strict=True))
+    assert ENDS[name][-1] in reasons[name]

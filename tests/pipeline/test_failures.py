@@ -1,22 +1,38 @@
 """What fails stops its own branch, is tried again where that can help, and is named with its reason."""
 
+import pandas as pd
 import pytest
 
-from _pipeline import imitation
+from _pipeline import imitation, object_store
 from _pipeline.nextflow import trace
 
-SAMPLES = ("good", "wrong", "killed")
+SAMPLES = ("good", "wrong", "killed", "unreadable")
+WRONG = "PREPROCESS (wrong): scinfill preprocess: error: X holds NaN"
+KILLED = "PREPROCESS (killed): killed (exit code 137)"
+UNREADABLE = "INSPECT (unreadable): scinfill inspect: error: no HDF5 file"
 
 
 @pytest.fixture(scope="module")
 def outcome(nextflow, tmp_path_factory):
     folder = tmp_path_factory.mktemp("failures")
-    (folder / "samples.csv").write_text("sample,counts\n" + "".join(f"{name},{name}.h5ad\n" for name in SAMPLES))
+    rows = (f"{name},{name}.h5ad,{'cell_type' if name in ('good', 'unreadable') else ''}\n" for name in SAMPLES)
+    (folder / "samples.csv").write_text("sample,counts,labels\n" + "".join(rows))
     for name in SAMPLES:
         (folder / f"{name}.h5ad").touch()
-    arguments = ("--input", "samples.csv", "--methods", "deepmc", "--replicates", "0")
-    result = nextflow.pipeline(*arguments, cwd=folder, programs=imitation.write(folder))
-    return result, trace(folder / "results"), folder
+    store = object_store.made(folder)
+    arguments = (
+        "--input",
+        "samples.csv",
+        "--methods",
+        "deepmc",
+        "--replicates",
+        "0",
+        "--outdir",
+        "store://lab/results",
+    )
+    environment = store.environment
+    result = nextflow.pipeline(*arguments, cwd=folder, programs=imitation.write(folder), env=environment)
+    return result, trace(store.folder / "lab" / "results"), folder, store
 
 
 def tries(outcome, sample):
@@ -35,22 +51,44 @@ def test_wrong_data_are_not_tried_again(outcome):
 
 
 def test_the_other_samples_go_on(outcome):
-    published = {path.name for path in (outcome[2] / "results" / "imputed").iterdir()}
+    results = outcome[3].folder / "lab" / "results"
+    published = {path.name for path in (results / "imputed").iterdir()}
     assert published == {"good.deepmc.h5ad"}
-    assert (outcome[2] / "results" / "report.html").exists()
+    assert (results / "report.html").exists()
+    assert "The report: store://lab/results/report.html" in outcome[0].messages
+
+
+def test_what_cannot_be_read_goes_no_further(outcome):
+    tasks = [task for task in outcome[1] if task["tag"].startswith("unreadable")]
+    assert [(task["process"], task["exit"]) for task in tasks] == [("SCINFILL:INSPECT", "3")]
+
+
+def test_nothing_is_deleted_in_an_object_store(outcome):
+    assert not outcome[3].deleted.exists()
 
 
 def test_the_run_ends_with_an_error_and_names_what_failed_and_why(outcome):
     result = outcome[0]
     assert result.exit_code != 0
-    assert "WARN: PREPROCESS (wrong): scinfill preprocess: error: X holds NaN" in result.messages
+    assert f"WARN: {WRONG}" in result.messages
+    assert f"WARN: {UNREADABLE}" in result.messages
+    assert any(line.startswith(f"WARN: {KILLED}") for line in result.messages)
     assert "WARN: wrong: deepmc did not finish (1 of 1 results are missing)" in result.messages
     assert not any("WARN" in line and "good" in line for line in result.messages)
 
 
-def test_the_report_is_told_what_is_missing(outcome):
+def test_the_report_is_told_what_is_missing_and_why(outcome):
     (command,) = (path for path in outcome[2].glob("work/*/*/.command.sh") if "scinfill report" in path.read_text())
     text = command.read_text()
-    assert "--missing 'wrong: deepmc did not finish (1 of 1 results are missing)'" in text
-    assert "--missing 'killed: deepmc did not finish (1 of 1 results are missing)'" in text
+    for sample, reason in (("wrong", WRONG), ("killed", KILLED), ("unreadable", UNREADABLE)):
+        assert f"{sample}: deepmc did not finish (1 of 1 results are missing); {reason}" in text
     assert "good" not in text
+
+
+def test_the_report_is_told_what_it_cost(outcome):
+    (table,) = outcome[2].glob("work/*/*/costs.csv")
+    assert "--cost costs.csv" in (table.parent / ".command.sh").read_text()
+    costs = pd.read_csv(table)
+    assert list(costs["name"]) == ["deepmc"]
+    assert (costs["seconds"] > 0).all()
+    assert (costs["peak_mib"].dropna() > 0).all()

@@ -90,7 +90,7 @@ def test_what_is_published(tasks, start):
         *(f"scores/{dataset}.{kind}" for dataset in DATASETS for kind in ("scores.json", "genes.csv")),
     }
     kinds = {path.removeprefix("pipeline_info/").split("_20")[0] for path in bookkeeping}
-    assert kinds == {"timeline", "trace", "report", "dag", "software_versions.yml"}
+    assert kinds == {"timeline", "trace", "report", "dag", "params", "software_versions.yml"}
 
 
 def test_versions_are_collected_once(tasks, start):

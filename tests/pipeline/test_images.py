@@ -28,6 +28,12 @@ def test_the_command_runs_in_the_image(image):
     assert inside(image, "scinfill", "--version").strip() == f"scinfill, version {scinfill.__version__}"
 
 
+def test_the_aws_program_can_be_asked_for(image):
+    assert inside(image, "aws", "--version").startswith("aws-cli/")
+    # In an environment of its own: none of its packages is among those that scinfill was tested with.
+    assert inside(image, "bash", "-c", "command -v aws").strip() == "/opt/aws/bin/aws"
+
+
 def test_tensorflow_is_there_for_cpus(image):
     assert inside(image, "python", "-c", "import tensorflow as tf; print(int(tf.reduce_sum([1, 2])))").strip() == "3"
     listing = "from importlib import metadata; print(*(each.name for each in metadata.distributions()))"

@@ -1,5 +1,8 @@
 """The pipeline for real, on this machine."""
 
+import html
+import re
+
 import anndata
 import pytest
 
@@ -24,6 +27,8 @@ def test_one_command_goes_from_simulated_samples_to_a_report(finished):
     assert "Not in this report" not in page
     for text in ("simulated_1", "simulated_2", "deepmc", "auto", "molecules held out", "non-zeros hidden"):
         assert text in page
+    # Two samples as they are and under two masks.
+    assert re.search(r"<tr><th>auto</th><td>[0-9.]+<small>± [0-9.]+</small></td><td>\d+</td><td>6</td></tr>", page)
     assert list((results / "figures").glob("*.svg"))
 
 
@@ -66,11 +71,14 @@ def test_a_failing_sample_stops_its_own_branch_only(nextflow, samples):
     )
     outcome = nextflow.pipeline("--input", "samples.csv", *ALONE, cwd=samples)
     assert outcome.exit_code != 0
-    assert any("PREPROCESS (broken)" in line and "truncated" in line for line in outcome.messages), outcome.output
+    (reason,) = (line for line in outcome.messages if "INSPECT (broken)" in line)
+    assert "truncated" in reason
     assert "WARN: broken: als did not finish (1 of 1 results are missing)" in outcome.messages
     results = samples / "results"
     assert {path.name for path in (results / "imputed").iterdir()} == {"good.als.h5ad", "table.als.h5ad"}
-    assert "broken: als did not finish (1 of 1 results are missing)" in (results / "report.html").read_text()
+    page = html.unescape((results / "report.html").read_text())
+    because = reason.removeprefix("WARN: ")
+    assert f"broken: als did not finish (1 of 1 results are missing); {because}" in page
     assert f"The report: {results / 'report.html'}" in outcome.messages
 
 
@@ -91,7 +99,10 @@ def test_an_unknown_label_column_stops_everything_before_work(nextflow, samples)
     [
         (("--input", "ü.csv"), "--input has letters that the locale cannot name; export LC_ALL=C.UTF-8"),
         (("--input", "twice.csv"), "twice.csv, line 3: sample 'a' is already on line 2"),
-        (("--simulate", "1", "--methods", ""), "--methods needs a value"),
+        (
+            ("--simulate", "1", "--methods", ""),
+            "--methods needs a value; one that begins with a dash is given with '=', in quotes",
+        ),
     ],
 )
 def test_wrong_input_starts_nothing_and_publishes_nothing(nextflow, tmp_path, arguments, message):

@@ -9,6 +9,8 @@ include { IMPUTE     } from '../../subworkflows/local/impute'
 include { BENCHMARK  } from '../../subworkflows/local/benchmark'
 include { labelProblem } from '../../functions/samplesheet'
 include { absences   } from '../../functions/plan'
+include { failuresBehind        } from '../../functions/failures'
+include { costLine ; costHeader } from '../../functions/costs'
 
 workflow SCINFILL {
     take:
@@ -18,10 +20,16 @@ workflow SCINFILL {
     methods   // list of names
     planned   // list of [ key, sample, method ]: every score that is to come
     seed      // integer
+    around    // map: what surrounds the run; its trace tells why a task failed
 
     main:
-    // The one thing that only the files can tell: is the label column there? All are asked before any work starts.
-    INSPECT(samples.filter { meta, _counts -> meta.labels })
+    // The one thing that only the files can tell: is the label column there? All are asked before any work starts, and what
+    // cannot be read goes no further.
+    asked = samples.branch { meta, _counts ->
+        labelled: meta.labels
+        other: true
+    }
+    INSPECT(asked.labelled)
     checked = INSPECT.out.summary
         .map { meta, summary -> labelProblem(meta, summary) }
         .filter { problem -> problem }
@@ -34,7 +42,11 @@ workflow SCINFILL {
         }
 
     SIMULATE(simulated)
-    PREPROCESS(samples.combine(checked).map { meta, counts, _checked -> [meta, counts] }.mix(SIMULATE.out.counts))
+    readable = asked.labelled
+        .join(INSPECT.out.summary)
+        .map { meta, counts, _summary -> [meta, counts] }
+        .mix(asked.other)
+    PREPROCESS(readable.combine(checked).map { meta, counts, _checked -> [meta, counts] }.mix(SIMULATE.out.counts))
 
     IMPUTE(PREPROCESS.out.h5ad, methods, 'auto', seed)
     BENCHMARK(PREPROCESS.out.h5ad, masks, methods, seed)
@@ -52,14 +64,21 @@ workflow SCINFILL {
 
     // A branch that failed leaves a gap, which the report names.
     finished = EVALUATE.out.scores.flatMap { meta, names, _file -> names.collect { method -> ["${meta.id}.${method}".toString(), true] } }
-    missing = channel.fromList(planned)
+    gaps = channel.fromList(planned)
         .join(finished, remainder: true)
         .filter { row -> row.last() == null }
         .toList()
-        .map { rows -> absences(planned, rows) }
+    missing = gaps.map { rows -> absences(planned, rows, []) }
+
+    costs = IMPUTE.out.measured
+        .mix(BENCHMARK.out.measured)
+        .map { meta, output -> costLine(meta.method, output) }
+        .filter { line -> line }
+        .collectFile(name: 'costs.csv', seed: costHeader(), newLine: true, sort: true)
     REPORT(
         EVALUATE.out.scores.map { _meta, _methods, file -> file }.toSortedList { file -> file.name }.filter { files -> files },
-        missing,
+        gaps.map { rows -> absences(planned, rows, failuresBehind(around, rows)) },
+        costs.ifEmpty([]),
     )
 
     versions = channel.topic('versions').map { _process, tool, version -> "${tool}: ${version}" }.unique()

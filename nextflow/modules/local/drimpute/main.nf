@@ -2,7 +2,7 @@ include { quotedWords } from '../../../functions/shell'
 
 // DrImpute (R, GPL) in an image of its own: log2 values in, imputed log2 values out, both Matrix Market, genes in rows.
 process DRIMPUTE {
-    tag "${meta.id}"
+    tag "${meta.id}.${meta.method}"
     label 'process_high'
 
     input:

@@ -2,7 +2,7 @@ include { quotedWords } from '../../../functions/shell'
 
 // scImpute (R, GPL) in an image of its own: counts in, imputed counts out, both Matrix Market, genes in rows.
 process SCIMPUTE {
-    tag "${meta.id}"
+    tag "${meta.id}.${meta.method}"
     label 'process_high'
 
     input:

@@ -29,6 +29,9 @@ workflow BENCHMARK {
     IMPUTE_THINNED(masked.thinned, methods, 'auto', seed)
     imputed = IMPUTE_HIDDEN.out.imputed.mix(IMPUTE_THINNED.out.imputed)
 
+    measured = IMPUTE_HIDDEN.out.measured.mix(IMPUTE_THINNED.out.measured)
+
     emit:
-    imputed // channel: [ meta + method, h5ad ]
+    imputed  // channel: [ meta + method, h5ad ]
+    measured // channel: [ meta + method, output of the task that took the time ]
 }

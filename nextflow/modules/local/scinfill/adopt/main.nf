@@ -2,7 +2,7 @@ include { quotedWords } from '../../../../functions/shell'
 
 // The result of a foreign program as the layer that EVALUATE reads.
 process ADOPT {
-    tag "${meta.id}"
+    tag "${meta.id}.${meta.method}"
     label 'process_low'
 
     input:

@@ -1,6 +1,6 @@
 // The counts and log2 values as Matrix Market files, for programs that read no H5AD.
 process EXPORT {
-    tag "${meta.id}"
+    tag "${meta.id}.${meta.method}"
     label 'process_low'
 
     input:

@@ -2,7 +2,7 @@ include { quotedWords } from '../../../../functions/shell'
 
 // AutoImpute: an autoencoder.
 process IMPUTE_AUTO {
-    tag "${meta.id}"
+    tag "${meta.id}.${meta.method}"
     label 'process_medium'
     label 'process_gpu'
 

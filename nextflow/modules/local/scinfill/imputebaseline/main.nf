@@ -2,7 +2,7 @@ include { quotedWords } from '../../../../functions/shell'
 
 // What the methods have to beat: one of the simple imputers, named by meta.method.
 process IMPUTE_BASELINE {
-    tag "${meta.id}"
+    tag "${meta.id}.${meta.method}"
     label 'process_medium'
 
     input:

@@ -2,7 +2,7 @@ include { quotedWords } from '../../../../functions/shell'
 
 // Deep matrix factorisation.
 process IMPUTE_DEEPMC {
-    tag "${meta.id}"
+    tag "${meta.id}.${meta.method}"
     label 'process_medium'
     label 'process_gpu'
 
