@@ -12,7 +12,7 @@ import scinfill
 from _support import assert_adata_equal, assert_refused, dense, from_bytes, invoke, to_bytes
 from scinfill.errors import DataError, InputError
 from scinfill.methods import validation
-from scinfill.methods.reading import observed
+from scinfill.methods.reading import read_observations
 
 
 def logged(counts):
@@ -133,7 +133,7 @@ def test_natural_logarithms_name_it_too(counts):
     adata = logged(counts)
     adata.uns["log1p"] = {"base": None}
     with pytest.raises(DataError, match=r"natural logarithm .* or run `preprocess\(layer='raw'\)`"):
-        observed(adata)
+        read_observations(adata)
 
 
 def test_counts_in_x_are_named_where_a_layer_was_asked_for(counts):
