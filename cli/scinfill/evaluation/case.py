@@ -10,7 +10,7 @@ from anndata import AnnData
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from scinfill.errors import DataError, InputError
+from scinfill.errors import DataError, check_rules
 from scinfill.evaluation.estimates import ScoredMatrix, Values
 from scinfill.evaluation.numerics.clustering import CORRELATIONS, Correlation
 from scinfill.methods import provenance, validation
@@ -36,27 +36,7 @@ UNLABELLED = -1
 
 @dataclass(frozen=True)
 class Settings:
-    """How to score.
-
-    Attributes
-    ----------
-    labels
-        Column of ``obs`` with the true label of every cell; None leaves out what needs labels.
-    seed
-        Of the sample of cells, the resampling and the first k-means start.
-    n_starts
-        k-means starts, one seed each.
-    max_cells
-        Structure, differential expression and guard look at a seeded sample of at most this many cells.
-    correlation
-        Of cells, for the separability of cell types.
-    zero_threshold
-        Values at or below count as zero (log2 scale).
-    cv_label
-        Label whose variation is shown; None is the largest.
-    openproblems
-        Also the numbers of the Open Problems denoising task, as coded there.
-    """
+    """How to score; :func:`scinfill.evaluate` says what each means."""
 
     labels: str | None = None
     seed: int = 0
@@ -68,23 +48,17 @@ class Settings:
     openproblems: bool = False
 
     def check(self) -> None:
-        """Refuse what cannot be.
-
-        Raises
-        ------
-        InputError
-            With the setting, its rule and what was received.
-        """
-        rules = (
-            ("seed", self.seed >= 0, "zero or more"),
-            ("n_starts", self.n_starts >= 1, "1 or more"),
-            ("max_cells", self.max_cells >= 2, "2 or more"),
-            ("correlation", self.correlation in CORRELATIONS, " or ".join(CORRELATIONS)),
-            ("zero_threshold", 0 <= self.zero_threshold < np.inf, "zero or more"),
+        """Refuse what cannot be."""
+        check_rules(
+            self,
+            (
+                ("seed", self.seed >= 0, "zero or more"),
+                ("n_starts", self.n_starts >= 1, "1 or more"),
+                ("max_cells", self.max_cells >= 2, "2 or more"),
+                ("correlation", self.correlation in CORRELATIONS, " or ".join(CORRELATIONS)),
+                ("zero_threshold", 0 <= self.zero_threshold < np.inf, "zero or more"),
+            ),
         )
-        for name, holds, rule in rules:
-            if not holds:
-                raise InputError(f"`{name}` must be {rule}; received {getattr(self, name)!r}")
 
     @property
     def seeds(self) -> range:

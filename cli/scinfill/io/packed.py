@@ -36,9 +36,9 @@ FOREIGN = (
 """What people have that is no table: how it begins, where that stands, what it is, and the way to counts."""
 LONGEST_SIGNATURE = 520
 LARGEST_LIST = 2**28
-"""Of names or bulk counts: a hundred thousand genes in hundreds of libraries are less."""
+"""Longest list of names or bulk counts: a hundred thousand genes in hundreds of libraries are less."""
 LONGEST_HEADER = 2**20
-"""Of a Matrix Market file: its comments."""
+"""Longest header of a Matrix Market file, with its comments."""
 LONGEST_ENTRY = 100
 """Characters of a line with two positions and a number."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
 import numpy as np
 from anndata import AnnData
@@ -11,27 +11,24 @@ from scinfill.errors import InputError
 from scinfill.methods.imputer import impute
 from scinfill.methods.settings import (
     MethodSettings,
-    check_choice,
     check_range,
     numbers,
     refuse_zero_weight,
     with_options_of,
 )
 from scinfill.models.autoencoder.recipe import AutoencoderRecipe
-from scinfill.models.devices import Device
 from scinfill.models.estimate.learning import Effort
 from scinfill.models.factorization.recipes import SquaredFactorization
 from scinfill.models.observations import Observations
 from scinfill.models.published.autoimpute import PaperAutoencoder
 from scinfill.models.recipe import Loss, Recipe
-from scinfill.schema import Preset
 
 FRUGAL = Effort(max_folds=4, max_splits=2)
 """A network costs some hundred times a factorisation of small data."""
 ZERO_WEIGHTS_FOR_DETECTED = (0.0, 0.03, 0.3)
-"""Of the networks that ``detected`` combines."""
+"""Zero weights of the networks that ``detected`` combines."""
 COMPANION_RANKS = (3, 10, 20)
-"""Of the linear fits beside them."""
+"""Ranks of the linear fits beside them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,40 +38,32 @@ class AutoImpute(MethodSettings):
     command: ClassVar[str] = "impute-auto"
     effort: ClassVar = FRUGAL
 
-    preset: Preset = "recommended"
     hidden_units: int | Sequence[int] | None = None
-    zero_weight: float | None = None
     regularisation: float | None = None
     learning_rate: float | None = None
     iterations: int | None = None
     threshold: float | None = None
-    device: Device = "auto"
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range, and options that contradict each other."""
-        super().__post_init__()
-        check_choice("preset", self.preset, get_args(Preset))
         for width in numbers(self.hidden_units):
             check_range("hidden_units", width, lowest=1)
-        check_range("zero_weight", self.zero_weight, lowest=0, highest=1)
         check_range("regularisation", self.regularisation, lowest=0)
         check_range("learning_rate", self.learning_rate, lowest=0)
         check_range("iterations", self.iterations, lowest=1)
         check_range("threshold", self.threshold, lowest=0)
-        if self.preset == "paper":
-            self._check_paper()
-        else:
-            self._check_recommended()
+        super().__post_init__()
 
-    def _check_paper(self) -> None:
-        self.refuse_beside_paper()
+    def check_paper(self) -> None:
+        """Refuse what AutoImpute as published does not have."""
         if len(numbers(self.hidden_units)) > 1 or self.zero_weight is not None:
             raise InputError(
                 "`preset='paper'` has one hidden layer and no zero weight; give one number as `hidden_units`, and no "
                 "`zero_weight`"
             )
 
-    def _check_recommended(self) -> None:
+    def check_recommended(self) -> None:
+        """Refuse what is chosen from held-out entries."""
         only_paper = ("regularisation", "learning_rate", "iterations", "threshold")
         foreign = [name for name in only_paper if getattr(self, name) is not None]
         if foreign:

@@ -19,7 +19,7 @@ from scinfill.methods.settings import (
     refuse_zero_weight,
     with_options_of,
 )
-from scinfill.models.devices import Device, computing_on
+from scinfill.models.devices import computing_on
 from scinfill.models.estimate.choices import RANKS, best_by_entries, best_by_molecules, feasible_ranks
 from scinfill.models.estimate.detected import CellFloor, Detected
 from scinfill.models.estimate.learning import THOROUGH, Learned
@@ -42,7 +42,6 @@ from scinfill.schema import (
     UNS,
     Form,
     ModelKind,
-    Preset,
 )
 
 log = logging.getLogger(__name__)
@@ -60,32 +59,23 @@ class DeepMc(MethodSettings):
     command: ClassVar[str] = "impute-deepmc"
     effort: ClassVar = THOROUGH
 
-    preset: Preset = "recommended"
     rank: int | Sequence[int] | None = None
     depth: int | None = None
-    zero_weight: float | None = None
     ridge: float | None = None
     alpha: float | None = None
     n_iterations: int | None = None
     form: Form = "dense"
-    device: Device = "auto"
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range, and options that contradict each other."""
-        super().__post_init__()
-        check_choice("preset", self.preset, get_args(Preset))
         check_range("depth", self.depth, lowest=1, highest=max(PAPER_RANKS))
-        check_range("zero_weight", self.zero_weight, lowest=0, highest=1)
         check_range("ridge", self.ridge, lowest=0)
         check_range("alpha", self.alpha, lowest=1)
         check_range("n_iterations", self.n_iterations, lowest=1)
         check_choice("form", self.form, get_args(Form))
         if self.form == "factors":
             self._refuse_without_dense_layer()
-        if self.preset == "paper":
-            self._check_paper()
-        else:
-            self._check_recommended()
+        super().__post_init__()
 
     def _refuse_without_dense_layer(self) -> None:
         asked = {"uncertainty": self.uncertainty, "openproblems": self.openproblems, "keep": self.keep != "none"}
@@ -93,8 +83,8 @@ class DeepMc(MethodSettings):
             if is_asked:
                 raise InputError(f"`{name}` is about the dense layer; leave out `form='factors'`")
 
-    def _check_paper(self) -> None:
-        self.refuse_beside_paper()
+    def check_paper(self) -> None:
+        """Refuse what deepMc as published does not have."""
         if self.zero_weight is not None or self.ridge is not None:
             raise InputError("`preset='paper'` has neither zero weight nor ridge; leave out `zero_weight` and `ridge`")
         ranks = numbers(self.rank)
@@ -105,7 +95,8 @@ class DeepMc(MethodSettings):
         if any(after > before for before, after in pairwise(ranks)):
             raise InputError(f"`rank={list(ranks)}` must not grow from layer to layer")
 
-    def _check_recommended(self) -> None:
+    def check_recommended(self) -> None:
+        """Refuse layers and their steps."""
         if self.depth not in (None, 1) or self.alpha is not None or self.n_iterations is not None:
             raise InputError(
                 "`depth`, `alpha` and `n_iterations` belong to `preset='paper'`: a linear product gains no rank by "

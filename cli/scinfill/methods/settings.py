@@ -11,10 +11,11 @@ import numpy as np
 from anndata import AnnData
 
 from scinfill.errors import InputError
+from scinfill.models.devices import Device
 from scinfill.models.estimate.learning import Effort, Learned
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss, Recipe
-from scinfill.schema import ESTIMATES, CountsKind, EstimateKind, Keep
+from scinfill.schema import ESTIMATES, CountsKind, EstimateKind, Keep, Preset
 
 Options = ParamSpec("Options")
 Settings = TypeVar("Settings")
@@ -86,6 +87,12 @@ class MethodSettings(ImputerSettings, ABC):
         Hold each gene's prediction against entries the fit did not see.
     uncertainty
         Also write ``layers["imputed_sd"]``; for the estimate ``shrunk`` only.
+    preset
+        ``paper`` is the algorithm as published.
+    zero_weight
+        Of the squared loss. None: 1 (zeros are data), and chosen from seen entries for ``detected``.
+    device
+        ``auto`` takes a GPU if there is one.
     """
 
     effort: ClassVar[Effort]
@@ -96,13 +103,23 @@ class MethodSettings(ImputerSettings, ABC):
     counts_kind: Literal["auto"] | CountsKind = "auto"
     gate: bool = True
     uncertainty: bool = False
+    preset: Preset = "recommended"
+    zero_weight: float | None = None
+    device: Device = "auto"
 
     def __post_init__(self) -> None:
-        """Refuse unknown names."""
+        """Refuse unknown names, numbers out of range, and what contradicts the preset."""
         super().__post_init__()
+        check_choice("preset", self.preset, get_args(Preset))
+        check_range("zero_weight", self.zero_weight, lowest=0, highest=1)
         check_choice("estimate", self.estimate, ("auto", *ESTIMATES))
         check_choice("loss", self.loss, ("auto", *get_args(Loss)))
         check_choice("counts_kind", self.counts_kind, ("auto", *get_args(CountsKind)))
+        if self.preset == "paper":
+            self._check_one_estimate()
+            self.check_paper()
+        else:
+            self.check_recommended()
 
     @abstractmethod
     def published(self, data: Observations) -> Recipe | None:
@@ -120,7 +137,15 @@ class MethodSettings(ImputerSettings, ABC):
     def recipes_for_detected(self, data: Observations) -> Sequence[Recipe]:
         """Return the squared-loss fits to combine for the estimate ``detected``."""
 
-    def refuse_beside_paper(self) -> None:
+    @abstractmethod
+    def check_paper(self) -> None:
+        """Refuse options that the published algorithm does not have."""
+
+    @abstractmethod
+    def check_recommended(self) -> None:
+        """Refuse options that only the published algorithm has."""
+
+    def _check_one_estimate(self) -> None:
         """Refuse what the papers do not have: they know one estimate, blind to zeros, without weights or gate."""
         if self.estimate not in ("auto", "detected") or self.loss == "poisson" or self.uncertainty:
             raise InputError("`preset='paper'` has one estimate; leave out `estimate`, `loss` and `uncertainty`")

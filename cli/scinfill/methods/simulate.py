@@ -9,7 +9,7 @@ from anndata import AnnData
 from numpy.typing import NDArray
 
 from scinfill import memory
-from scinfill.errors import InputError
+from scinfill.errors import InputError, check_rules
 from scinfill.methods import provenance
 from scinfill.numerics import simulation
 from scinfill.numerics.blocks import RowBlocks
@@ -26,9 +26,9 @@ LARGEST_LOG2FC = 50
 """Beyond it fold changes leave float64."""
 
 BYTES_PER_NAME = 200
-"""Of a cell or gene: its name as a Python text, and its columns of ``obs`` or ``var``."""
+"""A cell or gene takes this: its name as a Python text, and its columns of ``obs`` or ``var``."""
 BYTES_PER_PROFILE_VALUE = 100
-"""Of a gene in a type or batch: some ten arrays of float64, bulk libraries among them."""
+"""A gene takes this for each type or batch: some ten arrays of float64, bulk libraries among them."""
 BYTES_PER_COUNT = 16
 """A stored count and its column, while blocks are joined."""
 
@@ -51,13 +51,7 @@ class World:
     truth: TruthForm = "layer"
 
     def check(self) -> None:
-        """Refuse what cannot be.
-
-        Raises
-        ------
-        InputError
-            With the setting, its rule and what was received.
-        """
+        """Refuse what cannot be."""
         rules = (
             ("n_cells", self.n_cells >= 2, "2 or more"),
             ("n_genes", self.n_genes >= 2, "2 or more"),
@@ -69,9 +63,7 @@ class World:
             ("de_log2fc", 0 <= self.de_log2fc <= LARGEST_LOG2FC, f"from 0 to {LARGEST_LOG2FC}"),
             ("dropout", self.dropout is None or np.isfinite(self.dropout), "a number"),
         )
-        for name, holds, rule in rules:
-            if not holds:
-                raise InputError(f"`{name}` must be {rule}; received {getattr(self, name)}")
+        check_rules(self, rules)
         if self.depth is not None and self.density is not None:
             raise InputError("`depth` and `density` both say how many molecules there are; give one of them")
 

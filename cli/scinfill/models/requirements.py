@@ -19,7 +19,7 @@ BLOCKS = 2 * IN_FLIGHT * BLOCK_BYTES
 ENTRY = SINGLE + SINGLE
 """Value and position of a stored entry."""
 SAMPLE_COPIES = 6
-"""Of the sample's entries: values and counts, whole, without what is held out, and split into molecules."""
+"""Copies of the sample: values and counts, whole, without what is held out, and split into molecules."""
 
 
 def sample_bytes(data: Observations, n_cells: int) -> int:

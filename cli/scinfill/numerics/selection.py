@@ -14,7 +14,7 @@ from scinfill.numerics.normalization import normalized
 from scinfill.numerics.sparse import entry_blocks
 
 QUANTILES = np.arange(10, 101, 5) / 100
-"""Of the means: .10, .15, ... 1.00 (type 7); with the two infinities they bound 20 bins, the last one empty."""
+"""Quantiles of the means: .10, .15, ... 1.00 (type 7); with both infinities they bound 20 bins, the last one empty."""
 MAD_TO_SD = 1.4826
 """A normal distribution's standard deviation over its median absolute deviation, as R's ``mad`` has it."""
 

@@ -13,7 +13,7 @@ from scinfill.numerics import scratch
 from scinfill.numerics.blocks import walk
 
 BYTES_PER_CONVERTED_ENTRY = 24
-"""Of a matrix stored by columns, while it is turned into rows: its own arrays, and both at once."""
+"""A matrix stored by columns takes this while it is turned into rows: its own arrays, and both at once."""
 
 
 def canonical(matrix: Any, dtype: DTypeLike | None = None) -> csr_array:  # noqa: ANN401 - dense or any sparse format

@@ -16,7 +16,7 @@ from scinfill.resume import resumable
 
 VALIDATION_CELLS = 2_000
 VALIDATION_SHARE = 0.1
-"""Of the entries of so many cells, held out to judge progress."""
+"""Share of the entries of VALIDATION_CELLS cells at most that is held out to judge progress."""
 VALIDATION_STEPS = 8
 """Steps between two validations, rounded up to whole epochs."""
 PATIENCE = 3

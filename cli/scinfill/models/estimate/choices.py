@@ -13,7 +13,7 @@ from scinfill.models.recipe import Recipe, predicted_at
 from scinfill.progress import track
 
 THINNED_SHARE = 0.1
-"""Of the molecules, held out to choose and to weigh."""
+"""Share of the molecules that is held out to choose and to weigh."""
 RANKS = (3, 5, 10, 15, 20, 30)
 
 SomeRecipe = TypeVar("SomeRecipe", bound=Recipe)

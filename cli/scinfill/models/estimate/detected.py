@@ -19,7 +19,7 @@ from scinfill.progress import track
 Floats = NDArray[np.float32]
 
 HELD_OUT_SHARE = 0.1
-"""Of the seen entries, held out to learn the weights and the curve."""
+"""Share of the seen entries that is held out to learn the weights and the curve."""
 SMALLEST_WEIGHT = 0.02
 """Fits with less are left out: they cost a fit and change nothing."""
 

@@ -21,7 +21,7 @@ from scinfill.progress import track
 T_THRESHOLD = 3.0
 """A slope must exceed this many standard errors; about one null gene in a thousand does."""
 HELD_OUT_SHARE = 0.1
-"""Of all entries, zeros and non-zeros, in each fold."""
+"""Share of all entries, zeros and non-zeros, in each fold."""
 
 
 @dataclass(frozen=True)

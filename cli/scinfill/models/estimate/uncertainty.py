@@ -21,7 +21,7 @@ CROWDING = (3, 4)
 """The nodes lie in both tails more densely, the upper one above all: levels are equally spaced under this Beta law.
 Equally likely values would miss the tail, and with it half of the spread where the shape is small."""
 LARGEST_SHAPE = 1e6
-"""Of the Gamma: a gene with weight 0 has no spread around its model."""
+"""Largest shape of the Gamma: a gene with weight 0 has no spread around its model."""
 SHAPES = np.geomspace(1e-3, LARGEST_SHAPE, 400)
 """Shapes at which the quantiles are tabulated; between them they are interpolated on a logarithmic scale."""
 

@@ -21,7 +21,7 @@ from scinfill.resume import resumable
 DAMPING_CELLS = 2_000
 """A gene's step is damped by its effect on about this many cells."""
 START_ITERATIONS = 2
-"""Of the principal components that a fit starts from; its rounds refine the subspace."""
+"""Iterations for the principal components that a fit starts from; its rounds refine the subspace."""
 
 
 @dataclass(frozen=True)
