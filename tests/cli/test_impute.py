@@ -90,6 +90,7 @@ def test_every_option_of_the_baselines_reaches_the_method(table, out, options, s
     assert_same_result(out, scinfill.impute_baseline(table, **settings))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "settings"),
     [
@@ -108,6 +109,7 @@ def test_every_option_of_the_published_autoimpute_reaches_the_method(table, out,
     assert_same_result(out, scinfill.impute_auto(table, **(quick | settings)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
