@@ -29,7 +29,7 @@ def conclude(run, report, failed, missing) {
 workflow {
     main:
     def run = workflow
-    def rules = schemas(file(projectDir))
+    def rules = schemas(projectDir)
     if (params.help.toString().toBoolean()) {
         log.info(helpText(rules.parameters))
         System.exit(0)

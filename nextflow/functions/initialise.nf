@@ -3,6 +3,7 @@
 include { parameterRules ; parameterProblems ; typedParameters ; readJson } from './parameters'
 include { commandWords ; givenNames ; configuredProblems                  } from './parameters'
 include { samplesheetProblems ; readSamplesheet                           } from './samplesheet'
+include { workFolderProblems                                              } from './shell'
 include { words ; methodProblems ; fractionProblems ; simulatedSamples    } from './plan'
 include { skippedMethods ; maskPlan ; plannedScores                       } from './plan'
 
@@ -21,6 +22,7 @@ def surroundings(run, session) {
         given: givenNames(words, System.getenv('NXF_PARAMS_FILE')),
         profiles: run.profile.tokenize(','),
         launchFolder: run.launchDir,
+        workFolder: run.workDir,
         workFolders: [run.workDir, session.bucketDir].findAll { folder -> folder }.collect { folder -> folder.toUriString() },
         // AWS Batch runs nothing but containers, whatever engine is named.
         engine: run.containerEngine ?: run.profile.tokenize(',').find { name -> name == 'awsbatch' },
@@ -43,7 +45,7 @@ def cloudProblems(settings, around) {
 
 def inputProblems(settings, schema, launchFolder) {
     if (settings.input) {
-        return samplesheetProblems(file(settings.input, glob: false), schema, launchFolder)
+        return samplesheetProblems(settings.input, schema, launchFolder)
     }
     return settings.simulate ? [] : ['--input is missing: give a samplesheet, or --simulate N for N simulated samples']
 }
@@ -61,6 +63,7 @@ def problemsOf(values, schemas, around) {
     return methodProblems(words(settings.methods))
         .plus(fractionProblems(words(settings.hidden_fractions)))
         .plus(cloudProblems(settings, around))
+        .plus(workFolderProblems(around.workFolder))
         .plus(inputProblems(settings, schemas.samplesheet, around.launchFolder))
 }
 
@@ -77,7 +80,7 @@ def initialise(values, schemas, around) {
     def settings = withOwnSamples(typedParameters(values, parameterRules(schemas.parameters)), around)
     def skipped = around.stubRun ? [:] : skippedMethods(words(settings.methods), images(settings), around.engine)
     def methods = words(settings.methods) - skipped.keySet()
-    def samples = settings.input ? readSamplesheet(file(settings.input, glob: false), around.launchFolder, settings.labels) : []
+    def samples = settings.input ? readSamplesheet(settings.input, around.launchFolder, around.workFolder, settings.labels) : []
     def simulated = simulatedSamples(settings)
     def masks = maskPlan(settings)
     def names = (samples + simulated).collect { sample -> sample[0].id }

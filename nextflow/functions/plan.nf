@@ -48,7 +48,7 @@ def maskPlan(settings) {
 def simulatedSamples(settings) {
     return (1..<settings.simulate + 1).collect { number ->
         def name = "simulated_${number}".toString()
-        def meta = [id: name, sample: name, labels: 'cell_type', layer: null, genes_in_rows: false, bulk: [], de_truths: [], where: '--simulate']
+        def meta = [id: name, sample: name, labels: 'cell_type', layer: null, genes_in_rows: false, bulk: [], de_truths: [], contrasts: [], where: '--simulate']
         [meta, settings.simulate_cells, settings.simulate_genes, settings.seed + number]
     }
 }

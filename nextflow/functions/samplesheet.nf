@@ -1,6 +1,7 @@
 // The samplesheet against the rules in assets/schema_input.json; every problem names its line.
 
-include { readJson ; valueProblem } from './parameters'
+include { readJson ; valueProblem           } from './parameters'
+include { escapable ; isNamable ; unnamable } from './shell'
 
 // The rows as [ line, fields ], the header first; blank lines are left out and still counted.
 def sheetRows(sheet) {
@@ -13,9 +14,10 @@ def sheetRows(sheet) {
         .collect { text, line -> [line, fieldsOf(text, separator)] }
 }
 
+// The fields of a line after RFC 4180: bare, or in double quotes, which stand doubled inside; blanks around are no part of them.
 def fieldsOf(line, separator) {
-    def splitter = new nextflow.splitter.CsvSplitter().options(sep: separator, quote: '"', strip: true)
-    return splitter.target(line).list()[0].collect { field -> field ?: '' }
+    def field = "\\G${separator} *(?:\"([^\"]*(?:\"\"[^\"]*)*)\" *(?=${separator}|\\z)|([^${separator}]*))"
+    return (separator + line).findAll(field.toString()) { _all, inQuotes, bare -> inQuotes?.replace('""', '"') ?: (bare ?: '').trim() }
 }
 
 def headerProblems(sheet, header, rules, required) {
@@ -25,16 +27,24 @@ def headerProblems(sheet, header, rules, required) {
     return (unknown + missing + twice).collect { problem -> "${sheet.name}, line 1: ${problem}" }
 }
 
-// The paths of a field that may hold several, with semicolons between.
-def paths(field) {
-    return (field ?: '').tokenize(';').collect { path -> path.trim() }
+// The paths of a row by column; only de_truth may hold several, with semicolons between.
+def pathsOf(row) {
+    def several = (row.de_truth ?: '').tokenize(';').collect { path -> path.trim() }.findAll { path -> path }
+    return [counts: [row.counts], bulk: row.bulk ? [row.bulk] : [], de_truth: several]
 }
 
-// Relative paths count from where the run was started, else from the samplesheet's folder.
+// Relative paths count from where the run was started, else from the samplesheet's folder. [1], * and ? are letters, not a pattern.
 def locate(path, sheet, launchFolder) {
     def absolute = path.startsWith('/') || path.contains('://')
-    def candidates = absolute ? [file(path)] : [launchFolder.resolve(path), sheet.parent.resolve(path)]
+    def candidates = absolute ? [file(path, glob: false)] : [launchFolder.resolve(path), sheet.parent.resolve(path)]
     return candidates.find { candidate -> candidate.exists() }
+}
+
+def pathProblem(path, sheet, launchFolder) {
+    if (!isNamable(path)) {
+        return "${path} ${unnamable()}"
+    }
+    return locate(path, sheet, launchFolder) ? '' : "there is no file ${path}"
 }
 
 def rowProblem(sheet, fields, columns, rules, required, launchFolder) {
@@ -50,9 +60,9 @@ def rowProblem(sheet, fields, columns, rules, required, launchFolder) {
     if (wrong) {
         return "'${wrong.key}' ${valueProblem(wrong.value, rules[wrong.key])}"
     }
-    def absent = ['counts', 'bulk', 'de_truth'].collectMany { name -> paths(row[name]).collect { path -> [name, path] } }
-        .find { _name, path -> !locate(path, sheet, launchFolder) }
-    return absent ? "'${absent[0]}': there is no file ${absent[1]}" : ''
+    def problems = pathsOf(row).collectMany { name, texts -> texts.collect { text -> [name, pathProblem(text, sheet, launchFolder)] } }
+    def absent = problems.find { _name, problem -> problem }
+    return absent ? "'${absent[0]}': ${absent[1]}" : ''
 }
 
 def duplicateProblems(sheet, rows, column) {
@@ -62,7 +72,11 @@ def duplicateProblems(sheet, rows, column) {
         .collect { name, same -> "${sheet.name}, line ${same[1][0]}: sample '${name}' is already on line ${same[0][0]}" }
 }
 
-def samplesheetProblems(sheet, schema, launchFolder) {
+def samplesheetProblems(path, schema, launchFolder) {
+    if (!isNamable(path)) {
+        return ["--input ${unnamable()}"]
+    }
+    def sheet = file(path, glob: false)
     if (!sheet.exists()) {
         return ["--input: there is no file ${sheet}"]
     }
@@ -87,23 +101,33 @@ def samplesheetProblems(sheet, schema, launchFolder) {
     return wrong ?: duplicateProblems(sheet, rows.tail(), header.indexOf('sample'))
 }
 
+// The name of a truth table before its first dot is the contrast; it is given to scinfill as NAME=FILE, where NAME can have no '='.
+def contrastOf(path) {
+    def name = path.name.split(/\./)[0]
+    return name.contains('=') ? '' : "${name}=".toString()
+}
+
 // [ meta, counts ] of every row of a sheet that has no problems.
-def readSamplesheet(sheet, launchFolder, labels) {
+def readSamplesheet(path, launchFolder, workFolder, labels) {
+    def sheet = file(path, glob: false)
     def rows = sheetRows(sheet)
     def header = rows[0][1]
     return rows.tail().collect { line, fields ->
         def row = [header, fields].transpose().collectEntries()
+        def located = pathsOf(row).collectEntries { name, texts -> [name, texts.collect { text -> locate(text, sheet, launchFolder) }] }
+        def escaped = located.collectEntries { name, files -> [name, files.collect { one -> escapable(one, workFolder) }] }
         def meta = [
             id: row.sample,
             sample: row.sample,
             labels: row.labels ?: labels,
             layer: row.layer ?: null,
             genes_in_rows: row.genes_in_rows == 'true',
-            bulk: paths(row.bulk).collect { path -> locate(path, sheet, launchFolder) },
-            de_truths: paths(row.de_truth).collect { path -> locate(path, sheet, launchFolder) },
+            bulk: escaped.bulk,
+            de_truths: escaped.de_truth,
+            contrasts: located.de_truth.collect { table -> contrastOf(table) },
             where: "${sheet.name}, line ${line}".toString(),
         ]
-        [meta, locate(row.counts, sheet, launchFolder)]
+        [meta, escaped.counts[0]]
     }
 }
 

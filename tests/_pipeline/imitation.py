@@ -16,12 +16,6 @@ while [ $# -gt 0 ]; do
     shift
 done
 case $verb-$output in
-    preprocess-hungry*)
-        if [ ! -e {folder}/fed ]; then
-            touch {folder}/fed
-            echo "scinfill preprocess: error: 9 GB are needed, 6 GB are there" >&2
-            exit 4
-        fi ;;
     preprocess-wrong*)
         echo "scinfill preprocess: error: X holds NaN" >&2
         exit 3 ;;
@@ -33,8 +27,8 @@ case $verb-$output in
 esac
 mkdir -p "$(dirname "$output")"
 case $verb in
-    inspect) echo '{{"obs": ["cell_type"]}}' > "$output" ;;
-    *) echo '{{}}' > "$output" ;;
+    inspect) echo '{"obs": ["cell_type"]}' > "$output" ;;
+    *) echo '{}' > "$output" ;;
 esac
 """
 
@@ -43,6 +37,6 @@ def write(folder: Path) -> Path:
     """Write the program into a folder for PATH, and return that folder."""
     programs = folder / "bin"
     programs.mkdir()
-    (programs / "scinfill").write_text(SCRIPT.format(folder=folder))
+    (programs / "scinfill").write_text(SCRIPT)
     (programs / "scinfill").chmod(0o755)
     return programs

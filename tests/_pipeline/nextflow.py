@@ -101,8 +101,12 @@ class Nextflow:
 
 def trace(results: Path) -> list[dict[str, str]]:
     """Return the tasks of the newest run that published into a folder."""
-    newest = max((results / "pipeline_info").glob("trace_*.txt"), key=lambda path: path.stat().st_mtime_ns)
-    with newest.open() as file:
+    return tasks(max((results / "pipeline_info").glob("trace_*.txt"), key=lambda path: path.stat().st_mtime_ns))
+
+
+def tasks(path: Path) -> list[dict[str, str]]:
+    """Return the tasks of a trace file."""
+    with path.open() as file:
         return list(csv.DictReader(file, delimiter="\t"))
 
 

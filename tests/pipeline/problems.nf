@@ -3,6 +3,7 @@
 include { schemas ; problemsOf ; warningsOf ; initialise } from '../../nextflow/functions/initialise'
 include { commandWords ; givenNames                      } from '../../nextflow/functions/parameters'
 include { reason                                         } from '../../nextflow/functions/failures'
+include { quoted ; quotedWords                           } from '../../nextflow/functions/shell'
 
 // Paths are iterable, and endless as JSON.
 def plain(value) {
@@ -16,14 +17,20 @@ def plain(value) {
 }
 
 workflow {
-    def rules = schemas(file("${projectDir}/../.."))
-    def asked = new groovy.json.JsonSlurper().parseText(file(params.cases).text)
-    def said = asked.cases.collect { given ->
-        def around = given.around + [launchFolder: file(given.around.launchFolder)]
+    def rules = schemas(projectDir.parent.parent)
+    def asked = new groovy.json.JsonSlurper().parseText(file(params.asked).text)
+    def checked = asked.cases.collect { given ->
+        def folder = file(given.around.launchFolder)
+        def around = given.around + [launchFolder: folder, workFolder: folder.resolve(given.around.workFolder)]
         def problems = problemsOf(given.params, rules, around)
         [problems: problems, warnings: warningsOf(given.params, rules, around), job: problems ? null : initialise(given.params, rules, around)]
     }
-    def names = asked.commands.collect { command -> givenNames(commandWords(command), null) }
-    def reasons = asked.ends.collect { end -> reason(file(end.folder), end.exit, end.batch) }
-    file(params.said).text = groovy.json.JsonOutput.toJson(plain([said: said, names: names, reasons: reasons]))
+    def said = [
+        cases: checked,
+        given: asked.commands.collect { command -> givenNames(commandWords(command), null) },
+        reasons: asked.ends.collect { end -> reason(file(end.folder), end.exit, end.batch) },
+        names: asked.names.collect { name -> quoted(name) },
+        arguments: asked.arguments.collect { text -> quotedWords(text) },
+    ]
+    file(params.said).text = groovy.json.JsonOutput.toJson(plain(said))
 }

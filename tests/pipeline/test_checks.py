@@ -1,6 +1,10 @@
 """What is wrong is said in one line before anything starts; what is right becomes a plan."""
 
 import json
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +28,13 @@ SHEETS = {
     "missing-truth": "sample,counts,de_truth\na,a.h5ad,A_vs_B.tsv;nowhere.tsv\n",
     "repeated-sample": "sample,counts\na,a.h5ad\nb,b.h5ad\na,b.h5ad\n",
     "two-problems": "sample,counts\na,nowhere.h5ad\nb,nowhere.h5ad\n",
-    "quoted": 'sample,counts,labels\na,a.h5ad,"it\'s"\n',
+    "control": 'sample,counts,labels\na,a.h5ad,"a\tb"\n',
+    "odd-names": "sample,counts,labels,layer,bulk,de_truth\n"
+    'a,odd [1] $(x);`y`/a1.h5ad,it\'s $(x); `y`,"the ""raw"", \\counts","b \'l\' ""k"" & ü.tsv",'
+    "T $1_vs_B* [1].x.tsv; a=A_vs_B.tsv\n"
+    "b,a[1].h5ad,,,,\n",
+    "odd-folder": "sample,counts\na,odd [1] $(x);`y`\n",
+    "glob": "sample,counts\na,?.h5ad\n",
 }
 KNOWN_METHODS = "deepmc, auto, als, nuclear-norm, svd, magic, scimpute, drimpute"
 KNOWN_COLUMNS = "sample, counts, labels, layer, genes_in_rows, bulk, de_truth"
@@ -50,10 +60,19 @@ WRONG = {
     "missing-truth": ({}, "missing-truth.csv, line 2: 'de_truth': there is no file nowhere.tsv"),
     "repeated-sample": ({}, "repeated-sample.csv, line 4: sample 'a' is already on line 2"),
     "two-problems": ({}, "two-problems.csv, line 2: 'counts': there is no file nowhere.h5ad"),
-    "quoted": (
+    "control": (
         {},
-        "quoted.csv, line 2: 'labels' must be the name of an obs column, without quotes, backslashes and dollar signs; "
-        "received 'it's'",
+        "control.csv, line 2: 'labels' must be the name of an obs column, without control characters; received 'a\tb'",
+    ),
+    "glob": ({}, "glob.csv, line 2: 'counts': there is no file ?.h5ad"),
+    "unclosed quote": (
+        {"deepmc_args": "--x 'y"},
+        "--deepmc_args must have an end to every quote and backslash; received '--x 'y'",
+    ),
+    "work directory": (
+        {},
+        "the path of the work directory cannot have any of $ ; * ? [ ] {{ }}; give another by -work-dir; "
+        "received '{folder}/work [1]'",
     ),
     "unknown method": (
         {"methods": "deepmc,foo"},
@@ -104,6 +123,8 @@ WRONG = {
         "--aws_workdir must be a folder in a bucket: s3://bucket/folder; received '/tmp'",
     ),
 }
+MEMORY = Path("/dev/shm")
+"""A file system of its own, which can have no hard links to files elsewhere."""
 CONFIGURED = {
     "config_profile_description": "Our site",
     "max_memory": "128 GB",
@@ -114,6 +135,9 @@ RIGHT = {
     "good": {"labels": "cluster"},
     "reordered": {},
     "with-bulk": {},
+    "odd-names": {"evaluate_args": "--x 'a b' \"c \\\" d\" e\\ f ''"},
+    "odd-folder": {},
+    "another file system": {"input": "odd-folder.csv"},
     "simulated": {
         "input": None,
         "simulate": "2",
@@ -139,6 +163,7 @@ RIGHT = {
 }
 BATCH = {"profiles": ["awsbatch"], "workFolders": ["s3://lab/work"], "awsProgram": "/opt/aws/bin/aws"}
 AROUND = {
+    "work directory": {"workFolder": "work [1]"},
     "no queue": BATCH,
     "no GPU queue": BATCH | {"profiles": ["docker", "awsbatch", "gpu"]},
     "work directory here": BATCH | {"workFolders": ["/scratch/work"]},
@@ -174,14 +199,32 @@ ENDS = {
     "lost": ((), "-", False, "its machine or its job was lost"),
     "silent": ((), "1", False, "it left no message (exit code 1)"),
 }
+ODD = "odd [1] $(x);`y`"
+FILES = ("a.h5ad", "b.h5ad", "bulk.tsv", "A_vs_B.tsv", "B_vs_C.tsv", f"{ODD}/a1.h5ad", f"{ODD}/sub/b.h5ad", "a1.h5ad")
+FILES += ("a[1].h5ad", """b 'l' "k" & ü.tsv""", "T $1_vs_B* [1].x.tsv", "a=A_vs_B.tsv")
+NAMES = ("plain", "", "it's", "a 'b' \"c\" $(d) `e`; & * ? [f] \\ ü", "-x", "two\nlines")
+ARGUMENTS = {
+    "": [],
+    '  --n-genes 20\t--layer=\'raw counts\' --x "a \\" b" ': ["--n-genes", "20", "--layer=raw counts", "--x", 'a " b'],
+    "$(d) `e`; & * ? [f] # ~ $HOME": ["$(d)", "`e`;", "&", "*", "?", "[f]", "#", "~", "$HOME"],
+    "'it'\\''s' a\\ b \"c\"d'e' '' \"\" \"'\" '\"'": ["it's", "a b", "cde", "", "", "'", '"'],
+    '"a\\b\\$c" ü': ["a\\b$c", "ü"],
+}
 
 
 @pytest.fixture(scope="module")
-def said(nextflow, tmp_path_factory):
+def elsewhere():
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.exists() else None) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def said(nextflow, elsewhere, tmp_path_factory):
     """Whatever the checks say of every case, by its name, from one start of Nextflow."""
     folder = tmp_path_factory.mktemp("checks")
-    for name in ("a.h5ad", "b.h5ad", "bulk.tsv", "A_vs_B.tsv", "B_vs_C.tsv"):
-        (folder / name).touch()
+    for name in FILES:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
     for name, text in SHEETS.items():
         (folder / f"{name}.csv").write_bytes(text.encode())
     (folder / "params.yml").write_text("methods: [auto]\nextra: 1\n")
@@ -194,24 +237,31 @@ def said(nextflow, tmp_path_factory):
         ends.append({"folder": name, "exit": code, "batch": batch})
     defaults = nextflow.configuration(cwd=folder)["params"]
     names = [*WRONG, *RIGHT]
-    around = {"profiles": ["standard"], "launchFolder": str(folder), "workFolders": ["/scratch/work"]}
+    around = {
+        "profiles": ["standard"],
+        "launchFolder": str(folder),
+        "workFolder": "work",
+        "workFolders": ["/scratch/work"],
+    }
     cases = [
         {
             "params": defaults
             | {"input": f"{name if name in SHEETS else 'good'}.csv"}
             | FROM_CONFIGURATION.get(name, {})
             | given,
-            "around": around | {"given": list(given)} | AROUND.get(name, {}),
+            "around": around
+            | {"given": list(given)}
+            | (AROUND | {"another file system": {"workFolder": elsewhere}}).get(name, {}),
         }
         for name, given in zip(names, [*(given for given, _ in WRONG.values()), *RIGHT.values()], strict=True)
     ]
-    asked = {"cases": cases, "commands": list(COMMANDS), "ends": ends}
-    (folder / "cases.json").write_text(json.dumps(asked))
+    asked = {"cases": cases, "commands": list(COMMANDS), "ends": ends, "names": NAMES, "arguments": list(ARGUMENTS)}
+    (folder / "asked.json").write_text(json.dumps(asked))
     script = REPOSITORY / "tests" / "pipeline" / "problems.nf"
-    outcome = nextflow("run", script, "--cases", "cases.json", "--said", "said.json", cwd=folder)
+    outcome = nextflow("run", script, "--asked", "asked.json", "--said", "said.json", cwd=folder)
     assert outcome.exit_code == 0, outcome.output
     answers = json.loads((folder / "said.json").read_text())
-    return folder, dict(zip(names, answers["said"], strict=True)), answers
+    return folder, dict(zip(names, answers["cases"], strict=True)), answers
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -249,6 +299,63 @@ def test_references_are_files(said):
     meta, _ = samples_of(said, "with-bulk")["a"]
     assert meta["bulk"] == [str(said[0] / "bulk.tsv")]
     assert meta["de_truths"] == [str(said[0] / "A_vs_B.tsv"), str(said[0] / "B_vs_C.tsv")]
+
+
+def test_names_are_taken_as_they_are(said):
+    meta, _ = samples_of(said, "odd-names")["a"]
+    assert meta["labels"] == "it's $(x); `y`"
+    assert meta["layer"] == 'the "raw", \\counts'
+    assert meta["contrasts"] == ["T $1_vs_B* [1]=", ""]
+
+
+def test_paths_are_files_not_patterns_and_reach_the_shell_under_names_that_it_leaves_alone(said):
+    folder = said[0]
+    meta, counts = samples_of(said, "odd-names")["a"]
+    # What Nextflow escapes stays where it is.
+    assert meta["bulk"] == [str(folder / """b 'l' "k" & ü.tsv""")]
+    assert meta["de_truths"][1] == str(folder / "a=A_vs_B.tsv")
+    linked = {
+        counts: f"{ODD}/a1.h5ad",
+        meta["de_truths"][0]: "T $1_vs_B* [1].x.tsv",
+        samples_of(said, "odd-names")["b"][1]: "a[1].h5ad",
+    }
+    for path, name in linked.items():
+        assert path.startswith(f"{folder}/work/inputs/")
+        assert shlex.quote(path) == path
+        assert (folder / path).read_text() == name
+        assert (folder / path).samefile(folder / name)
+
+
+def test_a_folder_is_linked_with_all_that_is_in_it(said):
+    folder = said[0]
+    _, counts = samples_of(said, "odd-folder")["a"]
+    assert shlex.quote(counts) == counts
+    for name in ("a1.h5ad", "sub/b.h5ad"):
+        assert (folder / counts / name).samefile(folder / ODD / name)
+    assert len(list((folder / counts).rglob("*"))) == 3
+
+
+def test_what_cannot_be_linked_is_copied(said, elsewhere):
+    _, counts = samples_of(said, "another file system")["a"]
+    assert counts.startswith(elsewhere)
+    assert [(Path(counts) / name).read_text() for name in ("a1.h5ad", "sub/b.h5ad")] == [
+        f"{ODD}/a1.h5ad",
+        f"{ODD}/sub/b.h5ad",
+    ]
+
+
+def words_of(text):
+    """The words that a shell makes of a text."""
+    printed = subprocess.run(["bash", "-c", f"printf '%s\\0' {text}"], capture_output=True, text=True, check=True)
+    return printed.stdout.split("\0")[:-1]
+
+
+def test_a_quoted_name_is_one_word_of_the_shell(said):
+    assert [words_of(text) for text in said[2]["names"]] == [[name] for name in NAMES]
+
+
+def test_more_arguments_are_parted_as_in_a_shell_and_nothing_in_them_is_run(said):
+    assert [words_of(text) if text else [] for text in said[2]["arguments"]] == list(ARGUMENTS.values())
 
 
 def test_everything_is_planned_once(said):
@@ -317,7 +424,7 @@ def test_the_test_profile_simulates_for_those_without_samples(said):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_was_given_for_this_run_is_known_by_name(said, command):
-    names = dict(zip(COMMANDS, said[2]["names"], strict=True))
+    names = dict(zip(COMMANDS, said[2]["given"], strict=True))
     assert set(names[command]) == COMMANDS[command]
 
 

@@ -4,9 +4,16 @@ import pytest
 import yaml
 
 from _pipeline.machine import REPOSITORY
+from _pipeline.nextflow import tasks
 
 ENGINES = ("apptainer", "charliecloud", "conda", "docker", "podman", "singularity")
 IMAGES = {"magic": "IMPUTE_MAGIC", "scimpute": "SCIMPUTE", "drimpute": "DRIMPUTE"}
+
+TASKS = """\
+process CPU { script: 'true' }
+process GPU { label 'process_gpu'; script: 'true' }
+workflow { CPU(); GPU() }
+"""
 
 
 @pytest.fixture(scope="module")
@@ -88,14 +95,29 @@ def test_slurm_asks_for_the_gpu_itself(resolved):
     assert process["withLabel:process_gpu"]["accelerator"] == 1
 
 
-def test_aws_batch_has_a_queue_for_gpus(resolved):
+def test_aws_batch(resolved):
     configuration = resolved("awsbatch,gpu")
     process = configuration["process"]
     assert process["executor"] == "awsbatch"
-    assert process["queue"] == "{ task.accelerator ? params.aws_gpu_queue : params.aws_queue }"
     assert process["withLabel:process_gpu"]["maxForks"] == 0
     assert configuration["aws"]["region"] == "eu-central-1"
     assert configuration["aws"]["batch"]["maxSpotAttempts"] == 3
+
+
+def test_aws_batch_sends_tasks_with_a_gpu_to_their_own_queue(nextflow, tmp_path):
+    """Nextflow itself resolves the rule for two tasks, which run here: the executor for Batch is a plug-in."""
+    (tmp_path / "tasks.nf").write_text(TASKS)
+    (tmp_path / "here.config").write_text(
+        "process.executor = 'local'\ntrace.file = 'trace.txt'\ntrace.fields = 'name,queue'\n"
+    )
+    configurations = ("-c", REPOSITORY / "nextflow.config", "-c", "here.config", "-profile", "awsbatch,gpu")
+    queues = ("--aws_queue", "cheap", "--aws_gpu_queue", "accelerated")
+    outcome = nextflow("run", "tasks.nf", *configurations, *queues, "-work-dir", "work", cwd=tmp_path)
+    assert outcome.exit_code == 0, outcome.output
+    assert {task["name"]: task["queue"] for task in tasks(tmp_path / "trace.txt")} == {
+        "CPU": "cheap",
+        "GPU": "accelerated",
+    }
 
 
 def test_arm64_asks_for_its_images(resolved):

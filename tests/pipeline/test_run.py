@@ -97,7 +97,7 @@ def test_an_unknown_label_column_stops_everything_before_work(nextflow, samples)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--input", "nowhere.csv"), "--input: there is no file {folder}/nowhere.csv"),
+        (("--input", "ü.csv"), "--input has letters that the locale cannot name; export LC_ALL=C.UTF-8"),
         (("--input", "twice.csv"), "twice.csv, line 3: sample 'a' is already on line 2"),
         (
             ("--simulate", "1", "--methods", ""),
@@ -108,7 +108,7 @@ def test_an_unknown_label_column_stops_everything_before_work(nextflow, samples)
 def test_wrong_input_starts_nothing_and_publishes_nothing(nextflow, tmp_path, arguments, message):
     (tmp_path / "a.h5ad").touch()
     (tmp_path / "twice.csv").write_text("sample,counts\na,a.h5ad\na,a.h5ad\n")
-    outcome = nextflow.pipeline(*arguments, cwd=tmp_path)
+    outcome = nextflow.pipeline(*arguments, cwd=tmp_path, env={"LC_ALL": "C"})
     assert outcome.exit_code != 0
     assert outcome.messages == [message.format(folder=tmp_path)]
     assert not (tmp_path / "results").exists()

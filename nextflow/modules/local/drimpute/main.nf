@@ -1,3 +1,5 @@
+include { quotedWords } from '../../../functions/shell'
+
 // DrImpute (R, GPL) in an image of its own: log2 values in, imputed log2 values out, both Matrix Market, genes in rows.
 process DRIMPUTE {
     tag "${meta.id}.${meta.method}"
@@ -12,7 +14,7 @@ process DRIMPUTE {
     tuple val("${task.process}"), val('DrImpute'), eval('scinfill-drimpute --version'), topic: versions
 
     script:
-    def args = task.ext.args ?: ''
+    def args = quotedWords(task.ext.args ?: '')
     """
     scinfill-drimpute ${args} --seed ${seed} ${folder} ${meta.id}.drimpute.mtx
     """

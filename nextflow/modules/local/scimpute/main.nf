@@ -1,3 +1,5 @@
+include { quotedWords } from '../../../functions/shell'
+
 // scImpute (R, GPL) in an image of its own: counts in, imputed counts out, both Matrix Market, genes in rows.
 process SCIMPUTE {
     tag "${meta.id}.${meta.method}"
@@ -11,7 +13,7 @@ process SCIMPUTE {
     tuple val("${task.process}"), val('scImpute'), eval('scinfill-scimpute --version'), topic: versions
 
     script:
-    def args = task.ext.args ?: ''
+    def args = quotedWords(task.ext.args ?: '')
     """
     scinfill-scimpute ${args} --threads ${task.cpus} ${folder} ${meta.id}.scimpute.mtx
     """

@@ -1,3 +1,5 @@
+include { quotedWords } from '../../../../functions/shell'
+
 // The result of a foreign program as the layer that EVALUATE reads.
 process ADOPT {
     tag "${meta.id}.${meta.method}"
@@ -11,7 +13,7 @@ process ADOPT {
     tuple val("${task.process}"), val('scinfill'), eval('scinfill --version | sed "s/.* //"'), topic: versions
 
     script:
-    def args = task.ext.args ?: ''
+    def args = quotedWords(task.ext.args ?: '')
     """
     scinfill adopt ${h5ad} \\
         --matrix ${matrix} \\

@@ -1,3 +1,5 @@
+include { quotedWords } from '../../../../functions/shell'
+
 // What the methods have to beat: one of the simple imputers, named by meta.method.
 process IMPUTE_BASELINE {
     tag "${meta.id}.${meta.method}"
@@ -12,7 +14,7 @@ process IMPUTE_BASELINE {
     tuple val("${task.process}"), val('scinfill'), eval('scinfill --version | sed "s/.* //"'), topic: versions
 
     script:
-    def args = task.ext.args ?: ''
+    def args = quotedWords(task.ext.args ?: '')
     def memory = task.memory ? "--max-memory ${task.memory.toMega()}M" : ''
     """
     scinfill impute-baseline ${h5ad} \\

@@ -1,3 +1,5 @@
+include { quotedWords } from '../../../../functions/shell'
+
 // Deep matrix factorisation.
 process IMPUTE_DEEPMC {
     tag "${meta.id}.${meta.method}"
@@ -13,7 +15,7 @@ process IMPUTE_DEEPMC {
     tuple val("${task.process}"), val('scinfill'), eval('scinfill --version | sed "s/.* //"'), topic: versions
 
     script:
-    def args = task.ext.args ?: ''
+    def args = quotedWords(task.ext.args ?: '')
     def memory = task.memory ? "--max-memory ${task.memory.toMega()}M" : ''
     def device = task.accelerator ? 'gpu' : 'cpu'
     """

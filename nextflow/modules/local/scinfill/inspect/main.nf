@@ -1,3 +1,5 @@
+include { quoted } from '../../../../functions/shell'
+
 // What a file holds, so that a wrong label column is named before any work starts.
 process INSPECT {
     tag "${meta.id}"
@@ -11,11 +13,12 @@ process INSPECT {
 
     script:
     """
-    scinfill inspect ${counts} -o ${meta.id}.inspected.json
+    scinfill inspect ${quoted(counts)} -o ${meta.id}.inspected.json
     """
 
     stub:
+    def summary = groovy.json.JsonOutput.toJson([obs: [meta.labels]])
     """
-    echo '{"obs": ["${meta.labels}"]}' > ${meta.id}.inspected.json
+    echo ${quoted(summary)} > ${meta.id}.inspected.json
     """
 }

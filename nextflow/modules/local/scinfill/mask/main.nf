@@ -1,3 +1,5 @@
+include { quotedWords } from '../../../../functions/shell'
+
 // Hides known values, or takes molecules away, and keeps the truth in the file for EVALUATE.
 process MASK {
     tag "${meta.id}"
@@ -11,7 +13,7 @@ process MASK {
     tuple val("${task.process}"), val('scinfill'), eval('scinfill --version | sed "s/.* //"'), topic: versions
 
     script:
-    def args = task.ext.args ?: ''
+    def args = quotedWords(task.ext.args ?: '')
     def memory = task.memory ? "--max-memory ${task.memory.toMega()}M" : ''
     """
     scinfill mask ${h5ad} \\

@@ -1,3 +1,5 @@
+include { quoted ; quotedWords } from '../../../../functions/shell'
+
 // Counts to normalised log2 values of the genes that vary most.
 process PREPROCESS {
     tag "${meta.id}"
@@ -11,12 +13,12 @@ process PREPROCESS {
     tuple val("${task.process}"), val('scinfill'), eval('scinfill --version | sed "s/.* //"'), topic: versions
 
     script:
-    def args = task.ext.args ?: ''
+    def args = quotedWords(task.ext.args ?: '')
     def memory = task.memory ? "--max-memory ${task.memory.toMega()}M" : ''
-    def layer = meta.layer ? "--layer '${meta.layer}'" : ''
+    def layer = meta.layer ? "--layer ${quoted(meta.layer)}" : ''
     def transpose = meta.genes_in_rows ? '--transpose' : ''
     """
-    scinfill preprocess ${counts} \\
+    scinfill preprocess ${quoted(counts)} \\
         ${layer} ${transpose} \\
         --threads ${task.cpus} \\
         ${memory} \\

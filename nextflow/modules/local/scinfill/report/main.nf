@@ -1,3 +1,5 @@
+include { quoted ; quotedWords } from '../../../../functions/shell'
+
 // All scores on one page; what is missing is named there.
 process REPORT {
     label 'process_low'
@@ -16,9 +18,9 @@ process REPORT {
     tuple val("${task.process}"), val('scinfill'), eval('scinfill --version | sed "s/.* //"'), topic: versions
 
     script:
-    def args = task.ext.args ?: ''
+    def args = quotedWords(task.ext.args ?: '')
     def cost = costs ? "--cost ${costs}" : ''
-    def absent = missing.collect { line -> "--missing '${line}'" }.join(' ')
+    def absent = missing.collect { line -> "--missing ${quoted(line)}" }.join(' ')
     """
     scinfill report scores/*.json \\
         ${absent} \\

@@ -1,3 +1,5 @@
+include { quotedWords } from '../../../../functions/shell'
+
 // A sample with known truth and cell types, for trying the pipeline out.
 process SIMULATE {
     tag "${meta.id}"
@@ -11,7 +13,7 @@ process SIMULATE {
     tuple val("${task.process}"), val('scinfill'), eval('scinfill --version | sed "s/.* //"'), topic: versions
 
     script:
-    def args = task.ext.args ?: ''
+    def args = quotedWords(task.ext.args ?: '')
     def memory = task.memory ? "--max-memory ${task.memory.toMega()}M" : ''
     """
     scinfill simulate \\
