@@ -105,6 +105,7 @@ def test_recovery_of_another_estimate_than_detected_is_said(estimate, warned):
     assert any("--estimate detected" in note for note in record["notes"]) == warned
 
 
+@pytest.mark.slow
 def test_null_genes_enter_nothing_but_the_guard():
     table = masked("entries", null_genes=15)
     null = table.var["null_gene"].to_numpy()
@@ -134,6 +135,7 @@ def test_input_is_not_changed():
     np.testing.assert_array_equal(before.layers["imputed"], table.layers["imputed"])
 
 
+@pytest.mark.slow
 def test_sparse_layer_scores_as_the_dense_one():
     from scipy.sparse import csr_matrix
 
@@ -333,6 +335,7 @@ def test_gate_says_which_number_failed_by_how_much_and_whether_within_the_spread
     assert "beyond the spread over hidden non-zeros (95 % interval" in gate["message"]
 
 
+@pytest.mark.slow
 def test_tolerance_lets_a_small_loss_pass():
     loss = -gated("raw:silhouette", values=noise)[0]["difference"]["value"]
     assert loss > 0
@@ -543,6 +546,7 @@ def test_truth_of_thinned_molecules_is_what_was_kept():
     assert scores(scinfill.evaluate(imputed(table, kept)), "made-up")["truth_rmse"] == pytest.approx(0, abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimate", ["shrunk", "detected"])
 def test_factors_score_as_the_layer_they_make(estimate):
     dense, factors = (
