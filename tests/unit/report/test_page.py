@@ -10,6 +10,8 @@ from _worlds import LABELS, imputed, label_means, masked
 from scinfill.errors import InputError
 from scinfill.report.build import build
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = '<script>alert("x")</script> & $gene_{1}$'
 VOID = {"meta", "br", "img", "input", "link", "hr"}
 
@@ -123,7 +125,6 @@ def test_what_another_mask_of_the_same_data_has_is_not_missing(report):
     assert "k-means ARI" not in left_out
 
 
-@pytest.mark.slow
 def test_same_results_same_bytes(report, results):
     assert build(results).html == report.html
 
@@ -142,7 +143,6 @@ def test_replicates_of_several_fractions_are_one_curve():
     assert "10 %: 2, 50 %: 2" in html
 
 
-@pytest.mark.slow
 def test_names_from_files_are_escaped_everywhere():
     table = imputed(masked("entries", null_genes=4), label_means(masked("entries", null_genes=4)), method=HOSTILE)
     table.obs["kind"] = table.obs[LABELS].astype(str) + HOSTILE
