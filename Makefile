@@ -19,7 +19,7 @@ test: $(STAMPS)/installed-test
 	BIN=$(BIN) bash tests/run_checks.sh $(PYTEST_ARGS)
 
 quick: $(STAMPS)/installed-test
-	BIN=$(BIN) bash tests/run_checks.sh -m 'not slow and not pipeline' $(PYTEST_ARGS)
+	BIN=$(BIN) bash tests/run_checks.sh -m 'not slow and not pipeline' --hypothesis-profile quick $(PYTEST_ARGS)
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -12,6 +12,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 # A deadline would fail on a busy machine; a fixed choice of examples makes a failure the next developer's own.
 settings.register_profile("scinfill", deadline=None, derandomize="CI" in os.environ)
+settings.register_profile("quick", settings.get_profile("scinfill"), max_examples=10)
 settings.load_profile("scinfill")
 
 CHANGES_THE_MACHINE = ("tests/pipeline/", "tests/unit/report/test_browser.py")

@@ -32,6 +32,7 @@ def test_json_on_stdout_and_a_table_on_stderr(table):
     assert "the estimate 'detected' for this score" in stderr
 
 
+@pytest.mark.slow
 def test_quiet_says_nothing(table):
     assert evaluated(table, "--labels", LABELS, "--quiet")[1] == ""
 
@@ -41,6 +42,7 @@ def test_reads_a_pipe(table):
     assert json.loads(result.stdout)["title"] is None
 
 
+@pytest.mark.slow
 def test_output_file_gets_what_stdout_would(table, tmp_path):
     invoke("evaluate", table, "-q", "-o", tmp_path / "scores.json")
     assert json.loads((tmp_path / "scores.json").read_text()) == json.loads(invoke("evaluate", table, "-q").stdout)
@@ -67,12 +69,14 @@ def test_file_whose_name_holds_an_equals_sign(table, tmp_path):
     assert "made-up" in evaluated(odd, "-q")[0]["estimates"]
 
 
+@pytest.mark.slow
 def test_gene_table(table, tmp_path):
     evaluated(table, "--labels", LABELS, "--table", tmp_path / "genes.csv", "-q")
     genes = pd.read_csv(tmp_path / "genes.csv")
     assert set(genes["estimate"]) == {"raw", "gene-mean", "svd-10", "made-up"}
 
 
+@pytest.mark.slow
 def test_bulk_files(table, tmp_path):
     genes = masked().var_names
     truth = tmp_path / "truth_type1_vs_type2.tsv"
@@ -116,6 +120,7 @@ def test_each_gate_that_fails_has_a_line_of_its_own(table, tmp_path):
     assert last == "scinfill evaluate: error: 2 of 2 comparisons failed"
 
 
+@pytest.mark.slow
 def test_replicates_are_one_column_and_each_mask_one_table(tmp_path):
     names = []
     for mode, seed in (("nonzero", 1), ("nonzero", 2), ("entries", 1)):
@@ -185,6 +190,7 @@ def test_raw_counts_in_x_are_refused_with_the_remedy(table):
     assert "scinfill preprocess" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "bulk", "truth"),
     [

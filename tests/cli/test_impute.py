@@ -33,6 +33,7 @@ def assert_same_result(path, expected):
 PAPER = {"preset": "paper"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "settings"),
     [

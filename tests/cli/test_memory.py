@@ -59,6 +59,7 @@ def test_a_job_that_cannot_fit_is_refused_before_it_starts(verb, options, counts
     assert target.read_bytes() == b"earlier"
 
 
+@pytest.mark.slow
 def test_arrays_in_files_give_the_same_bytes(counts, tmp_path, monkeypatch):
     files = {}
     for share in (scratch.LARGE_SHARE, 2**60):

@@ -185,6 +185,7 @@ def test_named_pipes_in_and_out(counts_file, tmp_path):
     assert received[0] == invoke("preprocess", counts_file).stdout_bytes
 
 
+@pytest.mark.slow
 def test_two_jobs_to_one_output(table_file, tmp_path):
     """One of them wins whole, and neither leaves anything behind."""
     out = tmp_path / "results" / "out.h5ad"
@@ -211,6 +212,7 @@ def run_without_privileges(*args):
     )
 
 
+@pytest.mark.slow
 def test_a_read_only_input_folder_works(tmp_path, counts_file):
     inside, results = tmp_path / "inside", tmp_path / "results"
     inside.mkdir()
@@ -267,6 +269,7 @@ def test_a_write_protected_output_is_refused(tmp_path):
     assert (results / "out.h5ad").read_bytes() == b"precious"
 
 
+@pytest.mark.slow
 def test_an_unreadable_input(tmp_path, counts_file):
     counts_file.chmod(0o000)
     assert_refused(

@@ -28,8 +28,13 @@ LOOPS = {
     "autoencoder of the paper": ("auto", {"preset": "paper", "hidden_units": 6, "iterations": 8}, 3),
 }
 """Verb, options, and after how many kept states to leave it, again and again."""
+SLOW = ("network", "networks and factors")
 
 MOST_PROCESSES = 100
+
+
+def loops(*names):
+    return [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in names]
 
 
 class Interrupted(Exception):
@@ -88,7 +93,7 @@ def impute(name, table, folder=None, *, minutes=resume.MINUTES):
         return to_bytes(getattr(scinfill, f"impute_{verb}")(table, **settings))
 
 
-@pytest.mark.parametrize("name", LOOPS)
+@pytest.mark.parametrize("name", loops(*LOOPS))
 def test_left_again_and_again_it_ends_with_the_same_bytes(name, table, uninterrupted, tmp_path, leaving):
     """Every process gets a few states further; the places where they end fall into all parts of the fits."""
     finished, result, n_processes = [], None, 0
@@ -104,7 +109,7 @@ def test_left_again_and_again_it_ends_with_the_same_bytes(name, table, uninterru
     assert result == uninterrupted(name)
 
 
-@pytest.mark.parametrize("name", LOOPS)
+@pytest.mark.parametrize("name", loops(*LOOPS))
 def test_left_at_once_it_ends_with_the_same_bytes(name, table, uninterrupted, tmp_path, leaving):
     leaving(1)
     with pytest.raises(Interrupted):
@@ -113,7 +118,7 @@ def test_left_at_once_it_ends_with_the_same_bytes(name, table, uninterrupted, tm
     assert impute(name, table, tmp_path, minutes=0) == uninterrupted(name)
 
 
-@pytest.mark.parametrize("name", ["poisson factors", "network"])
+@pytest.mark.parametrize("name", loops("poisson factors", "network"))
 def test_without_its_first_files_it_ends_with_the_same_bytes(name, table, uninterrupted, tmp_path, leaving):
     """As where a process was killed while it emptied the folder."""
     leaving(60)

@@ -73,6 +73,7 @@ def test_invented_signal_is_told_from_raw(everything):
     assert scores(everything, "raw")["null_de"] < 0.2
 
 
+@pytest.mark.slow
 def test_perfect_recovery_has_no_error_and_raw_loses_all():
     table = masked("entries")
     truth = table.X.toarray() + table.layers["heldout"].toarray()
@@ -107,6 +108,7 @@ def test_recovery_of_another_estimate_than_detected_is_said(estimate, warned):
     assert any("the estimate 'detected' for this" in note for note in record["notes"]) == warned
 
 
+@pytest.mark.slow
 def test_null_genes_enter_nothing_but_the_guard():
     table = masked("entries", null_genes=15)
     null = table.var["null_gene"].to_numpy()
@@ -126,6 +128,7 @@ def test_table_without_imputed_layer_is_scored_as_raw_only():
     assert document["differences"] == {}
 
 
+@pytest.mark.slow
 def test_input_is_not_changed():
     table = masked("thin", null_genes=5)
     table = imputed(table, label_means(table))
@@ -136,6 +139,7 @@ def test_input_is_not_changed():
     np.testing.assert_array_equal(before.layers["imputed"], table.layers["imputed"])
 
 
+@pytest.mark.slow
 def test_sparse_layer_scores_as_the_dense_one():
     from scipy.sparse import csr_matrix
 
@@ -145,6 +149,7 @@ def test_sparse_layer_scores_as_the_dense_one():
     assert scores(scinfill.evaluate(table, **QUICK), "made-up") == scores(scinfill.evaluate(sparse, **QUICK), "made-up")
 
 
+@pytest.mark.slow
 def test_same_seed_same_document():
     table = imputed(masked("thin"), label_means(masked("thin")))
     assert scinfill.evaluate(table, **QUICK) == scinfill.evaluate(table, **QUICK)
@@ -159,6 +164,7 @@ def test_molecules_are_scored_at_the_depth_that_was_held_out():
     assert record["poisson"] == pytest.approx((mu - heldout * np.log(mu + 1e-6)).mean(), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_true_means_predict_molecules_better_than_zeros_and_raw():
     table = masked("thin")
     document = scinfill.evaluate(
@@ -282,6 +288,7 @@ def test_input_of_another_mask_stands_beside_its_own_raw():
     assert len(document["data"]) == 2
 
 
+@pytest.mark.slow
 def test_genes_in_another_order_are_the_same_genes():
     table = imputed(masked(), label_means(masked()))
     turned = table[::-1, ::-1].copy()
@@ -377,6 +384,7 @@ def noise(table):
     return np.random.default_rng(0).normal(size=table.shape)
 
 
+@pytest.mark.slow
 def test_gate_says_which_number_failed_by_how_much_and_whether_within_the_spread():
     threshold, failed = gated("raw:ari", values=noise)
     assert not threshold["passed"]
@@ -387,6 +395,7 @@ def test_gate_says_which_number_failed_by_how_much_and_whether_within_the_spread
     assert "beyond the spread over hidden non-zeros (95 % interval" in threshold["message"]
 
 
+@pytest.mark.slow
 def test_tolerance_lets_a_small_loss_pass():
     loss = -gated("raw:silhouette", values=noise)[0]["difference"]["value"]
     assert loss > 0
@@ -394,6 +403,7 @@ def test_tolerance_lets_a_small_loss_pass():
     assert gated(f"raw:silhouette:{loss * 1.1}", values=noise)[0]["passed"]
 
 
+@pytest.mark.slow
 def test_gate_on_a_number_that_is_missing_fails_with_a_word():
     threshold, _ = gated("raw:poisson")
     assert not threshold["passed"]
@@ -577,6 +587,7 @@ def test_impossible_settings_are_refused(settings, message):
         scinfill.evaluate(masked(), **settings)
 
 
+@pytest.mark.slow
 def test_spearman_is_another_separability():
     pearson, spearman = (
         scores(scinfill.evaluate(masked(), correlation=kind, **QUICK), "raw")["cts"] for kind in ("pearson", "spearman")
@@ -584,6 +595,7 @@ def test_spearman_is_another_separability():
     assert pearson != spearman
 
 
+@pytest.mark.slow
 def test_variation_is_shown_for_the_label_asked_for():
     record = scinfill.evaluate(masked(), cv_label="type3", **QUICK)["estimates"]["raw"]
     assert record["details"]["log2_cv"]["label"] == "type3"
@@ -597,6 +609,7 @@ def test_truth_of_thinned_molecules_is_what_was_kept():
     assert scores(scinfill.evaluate(imputed(table, kept)), "made-up")["truth_rmse"] == pytest.approx(0, abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimate", ["shrunk", "detected"])
 def test_factors_score_as_the_layer_they_make(estimate):
     dense, factors = (

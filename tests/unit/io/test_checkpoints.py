@@ -210,6 +210,7 @@ def test_cut_anywhere(kept):
         damaged(kept)
 
 
+@pytest.mark.slow
 def test_every_flipped_byte_is_found_or_harmless(kept):
     """Harmless: times and other notes of the archive that nothing depends on."""
     whole = bytearray(kept.read_bytes())

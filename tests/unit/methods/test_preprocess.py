@@ -13,6 +13,7 @@ from scinfill.io.sources import read_counts
 from scinfill.methods import provenance
 
 
+@pytest.mark.slow
 def test_the_published_genes_of_blakeley_in_their_original_order():
     """float32 in the file; the numerics are compared to 1e-10 beside their own functions."""
     counts = read_counts(shared("golden/blakeley_raw_counts.csv"))

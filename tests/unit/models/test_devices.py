@@ -13,6 +13,7 @@ def run(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["auto", "cpu"])
 def test_nothing_of_tensorflow_reaches_the_terminal(device):
     """Also what its C++ parts write before any setting reaches them; what comes later is written again."""

@@ -26,6 +26,7 @@ def test_a_sample_has_its_size_and_no_repeats(rng, total, size):
     assert size == 0 or (positions[0] >= 0 and positions[-1] < total)
 
 
+@pytest.mark.slow
 def test_every_position_and_every_pair_is_equally_likely(rng):
     """All 45 pairs of 10 positions, 9,000 draws: a chi-square statistic far above its mean would show a bias."""
     pairs = np.zeros((10, 10))

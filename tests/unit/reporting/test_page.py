@@ -10,6 +10,8 @@ from _worlds import LABELS, imputed, label_means, masked
 from scinfill.errors import InputError
 from scinfill.reporting.build import build
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = '<script>alert("x")</script> & $gene_{1}$'
 VOID = {"meta", "br", "img", "input", "link", "hr"}
 

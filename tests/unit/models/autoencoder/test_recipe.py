@@ -85,7 +85,7 @@ def test_same_seed_same_bytes(recipe, world):
 def test_blocks_are_parts_of_the_whole(world):
     prediction = fitted(BRIEF[0], world.data)
     whole = values(prediction)
-    np.testing.assert_allclose(prediction.block(slice(7, 20)), whole[7:20], rtol=1e-5)
+    np.testing.assert_allclose(prediction.block(slice(7, 20)), whole[7:20], rtol=1e-5, atol=1e-5)
     assert prediction.shape == whole.shape == world.data.shape
     assert whole.dtype == np.float32
 
@@ -143,4 +143,4 @@ def test_squared_loss_needs_no_counts(world):
 
 def test_rows_of_any_kind_are_read(world):
     prediction = fitted(BRIEF[0], world.data)
-    np.testing.assert_allclose(prediction.block(everything(prediction.shape)), values(prediction), rtol=1e-5)
+    np.testing.assert_allclose(prediction.block(everything(prediction.shape)), values(prediction), rtol=1e-5, atol=1e-5)
