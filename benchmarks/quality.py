@@ -22,7 +22,7 @@ import pandas as pd
 from anndata import AnnData
 
 import scinfill
-from scinfill.methods.counts_kind import look_of
+from scinfill.methods.counts_kind import classify_counts
 from scinfill.numerics.sparse import canonical
 
 HERE = Path(__file__).parent
@@ -108,7 +108,7 @@ def _has_labels(adata: AnnData, pair: str) -> bool:
 
 
 def _umi(adata: AnnData) -> bool:
-    return look_of(canonical(adata.layers["counts"])).kind == "umi"
+    return classify_counts(canonical(adata.layers["counts"])).kind == "umi"
 
 
 def table_of(results: dict[str, dict[str, dict[str, float]]]) -> str:

@@ -19,7 +19,9 @@ from scinfill.models.autoencoder.batches import epoch, prepare
 from scinfill.models.autoencoder.network import initial_weights
 from scinfill.models.autoencoder.training import Adam, TrainingState, TrainSettings
 from scinfill.models.devices import computing_on
-from scinfill.models.observations import Observations, canonical, log_scale
+from scinfill.models.observations import Observations
+from scinfill.numerics.normalization import log2_counts
+from scinfill.numerics.sparse import canonical
 
 
 def seconds_each(tasks: dict[str, Callable[[], object]], repetitions: int) -> dict[str, float]:
@@ -39,7 +41,7 @@ def random_counts(n_cells: int, n_genes: int, density: float) -> Observations:
     counts = rng.poisson(-np.log1p(-density), size=(n_cells, n_genes)).astype(np.float32)
     rows = canonical(sparse.csr_array(counts))
     size_factor = np.ones(n_cells)
-    return Observations(log_scale(rows, size_factor), rows, size_factor)
+    return Observations(log2_counts(rows, size_factor), rows, size_factor)
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from anndata import AnnData
 from scipy.sparse import csr_array, vstack
 
 import scinfill
-from scinfill.methods.counts_kind import look_of
+from scinfill.methods.counts_kind import classify_counts
 from scinfill.numerics.normalization import size_factors
 from scinfill.numerics.sparse import canonical, column_sums, row_of_entry, row_sums
 from scinfill.schema import COUNTS, MIN_READS_PER_MOLECULE
@@ -56,7 +56,7 @@ def figures(counts: csr_array) -> dict[str, float]:
     return {
         "n_cells": counts.shape[0],
         "n_genes": counts.shape[1],
-        "per_molecule": look_of(counts).counts_per_molecule,
+        "per_molecule": classify_counts(counts).counts_per_molecule,
         "scatter": float(np.quantile(weak, 0.25)) if len(weak) else np.nan,
         "median": float(np.median(counts.data)) if counts.nnz else np.nan,
     }
@@ -140,7 +140,7 @@ def large_row() -> dict[str, float]:
     for name, parts in found.items():
         counts = canonical(vstack([csr_array(part) for part in parts], format="csr"), np.float32)
         start = time.perf_counter()
-        row[name] = look_of(counts).counts_per_molecule
+        row[name] = classify_counts(counts).counts_per_molecule
         row[f"{name}, seconds"] = time.perf_counter() - start
         row[f"{name}, non-zeros"] = counts.nnz
     return row

@@ -75,8 +75,8 @@ SCALE: Final = "log2(1 + counts / size_factor)"
 EstimateKind = Literal["shrunk", "model", "detected"]
 ESTIMATES: Final[tuple[EstimateKind, ...]] = get_args(EstimateKind)
 OF_MEANS: Final = (
-    "looking at cells, clustering, means of few cells; a gene without structure stays at its mean; test for "
-    "differential expression on the counts, not on these values"
+    "looking at cells, clustering, means of few cells; a gene without supported structure is predicted by its mean; "
+    "test for differential expression on the counts, not on these values"
 )
 USES: Final[Mapping[EstimateKind, str]] = {
     "shrunk": OF_MEANS,

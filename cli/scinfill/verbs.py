@@ -30,7 +30,7 @@ from scinfill.reporting.verdict import Sentence
 log = logging.getLogger(__name__)
 
 METHODS: dict[str, type[MethodSettings]] = {"deepmc": DeepMc, "auto": AutoImpute}
-HIDDEN_SHARE = 0.1
+MASKED_SHARE = 0.1
 NULL_GENES = 100
 
 
@@ -190,8 +190,8 @@ def demo(folder: str | Path = "demo", *, n_cells: int = 500, n_genes: int = 1500
         raise InputError(f"{folder} cannot be made: {error.strerror}") from error
     counts = simulate(n_cells=n_cells, n_genes=n_genes, n_types=4, seed=seed)
     prepared = preprocess(counts)
-    thinned = mask(prepared, mode="thin", fraction=HIDDEN_SHARE, null_genes=NULL_GENES, seed=seed)
-    hidden = mask(prepared, mode="nonzero", fraction=HIDDEN_SHARE, seed=seed)
+    thinned = mask(prepared, mode="thin", fraction=MASKED_SHARE, null_genes=NULL_GENES, seed=seed)
+    hidden = mask(prepared, mode="nonzero", fraction=MASKED_SHARE, seed=seed)
     for name, table in {"counts": counts, "log": prepared, "thinned": thinned, "hidden": hidden}.items():
         _write(table, folder / f"{name}.h5ad")
     costs: list[dict[str, str | float]] = []

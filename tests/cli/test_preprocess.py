@@ -90,7 +90,7 @@ def test_the_same_file_in_and_out(counts, counts_file):
 
 def test_what_it_says(counts_file, out):
     result = invoke("preprocess", counts_file, "-o", out)
-    assert result.stderr.splitlines()[0].startswith("scinfill preprocess: warning: 1000 genes were asked for")
+    assert result.stderr.splitlines()[0].startswith("scinfill preprocess: all ")
     assert "chosen by dispersion" in result.stderr.splitlines()[1]
 
 

@@ -6,7 +6,10 @@ import click
 
 FILES = "Input and output"
 SHARED = {
-    FILES: ("target", "layer", "modality", "genome", "transpose", "form", "title", "figures", "gene_table"),
+    FILES: (
+        *("target", "layer", "modality", "genome", "transpose", "form", "title", "figures", "gene_table"),
+        *("matrix", "counts", "cost"),
+    ),
     "Resources": ("seed", "threads", "max_memory", "device", "folder", "minutes"),
     "Messages": ("verbosity", "debug", "log_json", "_click_default_help"),
 }
@@ -26,9 +29,12 @@ class Verb(click.Command):
         for option in (param for param in self.get_params(ctx) if isinstance(param, click.Option)):
             record = option.get_help_record(ctx)
             if record is not None:
-                heading = next((group for group, names in SHARED.items() if option.name in names), self.own)
+                heading = FILES if "-o" in option.opts else self._heading(option)
                 groups[heading].append(record)
         for heading, records in groups.items():
             if records:
                 with formatter.section(heading):
                     formatter.write_dl(records)
+
+    def _heading(self, option: click.Option) -> str:
+        return next((group for group, names in SHARED.items() if option.name in names), self.own)

@@ -81,9 +81,11 @@ def layer_option(help: str) -> Decorator:
 def counts_options(function: Function) -> Function:
     """Add what chooses among several tables of counts in one source: ``--modality`` and ``--genome``."""
     modality = click.option(
-        "--modality", metavar="NAME", help="Of a MuData file (.h5mu).  [default: the one that holds RNA]"
+        "--modality",
+        metavar="NAME",
+        help="Modality to read of a MuData file (.h5mu).  [default: the one that holds RNA]",
     )
-    genome = click.option("--genome", metavar="NAME", help="Of a 10x file or folder with genes of several genomes.")
+    genome = click.option("--genome", metavar="NAME", help="Genome to read of a 10x file or folder that holds several.")
     return modality(genome(function))
 
 

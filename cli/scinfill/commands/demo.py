@@ -19,8 +19,12 @@ from scinfill.commands._options import runtime_options, seed_option
     show_default=True,
     help="Folder for the files of every step; made if it is not there.",
 )
-@click.option("--cells", "n_cells", type=click.IntRange(min=50), default=500, show_default=True)
-@click.option("--genes", "n_genes", type=click.IntRange(min=50), default=1500, show_default=True)
+@click.option(
+    "--cells", "n_cells", type=click.IntRange(min=50), default=500, show_default=True, help="Number of cells."
+)
+@click.option(
+    "--genes", "n_genes", type=click.IntRange(min=50), default=1500, show_default=True, help="Number of genes."
+)
 @seed_option
 @runtime_options
 def command(folder: Path, *, n_cells: int, n_genes: int, seed: int) -> None:

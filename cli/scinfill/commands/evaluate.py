@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
     type=click.Choice(["pearson", "spearman"]),
     default="pearson",
     show_default=True,
-    help="Of cells, for the separability of cell types (CTS).",
+    help="Correlation of cells, for the separability of cell types (CTS).",
 )
 @click.option(
     "--zero-threshold",
@@ -91,7 +91,7 @@ def command(
       scinfill evaluate imputed.h5ad --labels cell_type -o scores.json
       scinfill evaluate deepmc=a.h5ad auto=b.h5ad --labels cell_type --fail-if-worse-than raw:ari -o scores.json
       scinfill evaluate deepmc=mask1.h5ad deepmc=mask2.h5ad svd=mask1svd.h5ad svd=mask2svd.h5ad -o recovery.json
-      scinfill mask log.h5ad | scinfill impute-deepmc | scinfill evaluate --labels cell_type > scores.json
+      scinfill mask --mode thin log.h5ad | scinfill impute-deepmc | scinfill evaluate > scores.json
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.evaluation.case import Settings
     from scinfill.evaluation.comparison import Threshold

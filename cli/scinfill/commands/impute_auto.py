@@ -49,7 +49,7 @@ def command(source: str, target: str, *, folder: str | None, minutes: float, **o
 
     \b
       scinfill impute-auto log.h5ad -o imputed.h5ad
-      scinfill preprocess counts.h5ad | scinfill impute-auto --hidden 512,128 | scinfill evaluate
+      scinfill mask --mode thin log.h5ad | scinfill impute-auto --hidden 512,128 | scinfill evaluate > scores.json
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import anndata_files
     from scinfill.io.checkpoints import checkpointed

@@ -52,7 +52,7 @@ def command(source: str, target: str, *, folder: str | None, minutes: float, **o
     \b
       scinfill impute-deepmc log.h5ad -o imputed.h5ad
       scinfill impute-deepmc log.h5ad --form factors -o factors.h5ad
-      scinfill preprocess counts.h5ad | scinfill impute-deepmc --estimate detected | scinfill evaluate
+      scinfill mask log.h5ad | scinfill impute-deepmc --estimate detected | scinfill evaluate > scores.json
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import anndata_files
     from scinfill.io.checkpoints import checkpointed

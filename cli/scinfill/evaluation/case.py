@@ -14,7 +14,7 @@ from scinfill.errors import DataError, check_rules
 from scinfill.evaluation.estimates import ScoredMatrix, Values
 from scinfill.evaluation.numerics.clustering import CORRELATIONS, Correlation
 from scinfill.methods import provenance, validation
-from scinfill.methods.counts_kind import look_of
+from scinfill.methods.counts_kind import classify_counts
 from scinfill.methods.reading import read_observations
 from scinfill.models.observations import Observations
 from scinfill.numerics.scratch import chunks
@@ -133,7 +133,7 @@ class Case:
         counts = self.observations.counts
         if counts is None or counts.nnz == 0:
             return None
-        return look_of(counts).kind
+        return classify_counts(counts).kind
 
     @property
     def n_cells(self) -> int:

@@ -104,7 +104,7 @@ class AutoImpute(MethodSettings):
         """
         weights = ZERO_WEIGHTS_FOR_DETECTED if self.zero_weight is None else (self.zero_weight,)
         ranks = dict.fromkeys(min(rank, *data.shape) for rank in COMPANION_RANKS)
-        linear = [SquaredFactorization(rank, weights[0], device=self.device) for rank in ranks]
+        linear = [SquaredFactorization(rank, zero_weight=weights[0], device=self.device) for rank in ranks]
         return [*(self._network("squared", weight) for weight in weights), *linear]
 
     def _network(self, loss: Loss, zero_weight: float) -> AutoencoderRecipe:

@@ -8,14 +8,14 @@ from scinfill.numerics.duplicates import counts_per_molecule
 from scinfill.schema import MIN_READS_PER_MOLECULE, CountsKind
 
 
-class CountsLook(NamedTuple):
+class CountsClass(NamedTuple):
     """What counts look like, and the figure that says so."""
 
     kind: CountsKind
     counts_per_molecule: float
 
 
-def look_of(counts: csr_array) -> CountsLook:
+def classify_counts(counts: csr_array) -> CountsClass:
     """Tell molecules from reads by how many counts stand for one molecule; without any count they are molecules.
 
     Parameters
@@ -24,4 +24,4 @@ def look_of(counts: csr_array) -> CountsLook:
         (n_cells, n_genes), canonical CSR.
     """
     per_molecule = counts_per_molecule(counts)
-    return CountsLook("reads" if per_molecule >= MIN_READS_PER_MOLECULE else "umi", per_molecule)
+    return CountsClass("reads" if per_molecule >= MIN_READS_PER_MOLECULE else "umi", per_molecule)

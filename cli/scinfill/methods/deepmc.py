@@ -180,7 +180,7 @@ class DeepMc(MethodSettings):
 
     def _squared(self, rank: int, zero_weight: float) -> SquaredFactorization:
         ridge = SquaredFactorization.ridge if self.ridge is None else self.ridge
-        return SquaredFactorization(rank, zero_weight, ridge, device=self.device)
+        return SquaredFactorization(rank, ridge, zero_weight=zero_weight, device=self.device)
 
 
 def store_factors(result: AnnData, factors: Factors, kind: ModelKind) -> None:
@@ -225,7 +225,7 @@ def impute_deepmc(adata: AnnData, settings: DeepMc) -> AnnData:
     estimate
         ``"shrunk"`` (UMI counts) or ``"model"`` (reads): what is the mean expression? For looking, clustering and
         means of few cells. ``"detected"``: what would have been seen here? For filling hidden values. Test for
-        differential expression on ``layers["counts"]``: a gene without structure stays at its mean in any estimate,
+        differential expression on ``layers["counts"]``: a gene without supported structure is predicted by its mean,
         but the spread within groups that a test needs is smoothed away.
     loss, counts_kind
         ``"auto"`` is the Poisson loss for molecules (UMI), the squared loss for reads, which the counts tell by how

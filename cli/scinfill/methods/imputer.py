@@ -11,7 +11,7 @@ from anndata import AnnData
 from scinfill import __version__, memory, resume
 from scinfill.errors import InputError
 from scinfill.methods import openproblems, ownership, provenance
-from scinfill.methods.counts_kind import look_of
+from scinfill.methods.counts_kind import classify_counts
 from scinfill.methods.effects import effect_of
 from scinfill.methods.reading import read_observations
 from scinfill.methods.settings import ImputerSettings, MethodSettings
@@ -183,7 +183,7 @@ def _is_umi(settings: MethodSettings, data: Observations) -> bool:
         return settings.counts_kind == "umi"
     if data.counts is None or data.counts.nnz == 0:
         return True
-    look = look_of(data.counts)
+    look = classify_counts(data.counts)
     log.info(
         "counts look like %s (%.3g counts for each molecule that the zeros imply; reads have %g or more); "
         "--counts umi|reads overrules",

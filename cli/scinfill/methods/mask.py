@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance
-from scinfill.methods.counts_kind import look_of
+from scinfill.methods.counts_kind import classify_counts
 from scinfill.methods.ownership import OWN_PREFIX
 from scinfill.methods.reading import read_observations
 from scinfill.methods.slots import append_genes, stored, with_genes
@@ -166,7 +166,7 @@ def _check_hidden(layers: Layers, seen: Observations, fraction: float, layer: st
             raise DataError(
                 f"a share of {fraction} hides {fault} of {seen.log_values.nnz} non-zeros; use a {remedy} fraction"
             )
-    if HELDOUT_COUNTS in layers and seen.counts is not None and look_of(seen.counts).kind == "reads":
+    if HELDOUT_COUNTS in layers and seen.counts is not None and classify_counts(seen.counts).kind == "reads":
         log.warning("these look like reads, not molecules: copies of one molecule on both sides make the test too easy")
 
 

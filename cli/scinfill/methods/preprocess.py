@@ -264,5 +264,5 @@ def _spike_ins(adata: AnnData, counts: csr_array, pattern: re.Pattern[str] | Non
 
 def _how_many(n_genes: int | None, there_are: int) -> int:
     if n_genes is not None and n_genes > there_are:
-        log.warning("%d genes were asked for, %d are there: all of them are kept", n_genes, there_are)
+        log.info("all %d genes are kept: there are fewer than %d to choose from", there_are, n_genes)
     return there_are if n_genes is None else n_genes

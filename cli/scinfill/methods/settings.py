@@ -183,13 +183,19 @@ def with_options_of(
     """Turn a function of a table and settings into one of a table and the settings' fields as keyword arguments."""
 
     def decorate(function: Callable[[AnnData, Settings], Result]) -> Callable[Concatenate[AnnData, Options], Result]:
-        @wraps(function)
-        def call(adata: AnnData, /, *args: Options.args, **options: Options.kwargs) -> Result:
-            return function(adata, settings(*args, **options))
-
         whole = signature(function)
         fields = [item for item in signature(settings).parameters.values() if item.kind is Parameter.KEYWORD_ONLY]
-        call.__signature__ = whole.replace(parameters=[whole.parameters["adata"], *fields])  # type: ignore[attr-defined]
-        return call
+        shown = whole.replace(parameters=[whole.parameters["adata"], *fields])
+
+        @wraps(function)
+        def call(adata: AnnData, *args: Options.args, **options: Options.kwargs) -> Result:
+            try:
+                shown.bind(adata, *args, **options)
+            except TypeError as error:  # in the words of the function, not of its settings
+                raise TypeError(f"{function.__name__}() {error}") from None
+            return function(adata, settings(*args, **options))
+
+        call.__signature__ = shown  # type: ignore[attr-defined]
+        return call  # type: ignore[return-value] # mypy: a caller may name `adata` too
 
     return decorate

@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 import scinfill
 from _support import shared
 from scinfill.io import h5ad
-from scinfill.methods.counts_kind import look_of
+from scinfill.methods.counts_kind import classify_counts
 from scinfill.numerics.sparse import canonical
 from scinfill.schema import MIN_READS_PER_MOLECULE
 
@@ -27,7 +27,7 @@ def real(request):
 
 
 def kind_of(counts):
-    return look_of(canonical(counts, np.float32)).kind
+    return classify_counts(canonical(counts, np.float32)).kind
 
 
 def test_whole_data_sets(real):
@@ -60,8 +60,8 @@ def test_half_of_the_values_hidden(real):
 )
 def test_the_border_is_part_of_the_reads(monkeypatch, per_molecule, kind):
     monkeypatch.setattr("scinfill.methods.counts_kind.counts_per_molecule", lambda _: per_molecule)
-    assert look_of(csr_array((4, 3))) == (kind, per_molecule)
+    assert classify_counts(csr_array((4, 3))) == (kind, per_molecule)
 
 
 def test_no_count_at_all_is_no_read():
-    assert look_of(csr_array((4, 3))).kind == "umi"
+    assert classify_counts(csr_array((4, 3))).kind == "umi"

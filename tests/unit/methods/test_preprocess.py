@@ -120,7 +120,7 @@ def test_limits_of_the_filter(counts):
 
 def test_more_genes_asked_for_than_there_are(counts, caplog):
     scinfill.preprocess(counts, n_genes=1000)
-    assert "1000 genes were asked for" in caplog.text
+    assert "genes are kept: there are fewer than 1000 to choose from" in caplog.text
 
 
 def test_spike_ins_count_for_nothing(caplog):

@@ -32,7 +32,7 @@ class Reconstruction:
     device
         Where it is computed.
     heldout_loss
-        At the start of the training and at every look.
+        At the start of the training and at every validation.
     """
 
     weights: Weights

@@ -2,7 +2,7 @@
 
 A smoother always predicts something, also for a gene without structure, and so invents correlation and
 differential expression. Here every gene's prediction is regressed on entries the fit did not see; a gene
-whose slope is not clearly above zero stays at its mean.
+whose slope is not clearly above zero is predicted by its mean.
 """
 
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ def gate_from_moments(moments: Moments) -> Gate:
 
 
 def draw_folds(shape: tuple[int, int], *, n_folds: int, rng: np.random.Generator) -> list[csr_array]:
-    """Draw disjoint random patterns, each of a HIDDEN_SHARE of all entries, a block of rows at a time."""
+    """Draw disjoint random patterns, each of a HELD_OUT_SHARE of all entries, a block of rows at a time."""
     n_cells, n_genes = shape
     rows_of: list[list[NDArray[np.intp]]] = [[] for _ in range(n_folds)]
     columns_of: list[list[NDArray[np.intp]]] = [[] for _ in range(n_folds)]

@@ -30,10 +30,10 @@ class Effort:
 
     Attributes
     ----------
-    most_folds
-        Of the gate; with ten, every entry is held out once.
-    most_splits
-        Of the molecules, to weigh the model against what was seen.
+    max_folds
+        Folds of the gate; with ten, every entry is held out once.
+    max_splits
+        Splits of the molecules, to weigh the model against what was seen.
     """
 
     max_folds: int = 10

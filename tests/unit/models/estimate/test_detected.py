@@ -17,7 +17,11 @@ from scinfill.models.estimate.detected import (
 from scinfill.models.factorization.recipes import SquaredFactorization
 from scinfill.models.observations import Observations, values_at
 
-RECIPES = [SquaredFactorization(2, 0.0), SquaredFactorization(2, 0.1), SquaredFactorization(4, 0.3)]
+RECIPES = [
+    SquaredFactorization(2, zero_weight=0.0),
+    SquaredFactorization(2, zero_weight=0.1),
+    SquaredFactorization(4, zero_weight=0.3),
+]
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,9 @@ from scinfill.models.factorization.squared import SquaredLoss
 
 RECIPES = [
     PoissonFactorization(3),
-    SquaredFactorization(3, 1.0),
-    SquaredFactorization(3, 0.1),
-    SquaredFactorization(3, 0.0),
+    SquaredFactorization(3, zero_weight=1.0),
+    SquaredFactorization(3, zero_weight=0.1),
+    SquaredFactorization(3, zero_weight=0.0),
 ]
 NAMES = ["poisson", "squared", "zero weight .1", "zero weight 0"]
 
@@ -60,7 +60,7 @@ def test_no_round_of_the_squared_loss_raises_the_penalised_objective(zero_weight
     factors = start(data.log_values, rank=3, rng=np.random.default_rng(0))
     before = objective(factors)
     for _ in range(15):
-        factors = alternate(loss, factors, ridge=ridge, rounds=range(1))
+        factors = alternate(loss, factors, ridge=ridge, n_rounds=1, label="fit")
         after = objective(factors)
         assert after <= before * (1 + 1e-5)
         before = after
@@ -89,7 +89,7 @@ def test_a_newton_step_never_moves_a_log_rate_further_than_allowed():
     far = Factors(
         np.full(20, -3, np.float32), np.zeros((30, 2), np.float32), rng.normal(size=(20, 2)).astype(np.float32)
     )
-    moved = alternate(loss, far, ridge=0.1, rounds=())
+    moved = alternate(loss, far, ridge=0.1, n_rounds=0, label="fit")
     reach = np.abs(values(moved) - values(far)).max(axis=1)
     assert reach.max() <= loss.largest_step * (1 + 1e-5)
     assert np.all(reach > 0.99 * loss.largest_step)
@@ -99,7 +99,7 @@ def test_without_rounds_the_cells_alone_are_fitted():
     data = low_rank_world().data
     factors = fitted(RECIPES[1], data)
     before = factors.cells.copy()
-    moved = alternate(SquaredLoss(data, 1.0), factors, ridge=1.0, rounds=())
+    moved = alternate(SquaredLoss(data, 1.0), factors, ridge=1.0, n_rounds=0, label="fit")
     np.testing.assert_array_equal(factors.cells, before)
     assert moved.genes is factors.genes
     assert not np.array_equal(moved.cells, before)

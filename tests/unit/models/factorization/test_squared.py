@@ -75,7 +75,7 @@ def test_a_half_step_is_the_exact_ridge_solution_for_every_cell(data, factors, z
     held_out = some_held_out(data.shape, share=0.2)
     data = data.without(held_out)
     factors = Factors(*(part.astype(np.float32) for part in (factors.offset, factors.cells, factors.genes)))
-    moved = alternate(SquaredLoss(data, zero_weight, held_out), factors, ridge=2.0, rounds=())
+    moved = alternate(SquaredLoss(data, zero_weight, held_out), factors, ridge=2.0, n_rounds=0, label="fit")
     weight, values = weights(data.log_values, zero_weight, held_out), data.log_values.toarray() - factors.offset
     for cell in range(N_CELLS):
         weighted = factors.genes.T * weight[cell]
@@ -87,7 +87,7 @@ def test_a_half_step_is_the_exact_ridge_solution_for_every_cell(data, factors, z
 def test_what_is_hidden_has_no_influence(data, zero_weight):
     held_out = some_held_out(data.shape, share=0.3)
     fits = [
-        SquaredFactorization(3, zero_weight).fit(
+        SquaredFactorization(3, zero_weight=zero_weight).fit(
             seen.without(held_out), rng=np.random.default_rng(1), held_out=held_out
         )
         for seen in (data, with_other_values(data, held_out))
@@ -100,15 +100,18 @@ def test_blind_to_zeros_means_blind(data):
     """With zero weight 0 a held-out entry and a zero are the same."""
     held_out = some_held_out(data.shape, share=0.3)
     seen = data.without(held_out)
-    first = SquaredFactorization(2, 0.0).fit(seen, rng=np.random.default_rng(0), held_out=held_out)
-    second = SquaredFactorization(2, 0.0).fit(seen, rng=np.random.default_rng(0))
+    first = SquaredFactorization(2, zero_weight=0.0).fit(seen, rng=np.random.default_rng(0), held_out=held_out)
+    second = SquaredFactorization(2, zero_weight=0.0).fit(seen, rng=np.random.default_rng(0))
     np.testing.assert_array_equal(first.block(slice(0, 5)), second.block(slice(0, 5)))
 
 
 def test_zeros_pull_the_more_the_more_they_weigh(data):
     empty = data.log_values.toarray() == 0
     means = [
-        SquaredFactorization(2, weight).fit(data, rng=np.random.default_rng(0)).block(slice(0, N_CELLS))[empty].mean()
+        SquaredFactorization(2, zero_weight=weight)
+        .fit(data, rng=np.random.default_rng(0))
+        .block(slice(0, N_CELLS))[empty]
+        .mean()
         for weight in (0.0, 0.1, 0.5, 1.0)
     ]
     assert means == sorted(means, reverse=True)
