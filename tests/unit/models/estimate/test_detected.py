@@ -101,7 +101,7 @@ def test_what_it_learned_from_was_not_in_the_fit(world, monkeypatch):
             return super().fit(data, rng=rng, held_out=held_out)
 
     held = []
-    monkeypatch.setattr(detected, "hide_seen", lambda *args: held.append(hold_out_seen(*args)) or held[-1])
+    monkeypatch.setattr(detected, "hold_out_seen", lambda *args: held.append(hold_out_seen(*args)) or held[-1])
     learn_detected([Recording(world.rate, "squared")], world.data, world.data, np.random.default_rng(0))
     first, last = fitted_to
     assert held[0].nnz == pytest.approx(HELD_OUT_SHARE * world.data.log_values.nnz, rel=0.1)
