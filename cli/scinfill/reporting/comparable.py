@@ -8,6 +8,14 @@ from scinfill.reporting.results import INPUT, Setting
 
 DETECTED = "detected"
 MOLECULES = ("poisson", "mse_log_cp10k")
+FOLD_CHANGES = {
+    "fold_change_20": "20 cells",
+    "fold_change_50": "50 cells",
+    "fold_change_100": "100 cells",
+    "fold_change_all": "all cells of a group",
+}
+"""What the untouched half says of fold changes, by the size of the groups."""
+HALVES = ("halves_called", "halves_false_at_least", "halves_false_at_most", "halves_best", *FOLD_CHANGES)
 RECOVERY = ("rmse", "mae", "nmse", "nmse_squared", "rmse_entries")
 
 
@@ -31,10 +39,10 @@ def fair(settings: Sequence[Setting], metric: str) -> Sequence[Setting]:
     Reads that are held out are no test: copies of one molecule fall on both sides. Settings without any input have
     nothing to compare; data that some input was not made from is not unspoilt for it.
     """
-    if metric in MOLECULES:
+    if metric in (*MOLECULES, *HALVES):
         settings = [setting for setting in settings if setting.first.data.get("counts") != "reads"]
     compared = [setting for setting in settings if inputs_of(setting)] or settings
-    unspoilt = [setting for setting in compared if setting.mode in (None, "thin")]
+    unspoilt = [setting for setting in compared if setting.mode in (None, "thin", "halves")]
     everyone = {name for setting in compared for name in inputs_of(setting)}
     complete = everyone == {name for setting in unspoilt for name in inputs_of(setting)}
     return unspoilt if metric not in RECOVERY and unspoilt and complete else compared
