@@ -8,13 +8,8 @@ from scinfill.reporting.results import INPUT, Setting
 
 DETECTED = "detected"
 MOLECULES = ("poisson", "mse_log_cp10k")
-FOLD_CHANGES = {
-    "fold_change_20": "20 cells",
-    "fold_change_50": "50 cells",
-    "fold_change_100": "100 cells",
-    "fold_change_all": "all cells of a group",
-}
-"""What the untouched half says of fold changes, by the size of the groups."""
+FOLD_CHANGES = {f"fold_change_{cells}": cells for cells in ("20", "50", "100", "all")}
+"""What the untouched half says of fold changes, and how many cells of each group the estimate was asked of."""
 HALVES = ("halves_called", "halves_false_at_least", "halves_false_at_most", "halves_best", *FOLD_CHANGES)
 RECOVERY = ("rmse", "mae", "nmse", "nmse_squared", "rmse_entries")
 
@@ -74,7 +69,7 @@ def of_estimates(rows: pd.DataFrame, names: set[str]) -> pd.DataFrame:
 def changes_of(settings: Sequence[Setting], metric: str, name: str) -> pd.DataFrame:
     """Return ``value``, ``raw`` and ``spread`` of an input's metric in every setting that has both."""
     settings = fair(settings, metric)
-    asked = asked_of(settings, metric)
+    asked = asked_of(settings, metric) if settings else set()
     found = []
     for setting in settings:
         scores = setting.scores[setting.scores["metric"] == metric]

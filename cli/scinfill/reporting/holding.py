@@ -59,7 +59,9 @@ def _by_size(settings: Sequence[Setting], name: str) -> str:
         for words, some in ((f"above {SMALL} log2 units", rows[~small]), (f"below {SMALL}", rows[small]))
         if not some.empty
     ]
-    return f"; differences {', '.join(f'{words} keep their sign in {percent(share)}' for words, share in shares)}"
+    (first, share), *others = shares
+    rest = "".join(f", {words} in {percent(kept)}" for words, kept in others)
+    return f"; differences {first} keep their sign in {percent(share)}{rest}"
 
 
 def sizes(settings: Sequence[Setting], name: str) -> tuple[Literal["yes", "no", "same"], str] | None:
@@ -67,26 +69,28 @@ def sizes(settings: Sequence[Setting], name: str) -> tuple[Literal["yes", "no", 
     better: list[str] = []
     worse: list[str] = []
     numbers: list[str] = []
-    for metric, words in FOLD_CHANGES.items():
+    for metric, cells in FOLD_CHANGES.items():
         changes = changes_of(settings, metric, name)
         if changes.empty:
             continue
         gain, spread = (changes["raw"] - changes["value"]).mean(), max(changes["spread"].mean(), 1e-9)
-        numbers.append(f"{words} {changes['value'].mean():.2f} (raw {changes['raw'].mean():.2f})")
+        numbers.append(f"{cells} cells {changes['value'].mean():.2f} (raw {changes['raw'].mean():.2f})")
         if abs(gain) > spread:
-            (better if gain > 0 else worse).append(words)
+            (better if gain > 0 else worse).append(cells)
     if not numbers:
         return None
     errors = f"Error of log2 fold changes of group means against the untouched half: {', '.join(numbers)}"
     if better and worse:
-        return "yes", f"Yes for {_either(better)}; for {_either(worse)} take them from the counts. {errors}."
+        return "yes", f"Yes for {_groups(better)}; for {_groups(worse)} the counts are closer. {errors}."
     if better:
         return "yes", f"Yes. {errors}."
     return ("no", f"No, the counts are closer. {errors}.") if worse else ("same", f"It makes no difference. {errors}.")
 
 
-def _either(words: Sequence[str]) -> str:
-    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+def _groups(sizes: Sequence[str]) -> str:
+    few = [size for size in sizes if size != "all"]
+    words = " or ".join(filter(None, [", ".join(few[:-1]), *few[-1:]]))
+    return " and ".join([f"groups of {words} cells"] * bool(few) + ["whole groups"] * ("all" in sizes))
 
 
 def rows_of_pairs(found: dict[str, Any]) -> list[tuple[str, list[dict[str, Any] | None]]]:

@@ -66,10 +66,9 @@ def _errors(axes: Axes, setting: Setting, names: list[str], colours: dict[str, s
         rows = table.reindex([(metric, name) for metric in present])
         axes.plot(range(len(present)), rows["value"], "o-", color=colours[name], markersize=4)
         axes.vlines(range(len(present)), rows["low"].astype(float), rows["high"].astype(float), color=colours[name])
-    axes.set_xticks(
-        range(len(present)), [FOLD_CHANGES[metric].removesuffix(" of a group") for metric in present], fontsize=7
-    )
+    axes.set_xticks(range(len(present)), [FOLD_CHANGES[metric] for metric in present])
     axes.set_ylim(bottom=0)
+    axes.set_xlabel("cells of each group")
     axes.set_ylabel("error of log2 fold changes")
 
 
