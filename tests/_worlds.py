@@ -15,7 +15,7 @@ LABELS = "cell_type"
 def _masked(mode: str, null_genes: int, seed: int) -> AnnData:
     world = scinfill.simulate(n_cells=150, n_genes=120, n_types=3, depth=500, seed=7)
     table = scinfill.preprocess(world, n_genes=60)
-    return scinfill.mask(table, mode=mode, fraction=0.2, null_genes=null_genes, seed=seed)
+    return scinfill.mask(table, mode=mode, fraction=None if mode == "halves" else 0.2, null_genes=null_genes, seed=seed)
 
 
 def masked(mode: str = "nonzero", *, null_genes: int = 0, seed: int = 1) -> AnnData:

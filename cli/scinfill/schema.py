@@ -9,7 +9,7 @@ COUNTS: Final = "counts"
 HELDOUT: Final = "heldout"
 """CSR truth at hidden positions on the scale of ``X``; a hidden zero is a *stored* zero."""
 HELDOUT_COUNTS: Final = "heldout_counts"
-"""CSR molecules that thinning (``mask --mode thin``) took out of ``counts``."""
+"""CSR molecules that thinning (``mask --mode thin`` or ``halves``) took out of ``counts``."""
 IMPUTED: Final = "imputed"
 """float32 estimate at every position, on the scale of ``X``."""
 IMPUTED_SD: Final = "imputed_sd"
@@ -88,7 +88,7 @@ Preset = Literal["recommended", "paper"]
 Keep = Literal["none", "observed", "max"]
 Form = Literal["dense", "factors"]
 """Whether a deepMc result holds the dense layer, or only the factors that it is made of."""
-MaskMode = Literal["nonzero", "entries", "thin"]
+MaskMode = Literal["nonzero", "entries", "thin", "halves"]
 MASK_MODES: Final[tuple[MaskMode, ...]] = get_args(MaskMode)
 CountsKind = Literal["umi", "reads"]
 Baseline = Literal["gene-mean", "als", "nuclear-norm", "svd", "magic"]

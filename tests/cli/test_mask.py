@@ -29,6 +29,7 @@ def test_pipe_to_pipe_gives_the_same_bytes(table, table_file, out):
         (["--mode", "nonzero"], {"mode": "nonzero"}),
         (["--mode", "entries"], {"mode": "entries"}),
         (["--mode", "thin"], {"mode": "thin"}),
+        (["--mode", "halves"], {"mode": "halves"}),
         (["--fraction", 0.35], {"fraction": 0.35}),
         (["--seed", 7], {"seed": 7}),
         (["--null-genes", 4], {"null_genes": 4}),
@@ -48,6 +49,7 @@ def test_every_option_reaches_the_method(table, out, options, settings):
     "options",
     [
         ["--mode", "all"],
+        ["--mode", "halves", "--fraction", "0.1"],
         ["--fraction", "0"],
         ["--fraction", "1"],
         ["--fraction", "10%"],

@@ -103,7 +103,8 @@ def test_preprocess_and_mask_keep_every_cell_and_their_promises(counts, n_genes,
 
     assume(fraction * table.X.nnz >= 1)
     try:
-        masked = scinfill.mask(table, mode=mode, fraction=fraction, null_genes=null_genes, seed=3)
+        share = None if mode == "halves" else fraction
+        masked = scinfill.mask(table, mode=mode, fraction=share, null_genes=null_genes, seed=3)
     except DataError as error:  # a share of a few values may be none or all of them
         assume("hides" not in str(error))
         raise
@@ -112,7 +113,7 @@ def test_preprocess_and_mask_keep_every_cell_and_their_promises(counts, n_genes,
     assert real.var_names.equals(table.var_names)
     again = read_observations(masked)
     np.testing.assert_array_equal(again.size_factor, seen.size_factor)
-    if mode == "thin":
+    if mode in ("thin", "halves"):
         total = real.layers["counts"] + real.layers["heldout_counts"]
         np.testing.assert_array_equal(total.toarray(), table.layers["counts"].toarray())
     else:

@@ -18,14 +18,14 @@ from scinfill.schema import MASK_MODES
     type=click.Choice(MASK_MODES),
     default="nonzero",
     show_default=True,
-    help="Hide values that were seen, as the papers do; any entries, zeros too; or single molecules.",
+    help="Hide values that were seen, as the papers do; any entries, zeros too; single molecules; or one half of them "
+    "all, which shows whether differences hold.",
 )
 @click.option(
     "--fraction",
     type=click.FloatRange(min=0, max=1, max_open=True),
-    default=0.1,
-    show_default=True,
-    help="Share of the non-zeros, the entries or the molecules to hide; 0 hides nothing, for --null-genes alone.",
+    help="Share of the non-zeros, the entries or the molecules to hide; 0 hides nothing, for --null-genes alone.  "
+    "[default: 0.1; 0.5 with --mode halves]",
 )
 @click.option(
     "--null-genes",
@@ -45,6 +45,7 @@ def command(source: str, target: str, **settings: Any) -> None:  # noqa: ANN401 
     \b
       scinfill mask log.h5ad --fraction 0.1 --seed 1 -o masked.h5ad
       scinfill mask log.h5ad --fraction 0 --null-genes 200 -o guarded.h5ad
+      scinfill mask log.h5ad --mode halves --null-genes 200 -o halves.h5ad
       scinfill preprocess counts.h5ad | scinfill mask --mode thin | scinfill impute-deepmc | scinfill evaluate
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import anndata_files

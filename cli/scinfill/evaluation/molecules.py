@@ -22,7 +22,7 @@ MERGED = (
     "without that"
 )
 
-READS = (
+READS_ARE_COPIES = (
     "these counts look like reads: copies of one molecule fall on both sides of the split, so held-out counts reward "
     "copying what was seen and judge no imputation"
 )
@@ -36,7 +36,7 @@ def heldout_molecules(case: Case, estimate: ScoredMatrix) -> Findings:
     DataError
         When the table is not thinned.
     """
-    heldout, size_factor = _thinned(case)
+    heldout, size_factor = thinned(case)
     scores = score_molecules(_blocks(case, estimate, heldout, size_factor))
     findings = Findings(
         {
@@ -47,7 +47,7 @@ def heldout_molecules(case: Case, estimate: ScoredMatrix) -> Findings:
     if estimate.keeps_seen:
         findings.notes.append(MERGED)
     if case.counts_kind == "reads":
-        findings.notes.append(READS)
+        findings.notes.append(READS_ARE_COPIES)
     findings.by_gene["poisson"] = case.by_gene(scores.poisson_by_gene)
     return findings
 
@@ -55,14 +55,21 @@ def heldout_molecules(case: Case, estimate: ScoredMatrix) -> Findings:
 def held_out_fraction(case: Case) -> float:
     """Return the share of molecules that thinning held out: as recorded, else as counted."""
     recorded = case.mask.get("fraction")
-    if case.mask.get("mode") == "thin" and isinstance(recorded, float):
+    if case.mask.get("mode") in ("thin", "halves") and isinstance(recorded, float):
         return recorded
-    heldout, _ = _thinned(case)
+    heldout, _ = thinned(case)
     taken, kept = heldout.sum(), _kept(case).sum()
     return float(taken / (taken + kept))
 
 
-def _thinned(case: Case) -> tuple[csr_array, NDArray[np.float64]]:
+def thinned(case: Case) -> tuple[csr_array, NDArray[np.float64]]:
+    """Return the held-out molecules and the size factors.
+
+    Raises
+    ------
+    DataError
+        Where there are none.
+    """
     if case.heldout_counts is None:
         raise DataError("needs held-out molecules; the file has none (scinfill mask --mode thin)")
     if case.size_factor is None:
@@ -102,7 +109,7 @@ def open_problems(case: Case, estimate: ScoredMatrix) -> Findings:
     Scaled numbers lie between its two controls, unclipped: 0 is what the training counts score as they are,
     1 what the test counts score.
     """
-    heldout, size_factor = _thinned(case)
+    heldout, size_factor = thinned(case)
     own = score_molecules(_blocks(case, estimate, heldout, size_factor))
     worst, best = _controls(case, heldout)
     loss, lowest, highest = own.swapped_by_cell, worst.poisson_swapped, best.poisson_swapped
@@ -138,7 +145,7 @@ def interval_coverage(case: Case, estimate: ScoredMatrix) -> Findings:
     DataError
         When the table is not thinned, or the estimate carries no uncertainty.
     """
-    heldout, size_factor = _thinned(case)
+    heldout, size_factor = thinned(case)
     pit, poisson_pit, expected, cells = _transforms(case, estimate, heldout, size_factor)
     findings = Findings()
     for level in calibration.LEVELS:
@@ -163,7 +170,7 @@ def _transforms(
     cells = case.at_most(np.arange(case.n_cells))
     kept = _kept(case)[cells].toarray()[:, case.real_genes].astype(np.float64)
     held = heldout[cells].toarray()[:, case.real_genes]
-    linear = _linear(case.values(estimate, cells))
+    linear = linear_scale(case.values(estimate, cells))
     fraction = held_out_fraction(case)
     rng = np.random.default_rng(case.settings.seed)
     rate = calibration.model_rate(linear, kept, size_factor[cells], weights)
@@ -187,7 +194,8 @@ def _weights(case: Case, estimate: ScoredMatrix) -> NDArray[np.float64]:
     return estimate.observed_weight[case.real_genes]
 
 
-def _linear(log_values: NDArray[np.float32]) -> NDArray[np.float64]:
+def linear_scale(log_values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return counts over size factors from their logarithms; below zero becomes zero."""
     return np.maximum(np.expm1(log_values.astype(np.float64) * np.log(2)), 0)
 
 
@@ -198,7 +206,7 @@ def _mean_model_rate(
     total = np.zeros(case.real_genes.size)
     for rows, values in estimate.blocks():
         kept = _kept(case)[rows].toarray()[:, case.real_genes]
-        linear = _linear(values[:, case.real_genes])
+        linear = linear_scale(values[:, case.real_genes])
         total += calibration.model_rate(linear, kept, size_factor[rows], weights).sum(axis=0)
     return total / case.n_cells
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scinfill.errors import DataError
-from scinfill.evaluation import expression, guard, molecules, recovery, structure
+from scinfill.evaluation import expression, guard, halves, molecules, recovery, structure
 from scinfill.evaluation.case import Case
 from scinfill.evaluation.estimates import ScoredMatrix
 from scinfill.evaluation.scores import METRICS, Findings
@@ -34,6 +34,13 @@ EXPERIMENTS = (
     Experiment(expression.true_zeros, ("zero_retention",)),
     Experiment(molecules.heldout_molecules, ("poisson", "mse_log_cp10k")),
     Experiment(molecules.interval_coverage, ("coverage_50", "coverage_90", "coverage_99", "coverage_90_top_decile")),
+    Experiment(
+        halves.two_halves,
+        (
+            *("halves_called", "halves_false_at_least", "halves_false_at_most", "halves_best"),
+            *("fold_change_20", "fold_change_50", "fold_change_100", "fold_change_all"),
+        ),
+    ),
     Experiment(guard.null_pairs, ("null_pairs",)),
     Experiment(guard.null_differential, ("null_de", "null_de_any_label")),
     Experiment(guard.size_leak, ("size_leak",)),

@@ -66,6 +66,32 @@ METRICS: Mapping[str, Metric] = {
     "coverage_90_top_decile": Metric(
         "coverage of 90 %, top decile", None, "the same among the tenth of entries with the highest expectation"
     ),
+    "halves_called": Metric(
+        "genes called DE", None, "share of genes called between similar labels (Wilcoxon, Benjamini-Hochberg 5 %)"
+    ),
+    "halves_false_at_least": Metric(
+        "false among them, at least",
+        "lower",
+        "twice the share of opposite signs in the untouched half of the molecules that its noise does not explain",
+    ),
+    "halves_false_at_most": Metric(
+        "false among them, at most",
+        "lower",
+        "twice the share with the opposite sign in the untouched half: true differences too small to be seen there "
+        "count as half false",
+    ),
+    "halves_best": Metric(
+        "best 50 genes that hold", "higher", "share of the 50 best-ranked genes of a pair that keep their sign there"
+    ),
+    **{
+        f"fold_change_{size}": Metric(
+            f"error of fold changes, {'all' if size == 'all' else size} cells",
+            "lower",
+            "root mean squared error of log2 fold changes of group means against the untouched half of all cells, "
+            + ("all cells of both labels" if size == "all" else f"{size} random cells a label"),
+        )
+        for size in ("20", "50", "100", "all")
+    },
     "null_pairs": Metric(
         "null pairs |r| > .3", "lower", "share of pairs of null genes that correlate after imputation"
     ),

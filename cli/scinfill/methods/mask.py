@@ -33,6 +33,8 @@ from scinfill.schema import (
 
 log = logging.getLogger(__name__)
 
+FRACTION = 0.1
+HALF = 0.5
 Layers = dict[str | None, csr_array]
 """Matrices by the layer they go to; None is ``X``."""
 
@@ -41,7 +43,7 @@ def mask(
     adata: AnnData,
     *,
     mode: MaskMode = "nonzero",
-    fraction: float = 0.1,
+    fraction: float | None = None,
     seed: int = 0,
     null_genes: int = 0,
     layer: str | None = None,
@@ -54,9 +56,11 @@ def mask(
         log2(1 + x) values, with counts in ``layers["counts"]`` for thinning and null genes; never changed.
     mode
         ``"nonzero"`` hides values that were seen, as the papers do; ``"entries"`` hides any, zeros too;
-        ``"thin"`` takes single molecules out.
+        ``"thin"`` takes single molecules out; ``"halves"`` splits the molecules of every cell in two at random,
+        so that the half nobody touched can be asked what imputing the other one made up.
     fraction
-        Of the non-zeros, the entries or the molecules, 0 or more and below 1. 0 hides nothing: for null genes alone.
+        Of the non-zeros, the entries or the molecules, 0 or more and below 1; .1 unless named, and always .5 for
+        ``"halves"``. 0 hides nothing: for null genes alone.
     seed
         Random seed. The same seed hides the same real values with and without null genes.
     null_genes
@@ -74,7 +78,7 @@ def mask(
     ``layers["heldout"]``
         CSR truth at hidden positions, zeros stored; not for thinning, nor where nothing is hidden.
     ``layers["heldout_counts"]``
-        CSR molecules that thinning took.
+        CSR molecules that thinning took: with ``"halves"`` the untouched half.
     ``var["null_gene"]``
         With ``null_genes``: whether a gene was drawn.
     ``obs["size_factor"]``
@@ -95,6 +99,8 @@ def mask(
     >>> masked.n_vars - table.n_vars
     5
     """
+    if fraction is None:
+        fraction = HALF if mode == "halves" else FRACTION
     _check(adata, mode, fraction, null_genes)
     seen = read_observations(adata, layer=layer)
     masking, drawing, masking_null = np.random.default_rng(seed).spawn(3)
@@ -132,6 +138,11 @@ def _check(adata: AnnData, mode: str, fraction: float, null_genes: int) -> None:
         raise InputError(f"`mode` must be one of {', '.join(MASK_MODES)}; it is {mode!r}")
     if not 0 <= fraction < 1:
         raise InputError(f"`fraction` must be 0 or more and below 1; it is {fraction}")
+    if mode == "halves" and fraction not in (0, HALF):
+        raise InputError(
+            f"`fraction` of `mode='halves'` must be {HALF}, or 0 for null genes alone; it is {fraction}; "
+            "`mode='thin'` takes another share of the molecules"
+        )
     if null_genes < 0:
         raise InputError(f"`null_genes` must be 0 or more; it is {null_genes}")
     if fraction == 0 and null_genes == 0:
@@ -148,7 +159,7 @@ def _hide(seen: Observations, mode: MaskMode, fraction: float, rng: np.random.Ge
     """Return the matrices that masking changes or makes."""
     if fraction == 0:
         return {layer: seen.log_values} | ({} if seen.counts is None else {COUNTS: seen.counts})
-    if mode == "thin":
+    if mode in ("thin", "halves"):
         return _thin(seen, fraction, rng, layer)
     values = seen.log_values
     hidden = hide_nonzeros(values, fraction, rng) if mode == "nonzero" else hide_entries(seen.shape, fraction, rng)

@@ -8,6 +8,9 @@ from scinfill.reporting.results import INPUT, Setting
 
 DETECTED = "detected"
 MOLECULES = ("poisson", "mse_log_cp10k")
+FOLD_CHANGES = {f"fold_change_{cells}": cells for cells in ("20", "50", "100", "all")}
+"""What the untouched half says of fold changes, and how many cells of each group the estimate was asked of."""
+HALVES = ("halves_called", "halves_false_at_least", "halves_false_at_most", "halves_best", *FOLD_CHANGES)
 RECOVERY = ("rmse", "mae", "nmse", "nmse_squared", "rmse_entries")
 
 
@@ -31,10 +34,10 @@ def fair(settings: Sequence[Setting], metric: str) -> Sequence[Setting]:
     Reads that are held out are no test: copies of one molecule fall on both sides. Settings without any input have
     nothing to compare; data that some input was not made from is not unspoilt for it.
     """
-    if metric in MOLECULES:
+    if metric in (*MOLECULES, *HALVES):
         settings = [setting for setting in settings if setting.first.data.get("counts") != "reads"]
     compared = [setting for setting in settings if inputs_of(setting)] or settings
-    unspoilt = [setting for setting in compared if setting.mode in (None, "thin")]
+    unspoilt = [setting for setting in compared if setting.mode in (None, "thin", "halves")]
     everyone = {name for setting in compared for name in inputs_of(setting)}
     complete = everyone == {name for setting in unspoilt for name in inputs_of(setting)}
     return unspoilt if metric not in RECOVERY and unspoilt and complete else compared
@@ -66,7 +69,7 @@ def of_estimates(rows: pd.DataFrame, names: set[str]) -> pd.DataFrame:
 def changes_of(settings: Sequence[Setting], metric: str, name: str) -> pd.DataFrame:
     """Return ``value``, ``raw`` and ``spread`` of an input's metric in every setting that has both."""
     settings = fair(settings, metric)
-    asked = asked_of(settings, metric)
+    asked = asked_of(settings, metric) if settings else set()
     found = []
     for setting in settings:
         scores = setting.scores[setting.scores["metric"] == metric]

@@ -135,6 +135,7 @@ def _section(number: int, section: Section, metrics: Mapping[str, Mapping[str, A
             _described(setting),
             tables.scores(setting, metrics),
             tables.differences(setting, metrics),
+            tables.halves(setting),
             _notes(setting),
             _figures(plots, f"d{number}s{position}"),
         ]

@@ -85,6 +85,7 @@ def described_mask(mode: str | None, fraction: float | None) -> str:
         "nonzero": "of the non-zeros hidden",
         "entries": "of all entries hidden, zeros included",
         "thin": "of the molecules held out",
+        "halves": "of the molecules kept apart, untouched",
     }
     if mode not in what or fraction is None:
         return "nothing hidden"
@@ -159,6 +160,15 @@ def _check_fields(record: Any, fields: Fields, where: str) -> None:  # noqa: ANN
 def display_name(record: Mapping[str, Any]) -> str:
     """Return how tables call an estimate: its series, and which question it answers."""
     return f"{record['series']} ({record['estimate']})" if record.get("estimate") else str(record["series"])
+
+
+def details(setting: Setting, key: str) -> dict[str, Any]:
+    """Return one kind of detail of every estimate of the first replicate, by display name."""
+    return {
+        display_name(record): record["details"][key]
+        for _, record in setting.first.records()
+        if key in record["details"]
+    }
 
 
 def _scores(replicates: Sequence[Replicate]) -> pd.DataFrame:

@@ -9,7 +9,8 @@ import pandas as pd
 
 from scinfill import __version__
 from scinfill.reporting.comparable import across
-from scinfill.reporting.results import Setting, names_in_order, pooled, pooled_differences, signed
+from scinfill.reporting.holding import rows_of_pairs
+from scinfill.reporting.results import Setting, details, names_in_order, pooled, pooled_differences, signed
 
 EMPTY = "<td>–</td>"
 
@@ -116,6 +117,37 @@ def differences(setting: Setting, metrics: Mapping[str, Mapping[str, Any]]) -> s
         f'<div class="scroll"><table class="differences"><caption>Paired differences; {spread}. An arrow down: '
         f"below zero is better.</caption><thead><tr><th>difference</th>{heads}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def halves(setting: Setting) -> str:
+    """Return what the untouched half says of every pair of groups and estimate."""
+    found = details(setting, "halves")
+    if not found:
+        return ""
+    rows = [
+        f"<tr><th>{escape(pair)}</th>{''.join(EMPTY if row is None else _pair(row) for row in own)}</tr>"
+        for pair, own in rows_of_pairs(found)
+    ]
+    heads = "".join(f"<th>{escape(name)}</th>" for name in found)
+    n_genes = next(iter(found.values()))["n_genes"]
+    return (
+        '<div class="scroll"><table><caption>Genes called between two groups (cells in brackets), of '
+        f"{n_genes:,}; false among them at least to at most; below it how many of the 50 best-ranked hold, and the "
+        "error of fold changes of the smallest and the largest groups of cells.</caption>"
+        f"<thead><tr><th>pair</th>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _pair(row: Mapping[str, Any]) -> str:
+    bounds = [row[key] for key in ("false_at_least", "false_at_most")]
+    false = "" if None in bounds else f"; {_number(bounds[0]['value'], 2)} to {_number(bounds[1]['value'], 2)}"
+    errors = row["fold_change"]
+    sizes = [size for size in errors if size != "all"]
+    few = f"{sizes[0]} cells {_number(errors[sizes[0]], 2)}, " if sizes else ""
+    return (
+        f"<td>{row['called']:,}{false}<small>best {_number(row['best'], 2)}; {few}all "
+        f"{_number(errors['all'], 2)}</small></td>"
     )
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from scinfill.reporting import holding
 from scinfill.reporting.comparable import DETECTED, across, asked_of, changes_of, fair, of_estimates
 from scinfill.reporting.results import INPUT, Setting, effects_of, percent, signed
 
@@ -24,8 +25,8 @@ SERIOUS_ARI_LOSS = 0.1
 
 TEST_ON_COUNTS = "take p-values from the counts"
 WHAT_THE_GUARD_CANNOT_SEE = (
-    "That clears genes without any structure only: between similar cell types a test on imputed values also calls "
-    "small differences that another half of the molecules does not confirm"
+    "That clears genes without any structure only: others can leak into groups in which they do not differ, which this "
+    "file does not tell (scinfill mask --mode halves)"
 )
 
 Answer = Literal["yes", "no", "same", "unknown"]
@@ -70,6 +71,7 @@ def verdict(settings: Sequence[Setting], costs: pd.DataFrame | None = None) -> l
     sentences = [sentence for name in series if (sentence := _effect(settings, name))]
     sentences += [_clustering(settings, name) for name in series]
     sentences += [_differential(settings, name) for name in series]
+    sentences += [sentence for name in series if (sentence := _fold_changes(settings, name))]
     return [*sentences, _recovery(settings), _recommendation(settings, series), _cost(costs, series)]
 
 
@@ -127,21 +129,32 @@ def _on_average(n_settings: int) -> str:
 
 
 def _differential(settings: Sequence[Setting], name: str) -> Sentence:
-    """Say no, whatever the scores: the spread within groups is smoothed away, and no score here tells by how much.
+    """Say no, whatever the scores: the spread within groups is smoothed away.
 
-    What was found among genes without structure says how bad it is, not that a test would be sound.
+    What the untouched half of the molecules says comes first, where one was kept; genes without structure say how bad
+    it is, not that a test would be sound.
     """
     question = "Use it to test for differential expression?"
     null, auc = changes_of(settings, "null_de", name), changes_of(settings, "de_auc", name)
-    faults = _faults(settings, name)
+    faults, halves = _faults(settings, name), holding.invented(settings, name)
     if faults:
-        return Sentence(question, name, "no", f"No, {TEST_ON_COUNTS}: {'; '.join(faults)}.")
-    if null.empty:
+        said = f"No, {TEST_ON_COUNTS}: {'; '.join(faults)}"
+    elif null.empty and halves is None:
         untested = f"Whether it invents differences was not tested: {_reason(settings, 'null_de', name)}"
         return Sentence(question, name, "no", f"No, {TEST_ON_COUNTS}. {untested}.")
-    known = f"; genes known from bulk data: {_aucs(auc)}" if not auc.empty else ""
-    found = f"{_nothing_invented(null) or _worst_invented(null)}{known}. {WHAT_THE_GUARD_CANNOT_SEE}"
-    return Sentence(question, name, "no", f"No, {TEST_ON_COUNTS}, sizes of differences from the estimate. {found}.")
+    else:
+        said = f"No, {TEST_ON_COUNTS}"
+    found = [said, *filter(None, [halves])]
+    if not faults and not null.empty:
+        known = f"; genes known from bulk data: {_aucs(auc)}" if not auc.empty else ""
+        found.append(f"{_nothing_invented(null) or _worst_invented(null)}{known}")
+        found += [WHAT_THE_GUARD_CANNOT_SEE] if halves is None else []
+    return Sentence(question, name, "no", f"{'. '.join(found)}.")
+
+
+def _fold_changes(settings: Sequence[Setting], name: str) -> Sentence | None:
+    answered = holding.sizes(settings, name)
+    return None if answered is None else Sentence("Take sizes of differences from it?", name, *answered)
 
 
 def _reason(settings: Sequence[Setting], metric: str, name: str) -> str:

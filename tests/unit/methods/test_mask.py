@@ -41,6 +41,18 @@ def test_null_genes_come_without_hiding_anything(table, mode):
     assert "heldout_counts" in scinfill.mask(guarded, mode="thin").layers
 
 
+def test_halves_hold_every_molecule_once(table):
+    masked = scinfill.mask(table, mode="halves", seed=3)
+    untouched, visible = masked.layers["heldout_counts"], masked.layers["counts"]
+    assert (untouched + visible != table.layers["counts"]).nnz == 0
+    assert abs(untouched.sum() / table.layers["counts"].sum() - 0.5) < 0.02
+    factors = table.obs["size_factor"].to_numpy()[:, np.newaxis]
+    np.testing.assert_allclose(masked.X.toarray(), np.log2(1 + visible.toarray() / factors), rtol=1e-6)
+    step = provenance.steps(masked)[-1]
+    assert step["parameters"] == {"mode": "halves", "fraction": 0.5, "null_genes": 0, "layer": None}
+    assert_adata_equal(masked, scinfill.mask(table, seed=step["seed"], **step["parameters"]))
+
+
 def test_hidden_zeros_are_stored(table):
     truth = scinfill.mask(table, mode="entries", fraction=0.3).layers["heldout"]
     assert (truth.data == 0).any()
@@ -70,7 +82,7 @@ def test_everything_else_passes_through(table, mode, null_genes):
 @pytest.mark.parametrize("mode", MASK_MODES)
 def test_imputers_accept_the_result(table, mode):
     """Values, counts and size factors still agree, for null genes too."""
-    masked = scinfill.mask(table, mode=mode, null_genes=5, fraction=0.3)
+    masked = scinfill.mask(table, mode=mode, null_genes=5, fraction=0.5)
     seen = read_observations(masked)
     np.testing.assert_array_equal(seen.size_factor, table.obs["size_factor"])
 
@@ -175,7 +187,8 @@ def test_the_step_is_signed(table):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"mode": "all"}, InputError, "`mode` must be one of nonzero, entries, thin"),
+        ({"mode": "all"}, InputError, "`mode` must be one of nonzero, entries, thin, halves"),
+        ({"mode": "halves", "fraction": 0.1}, InputError, "`fraction` of `mode='halves'` must be 0.5"),
         ({"fraction": 0}, InputError, "`fraction=0` hides nothing; .* append genes with `null_genes`"),
         ({"fraction": -0.1, "null_genes": 3}, InputError, "`fraction` must be 0 or more and below 1; it is -0.1"),
         ({"fraction": float("nan")}, InputError, "`fraction` must be 0 or more and below 1"),
@@ -192,7 +205,9 @@ def test_refusals(table, options, error, message):
         scinfill.mask(table, **options)
 
 
-@pytest.mark.parametrize("options", [{"mode": "thin"}, {"null_genes": 3}, {"null_genes": 3, "fraction": 0}])
+@pytest.mark.parametrize(
+    "options", [{"mode": "thin"}, {"mode": "halves"}, {"null_genes": 3}, {"null_genes": 3, "fraction": 0}]
+)
 def test_counts_are_needed(table, options):
     del table.layers["counts"]
     with pytest.raises(DataError, match=r"raw counts in layers\['counts'\]"):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, rankdata
+from scipy.stats import false_discovery_control, norm, rankdata
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from scinfill.errors import DataError
@@ -49,6 +49,14 @@ def rank_sum_z(values: Floats, groups: NDArray[np.bool_]) -> NDArray[np.float64]
 def two_sided_p(z: Floats) -> NDArray[np.float64]:
     """Two-sided p-value of a standardised statistic (normal approximation)."""
     return np.asarray(2 * norm.sf(np.abs(z)))
+
+
+def benjamini_hochberg(p_values: Floats) -> NDArray[np.float64]:
+    """Adjust the p-values of all genes of a comparison so that a threshold bounds the false discovery rate.
+
+    Benjamini & Hochberg 1995. ``p_values`` is (n_genes,) or (n_genes, n_comparisons), each column a family of its own.
+    """
+    return np.asarray(false_discovery_control(p_values, axis=0, method="bh"), dtype=np.float64)
 
 
 def _standardise(columns: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from scinfill.reporting.figures import expression, molecules, recovery, structure
+from scinfill.reporting.figures import expression, halves, molecules, recovery, structure
 from scinfill.reporting.figures.drawing import Plot
 from scinfill.reporting.results import Setting
 from scinfill.reporting.style import house_style
@@ -20,6 +20,7 @@ OF_ANALYSIS: tuple[Callable[[Setting], Plot | None], ...] = (
     expression.roc,
     molecules.molecules,
     molecules.calibration,
+    halves.halves,
     molecules.guard,
     expression.variation,
     expression.true_zeros,

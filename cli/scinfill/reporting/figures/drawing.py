@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scinfill.reporting import style
-from scinfill.reporting.results import Setting, display_name, names_in_order, pooled
+from scinfill.reporting.results import Setting, names_in_order, pooled
 
 
 @dataclass(frozen=True)
@@ -31,15 +30,6 @@ class Plot:
     title: str
     caption: str
     figure: Figure
-
-
-def details(setting: Setting, key: str) -> dict[str, Any]:
-    """Return one kind of detail of every estimate of the first replicate, by display name."""
-    return {
-        display_name(record): record["details"][key]
-        for _, record in setting.first.records()
-        if key in record["details"]
-    }
 
 
 def colours_of(setting: Setting) -> dict[str, str]:

@@ -4,8 +4,8 @@ import pandas as pd
 from matplotlib.colors import to_rgb
 
 from scinfill.reporting import style
-from scinfill.reporting.figures.drawing import Plot, colours_of, details, legend_beside, of_replicates
-from scinfill.reporting.results import Setting, names_in_order
+from scinfill.reporting.figures.drawing import Plot, colours_of, legend_beside, of_replicates
+from scinfill.reporting.results import Setting, details, names_in_order
 
 MOST_CONTRASTS = 6
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from scinfill.reporting import style
-from scinfill.reporting.figures.drawing import Plot, colours_of, details, of_replicates, panels_of_dots
-from scinfill.reporting.results import Setting
+from scinfill.reporting.figures.drawing import Plot, colours_of, of_replicates, panels_of_dots
+from scinfill.reporting.results import Setting, details
 
 
 def molecules(setting: Setting) -> Plot | None:

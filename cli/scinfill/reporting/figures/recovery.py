@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from scinfill.reporting import style
-from scinfill.reporting.figures.drawing import Plot, colours_of, details, legend_beside, of_replicates, panels_of_dots
-from scinfill.reporting.results import Setting, names_in_order, percent
+from scinfill.reporting.figures.drawing import Plot, colours_of, legend_beside, of_replicates, panels_of_dots
+from scinfill.reporting.results import Setting, details, names_in_order, percent
 
 
 def recovery(setting: Setting) -> Plot | None:

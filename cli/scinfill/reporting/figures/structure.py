@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from scinfill.reporting import style
-from scinfill.reporting.figures.drawing import Plot, colours_of, details, of_replicates
-from scinfill.reporting.results import Setting, display_name, names_in_order, pooled
+from scinfill.reporting.figures.drawing import Plot, colours_of, of_replicates
+from scinfill.reporting.results import Setting, details, display_name, names_in_order, pooled
 
 MOST_PAIRS = 28
 MOST_LABELS_IN_LEGEND = 20

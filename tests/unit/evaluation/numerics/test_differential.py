@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import mannwhitneyu
 
 from scinfill.errors import DataError
-from scinfill.evaluation.numerics.differential import rank_sum_z, roc, two_sided_p
+from scinfill.evaluation.numerics.differential import benjamini_hochberg, rank_sum_z, roc, two_sided_p
 
 
 @pytest.fixture
@@ -43,6 +43,23 @@ def test_statistic_does_not_underflow_where_p_does():
     z = rank_sum_z(values, values[:, 0] >= 6000)
     assert two_sided_p(z)[0] == 0
     assert z[0] == pytest.approx(np.sqrt(3 * 6000 * 6000 / 12_001))
+
+
+def test_false_discoveries_among_genes_called_after_adjustment_are_bounded():
+    rng = np.random.default_rng(0)
+    p = rng.uniform(size=(2000, 40))
+    p[:400] = rng.uniform(high=1e-4, size=(400, 40))
+    called = benjamini_hochberg(p) <= 0.05
+    assert called[:400].mean() > 0.99
+    false_share = called[400:].sum(axis=0) / called.sum(axis=0)
+    assert 0.03 < false_share.mean() < 0.05
+
+
+def test_adjusting_treats_every_column_as_its_own_family():
+    p = np.random.default_rng(0).uniform(size=(50, 3))
+    together = benjamini_hochberg(p)
+    for column in range(3):
+        np.testing.assert_array_equal(together[:, column], benjamini_hochberg(p[:, column]))
 
 
 def test_empty_group_is_refused(counts):
