@@ -58,6 +58,10 @@ MODEL_SCALE: Final = "model_scale"
 """Factor on the rate 2^value − 1 of a squared-loss model whose totals were matched."""
 
 # uns
+MARKERS: Final = "scinfill_markers"
+"""The table of :func:`scinfill.markers`, one row a group and gene."""
+RANKED_GENES: Final = "rank_genes_groups"
+"""Where scanpy keeps the markers that its plots show."""
 MODEL: Final = "model"
 """In ``uns["scinfill"]``: what the factors are factors of, one of MODELS."""
 ModelKind = Literal["poisson", "squared", "detected", "as-is"]
