@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from scinfill.numerics.blocks import walk
+from scinfill.numerics.blocks import row_slices
 from scinfill.numerics.normalization import normalized
+from scinfill.numerics.parallel import map_in_order
 from scinfill.numerics.sparse import entry_blocks
 
 PSEUDOCOUNT = 0.01
@@ -138,14 +139,18 @@ def group_sums(
 def _estimate_sums(
     shape: tuple[int, int], members: csr_array, estimate: Block, spread: Block | None
 ) -> dict[str, Doubles]:
-    sums = {name: np.zeros((members.shape[1], shape[1])) for name in ("estimate", "estimate_squared", "posterior")}
-    for rows in walk(*shape):
-        of_rows = members[rows].T
+    names = ("estimate", "estimate_squared", "posterior")
+
+    def of_block(rows: slice) -> list[Doubles]:
         power = np.exp2(estimate(rows), dtype=np.float64)
-        sums["estimate"] += of_rows @ (power - 1)
-        sums["estimate_squared"] += of_rows @ (power - 1) ** 2
-        if spread is not None:  # d(2^x − 1) = ln 2 · 2^x · dx
-            sums["posterior"] += of_rows @ (LN2 * power * spread(rows)) ** 2
+        # d(2^x − 1) = ln 2 · 2^x · dx
+        variance = np.zeros_like(power) if spread is None else (LN2 * power * spread(rows)) ** 2
+        return [members[rows].T @ values for values in (power - 1, (power - 1) ** 2, variance)]
+
+    sums = {name: np.zeros((members.shape[1], shape[1])) for name in names}
+    for block in map_in_order(of_block, row_slices(*shape)):
+        for name, total in zip(names, block, strict=True):
+            sums[name] += total
     return sums
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,15 +88,16 @@ def columns_between(matrix: csr_array, columns: slice) -> csr_array:
 def _block_z(values: csc_array, members: NDArray[np.bool_]) -> Doubles:
     """Return z, (n_groups, n_genes), of values (n_cells, n_genes) and members (n_cells, n_groups)."""
     n_cells, n_genes = values.shape
-    gene = np.repeat(np.arange(n_genes), np.diff(values.indptr))
-    order = np.lexsort((values.data, gene))
-    ranks = _mean_ranks(values.data[order], gene) - values.indptr[gene]
+    ends = values.indptr
+    gene = np.repeat(np.arange(n_genes), np.diff(ends))
+    order = np.concatenate([start + values.data[start:end].argsort() for start, end in pairwise(ends)])
+    ranks = _mean_ranks(values.data[order], gene) - ends[gene]
     # The zeros stand below all others at the mean rank (n_zero + 1) / 2; measured from there the ranks are sparse.
-    n_zero = n_cells - np.diff(values.indptr)
+    n_zero = n_cells - np.diff(ends)
     ranks += n_zero[gene] - (n_zero[gene] + 1) / 2
     centred = members - members.mean(axis=0)
     directions = centred / np.sqrt((centred**2).sum(axis=0))
-    aligned = csc_array((ranks, values.indices[order], values.indptr), shape=values.shape).T @ directions
+    aligned = csc_array((ranks, values.indices[order], ends), shape=values.shape).T @ directions
     total, squares = (np.bincount(gene, weights, n_genes) for weights in (ranks, ranks**2))
     spread = np.sqrt(np.maximum(squares - total**2 / n_cells, 0))
     varies = spread > 1e-9 * np.sqrt(squares)
