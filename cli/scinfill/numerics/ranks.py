@@ -10,7 +10,7 @@ from scipy.sparse import csc_array, csr_array
 
 from scinfill.numerics.normalization import normalized
 from scinfill.numerics.parallel import map_in_order
-from scinfill.numerics.sparse import by_row_blocks, column_counts
+from scinfill.numerics.sparse import by_row_blocks, column_counts, with_data
 
 ENTRIES_PER_BLOCK = 2**21
 """Stored entries ranked together: with all that is made on the way some 150 MiB, whatever the size of the table."""
@@ -57,7 +57,8 @@ def rank_sum_z(counts: csr_array, size_factor: Doubles, comparisons: list[Compar
     together = all(np.array_equal(one.cells, comparisons[0].cells) for one in comparisons)
 
     def of_genes(genes: slice) -> Doubles:
-        values = normalized(columns_between(counts, genes), size_factor)
+        # Equal ratios of different counts and depths may differ in their last digit: in float32 they are ties.
+        values = with_data(normalized(columns_between(counts, genes), size_factor), np.float32)
         if together:  # one ranking serves every group
             members = np.column_stack([one.members for one in comparisons])
             return _block_z(csc_array(values[comparisons[0].cells]), members)
@@ -105,7 +106,7 @@ def _block_z(values: csc_array, members: NDArray[np.bool_]) -> Doubles:
     return np.asarray(z * np.sqrt(n_cells - 1))
 
 
-def _mean_ranks(values: Doubles, gene: NDArray[np.intp]) -> Doubles:
+def _mean_ranks(values: NDArray[np.float32], gene: NDArray[np.intp]) -> Doubles:
     """Return the ranks, from 1 on, of entries sorted by gene and value; those of one gene and value share the mean."""
     changes = np.ones(len(values), bool)
     changes[1:] = (values[1:] != values[:-1]) | (gene[1:] != gene[:-1])

@@ -39,7 +39,9 @@ def test_sums_are_those_of_the_cells(monkeypatch):
 
 def test_fold_changes_are_of_means_on_the_count_scale():
     counts, size_factor, _, values = world()
-    change = fold_change(*sides(group_sums(counts, size_factor, MEMBERS, lambda rows: values[rows])), np.arange(N_GENES))
+    change = fold_change(
+        *sides(group_sums(counts, size_factor, MEMBERS, lambda rows: values[rows])), np.arange(N_GENES)
+    )
     power, ours = 2**values - 1, CODES == 0
     ratio = (power[ours].mean(axis=0) + PSEUDOCOUNT) / (power[~ours].mean(axis=0) + PSEUDOCOUNT)
     np.testing.assert_allclose(change.log2fc, np.log2(ratio))
