@@ -80,7 +80,7 @@ EstimateKind = Literal["shrunk", "model", "detected"]
 ESTIMATES: Final[tuple[EstimateKind, ...]] = get_args(EstimateKind)
 OF_MEANS: Final = (
     "looking at cells, clustering, means of few cells; a gene without structure stays at its mean; test for "
-    "differential expression on the counts, not on these values"
+    "differential expression on the counts, not on these values (scinfill markers)"
 )
 USES: Final[Mapping[EstimateKind, str]] = {
     "shrunk": OF_MEANS,
