@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 FEWEST_CELLS = 3
 """A group of fewer cells is left out: its mean has no spread to speak of."""
+SHOWN = 10
+"""Groups that a message names."""
 MOST_NUMBERS = 100
 """A column of more different numbers is a measurement, not the numbers of clusters."""
 
@@ -48,7 +50,7 @@ class Groups:
 
 
 def read_groups(adata: AnnData, column: str) -> Groups:
-    """Return the groups that a column of ``obs`` names; a missing value is no group.
+    """Return the groups that a column of ``obs`` names; a missing value or an empty text is no group.
 
     Raises
     ------
@@ -60,6 +62,8 @@ def read_groups(adata: AnnData, column: str) -> Groups:
     values = obs_column(adata, column)
     _check_labels(adata, column, values)
     categories = values.astype("category").cat.remove_unused_categories()
+    empty = [category for category in categories.cat.categories if not str(category).strip()]
+    categories = categories.cat.remove_categories(empty)
     if not len(categories.cat.categories):
         raise DataError(f"obs[{column!r}] names no group of any cell; {columns_of_labels(adata, column)}")
     # Clusters read back as 0.0, 1.0, … are numbers of clusters all the same; what reads alike is one group.
@@ -81,9 +85,10 @@ def _check_labels(adata: AnnData, column: str, values: pd.Series) -> None:
     fractions = bool((np.asarray(numbers, dtype=np.float64) % 1 != 0).any())
     if fractions or len(numbers) > MOST_NUMBERS:
         what = "with fractions" if fractions else "of whole numbers"
+        otherwise = "" if fractions else "; if its numbers are names, make them texts: .astype(str)"
         raise DataError(
             f"obs[{column!r}] is a measurement ({len(numbers)} different values {what}), not a label of groups; "
-            f"{columns_of_labels(adata, column)}"
+            f"{columns_of_labels(adata, column)}{otherwise}"
         )
 
 
@@ -137,13 +142,9 @@ def groups_to_compare(
             f"cells; {columns_of_labels(adata, column)}"
         )
     if small:
-        log.warning(
-            "left out, with fewer than %d cells: %s (they stay among the cells that other groups are compared with)"
-            if reference is None
-            else "left out, with fewer than %d cells: %s",
-            FEWEST_CELLS,
-            ", ".join(small),
-        )
+        more = f" and {len(small) - SHOWN} more" if len(small) > SHOWN else ""
+        remain = "; they stay among the cells that others are compared with" if reference is None else ""
+        log.warning("left out, with fewer than %d cells: %s%s%s", FEWEST_CELLS, ", ".join(small[:SHOWN]), more, remain)
     unnamed = int((groups.codes < 0).sum())
     if unnamed:
         log.warning("%d cells have no group in obs[%r]: they are in no comparison", unnamed, column)

@@ -2,6 +2,7 @@
 
 import logging
 from copy import deepcopy
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse, stats
 from scipy.sparse import csr_array
 
+from scinfill import memory
 from scinfill.errors import DataError
 from scinfill.methods import ownership, provenance, validation
 from scinfill.methods.group_tests import Tested, compare_cells, compare_replicates
@@ -41,6 +43,10 @@ log = logging.getLogger(__name__)
 SIGNIFICANT = 0.05
 LEVEL = 0.95
 REST = "rest"
+N_SUMS = 2 * len(fields(GroupSums))
+"""Matrices of groups × genes at once: the sums, and those of a block of cells."""
+WORK_BYTES = 2**28
+"""Blocks of cells and of genes, with what is computed from them on the way."""
 
 Doubles = NDArray[np.float64]
 
@@ -75,8 +81,8 @@ def markers(adata: AnnData, *, groupby: str, reference: str | None = None, repli
         group means on the count scale, .01 added to both) with its 95 % interval ``log2fc_low`` to ``log2fc_high``,
         ``log2fc_counts``, ``statistic``, ``p``, ``p_adjusted`` (Benjamini-Hochberg within the group), ``supported``
         (adjusted p at most .05, and estimate and counts agree on the sign), ``seen_in_group`` and ``seen_in_rest``
-        (share of cells), ``mean_in_group`` and ``mean_in_rest`` (estimate, counts of a cell of median depth). Null
-        genes are left out.
+        (share of cells), ``mean_in_group`` and ``mean_in_rest`` (estimate, counts of a cell of median depth). The rest
+        is ``reference`` where one is named. Null genes are left out.
     ``uns["rank_genes_groups"]``
         The same for scanpy's plots and ``scanpy.get.rank_genes_groups_df``.
 
@@ -110,6 +116,7 @@ def markers(adata: AnnData, *, groupby: str, reference: str | None = None, repli
     ownership.say_replaced(adata, {"uns": (RANKED_GENES, MARKERS)}, by=("markers",))
     if {HELDOUT, HELDOUT_COUNTS} & set(adata.layers):
         log.warning("the table is masked: what `scinfill mask` took out of the counts is in no test and no mean")
+    memory.require(WORK_BYTES + 8 * N_SUMS * len(groups.names) * adata.n_vars, f"{len(groups.names)} groups")
     if replicate is None:
         tested = compare_cells(counts, size_factor, groups, others)
     else:
@@ -291,6 +298,4 @@ def _for_scanpy(table: pd.DataFrame, groupby: str, reference: str, method: str) 
     for key, (column, dtype) in columns.items():
         values = [rows[column].to_numpy() for rows in by_group.values()]
         entry[key] = np.rec.fromarrays(values, dtype=[(name, dtype) for name in by_group])
-    for key, column in (("pts", "seen_in_group"), ("pts_rest", "seen_in_rest")):
-        entry[key] = table.pivot(index="gene", columns="group", values=column)[list(by_group)].rename_axis(columns=None)
     return entry
