@@ -30,9 +30,13 @@ LOG_READERS = ("mask", "impute-deepmc", "impute-baseline", "impute-auto")
 """Verbs that read log2 values."""
 READERS = ("preprocess", *LOG_READERS, "evaluate")
 """Verbs that read a table and need no other option."""
-FILE_READERS = (*READERS, "reconstruct", "export", "adopt", "rerun", "inspect")
+FILE_READERS = (*READERS, "reconstruct", "export", "adopt", "rerun", "inspect", "markers")
 """Verbs that read an H5AD file, with what they need beside it."""
-NEEDED = {"adopt": ("--matrix", "absent.mtx", "--method", "other"), "rerun": ("--input", "absent.h5ad")}
+NEEDED = {
+    "adopt": ("--matrix", "absent.mtx", "--method", "other"),
+    "rerun": ("--input", "absent.h5ad"),
+    "markers": ("--groupby", "cell_type"),
+}
 """Looked at after the file itself."""
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 

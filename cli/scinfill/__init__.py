@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from scinfill.methods.autoimpute import impute_auto
     from scinfill.methods.baselines import impute_baseline
     from scinfill.methods.deepmc import impute_deepmc
+    from scinfill.methods.markers import markers
     from scinfill.methods.mask import mask
     from scinfill.methods.preprocess import preprocess
     from scinfill.methods.reconstruct import reconstruct
@@ -36,6 +37,7 @@ __all__ = [
     "impute_baseline",
     "impute_deepmc",
     "inspect",
+    "markers",
     "mask",
     "preprocess",
     "read_counts",
@@ -55,6 +57,7 @@ _MODULES = {
     "impute_baseline": "scinfill.methods.baselines",
     "impute_deepmc": "scinfill.methods.deepmc",
     "inspect": "scinfill.verbs",
+    "markers": "scinfill.methods.markers",
     "mask": "scinfill.methods.mask",
     "preprocess": "scinfill.methods.preprocess",
     "read_counts": "scinfill.io.sources",

@@ -58,6 +58,10 @@ MODEL_SCALE: Final = "model_scale"
 """Factor on the rate 2^value − 1 of a squared-loss model whose totals were matched."""
 
 # uns
+MARKERS: Final = "scinfill_markers"
+"""The table of :func:`scinfill.markers`, one row a group and gene."""
+RANKED_GENES: Final = "rank_genes_groups"
+"""Where scanpy keeps the markers that its plots show."""
 MODEL: Final = "model"
 """In ``uns["scinfill"]``: what the factors are factors of, one of MODELS."""
 ModelKind = Literal["poisson", "squared", "detected", "as-is"]
@@ -76,7 +80,7 @@ EstimateKind = Literal["shrunk", "model", "detected"]
 ESTIMATES: Final[tuple[EstimateKind, ...]] = get_args(EstimateKind)
 OF_MEANS: Final = (
     "looking at cells, clustering, means of few cells; a gene without supported structure is predicted by its mean; "
-    "test for differential expression on the counts, not on these values"
+    "test for differential expression on the counts (scinfill markers), not on these values"
 )
 USES: Final[Mapping[EstimateKind, str]] = {
     "shrunk": OF_MEANS,

@@ -18,6 +18,7 @@ COMMANDS = (
     "impute-auto",
     "impute-baseline",
     "reconstruct",
+    "markers",
     "evaluate",
     "report",
     "export",

@@ -45,7 +45,8 @@ def command(source: str, target: str, *, folder: str | None, minutes: float, **o
     """Impute by an overcomplete autoencoder.
 
     INPUT is a file that `scinfill preprocess` made, or any H5AD with log2(1 + x) values in X. Imputed values are for
-    looking, clustering and means of few cells; p-values belong on the counts, which stay in the file.
+    looking, clustering and means of few cells; p-values belong on the counts, which stay in the file: see
+    `scinfill markers`.
 
     \b
       scinfill impute-auto log.h5ad -o imputed.h5ad

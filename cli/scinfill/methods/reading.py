@@ -74,7 +74,7 @@ def read_observations(adata: AnnData, *, layer: str | None = None) -> Observatio
         _check_scale_alone(values, slot, adata.uns, take_log2)
         return Observations(log_values=with_data(values, np.float32))
     counts = validation.counts(adata, COUNTS, np.float32, remedy=partial(preprocess_option, adata, COUNTS))
-    size_factor = _stored_size_factors(adata, counts)
+    size_factor = stored_size_factors(adata, counts)
     solved = size_factor is None
     if size_factor is None:
         size_factor = solve_size_factors(values, counts)
@@ -90,7 +90,7 @@ def read_observations(adata: AnnData, *, layer: str | None = None) -> Observatio
     return Observations(with_data(values, np.float32), counts, size_factor)
 
 
-def _stored_size_factors(adata: AnnData, counts: csr_array) -> NDArray[np.float64] | None:
+def stored_size_factors(adata: AnnData, counts: csr_array) -> NDArray[np.float64] | None:
     """Return ``obs["size_factor"]`` if it is there; a cell without counts may hold anything and gets 1."""
     if SIZE_FACTOR not in adata.obs:
         return None

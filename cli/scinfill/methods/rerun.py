@@ -16,6 +16,7 @@ from scinfill.methods.autoimpute import impute_auto
 from scinfill.methods.baselines import impute_baseline
 from scinfill.methods.deepmc import impute_deepmc
 from scinfill.methods.differences import differences
+from scinfill.methods.markers import markers
 from scinfill.methods.mask import mask
 from scinfill.methods.preprocess import preprocess
 from scinfill.methods.reconstruct import reconstruct
@@ -35,6 +36,7 @@ STEPS: Final[dict[str, Callable[..., AnnData]]] = {
     "impute-auto": impute_auto,
     "impute-baseline": impute_baseline,
     "reconstruct": reconstruct,
+    "markers": markers,
 }
 """Verbs by the function that takes a table, and the recorded parameters as its keyword arguments."""
 RENAMED: Final = {"impute-deepmc": {"output": "form"}}

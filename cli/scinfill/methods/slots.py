@@ -1,5 +1,6 @@
 """Making a new table from an old one: every slot that a verb does not own goes along."""
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -53,11 +54,21 @@ def of_genes(adata: AnnData, genes: NDArray[np.intp]) -> AnnData:
 
 def with_unique_names(adata: AnnData) -> AnnData:
     """Return the same table, sharing all matrices, where -1, -2, … tell names apart that stand there before."""
-    return AnnData(
-        X=adata.X,
+    return sharing_matrices(
+        adata,
         obs=adata.obs.set_axis(make_index_unique(adata.obs_names)),
         var=adata.var.set_axis(make_index_unique(adata.var_names)),
         uns=adata.uns,
+    )
+
+
+def sharing_matrices(adata: AnnData, *, obs: pd.DataFrame, var: pd.DataFrame, uns: Mapping[str, Any]) -> AnnData:
+    """Return a table of other frames and entries that shares all matrices."""
+    return AnnData(
+        X=adata.X,
+        obs=obs,
+        var=var,
+        uns=uns,
         obsm=dict(adata.obsm),
         varm=dict(adata.varm),
         layers=dict(adata.layers),

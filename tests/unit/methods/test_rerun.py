@@ -106,6 +106,7 @@ def test_what_is_recorded_is_what_the_function_takes(verb):
         "simulate": lambda: made("simulate"),
         "preprocess": lambda: made("preprocess"),
         "mask": lambda: made("mask"),
+        "markers": lambda: scinfill.markers(made("preprocess"), groupby="cell_type"),
         "reconstruct": lambda: scinfill.reconstruct(scinfill.impute_deepmc(made("preprocess"), rank=2)),
     }.get(verb, lambda: function(made("preprocess"), **({"hidden_units": 3} if verb == "impute-auto" else {})))()
     step = provenance.steps(result)[-1]
