@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 from scinfill.models.centre import LARGEST_LOG_RATE
 from scinfill.models.recipe import Prediction
 from scinfill.numerics.blocks import row_slices
+from scinfill.numerics.decomposition import truncated_svd
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int16]
 
 GROUPS = (128, 32, 8)
 """Numbers of groups, from small groups to large ones."""
-FEWEST_CELLS = 20
-"""On average in the smallest groups; with fewer cells there are fewer groups."""
+CELLS_PER_GROUP = 20
+"""On average in the smallest groups, at least; with fewer cells there are fewer groups."""
+FEWEST_CELLS = 10
+"""In any group: the cells of a smaller one join the nearest."""
 COMPONENTS = 20
 """In which cells are compared, at most."""
 LANDMARK_CELLS, LANDMARK_VALUES = 2_000, 2**22
@@ -28,7 +31,7 @@ LANDMARK_CELLS, LANDMARK_VALUES = 2_000, 2**22
 GROUPING_CELLS = 20_000
 """From which the groups are learned; all others join the nearest."""
 KMEANS_ITERATIONS = 25
-SMALLEST_VARIANCE = 1e-6
+SMALLEST_SIZE = 1e-3
 """Of a component, relative to the first; less is rounding."""
 
 
@@ -62,12 +65,14 @@ class Grouping:
 
 def sizes_for(n_cells: int) -> list[int]:
     """Return how many groups so many cells allow, from small groups to large ones; none if they allow but one."""
-    sizes = [size for size in GROUPS if size * FEWEST_CELLS <= n_cells] or [n_cells // FEWEST_CELLS]
+    sizes = [size for size in GROUPS if size * CELLS_PER_GROUP <= n_cells] or [n_cells // CELLS_PER_GROUP]
     return [size for size in sizes if size > 1]
 
 
-def learn_grouping(prediction: Prediction, slope: Floats, *, rng: np.random.Generator) -> Grouping | None:
-    """Group the cells of a prediction.
+def learn_groupings(
+    prediction: Prediction, slope: Floats, n_groupings: int, *, rng: np.random.Generator
+) -> list[Grouping]:
+    """Group the cells of a prediction, several times from different first centres.
 
     Parameters
     ----------
@@ -78,26 +83,31 @@ def learn_grouping(prediction: Prediction, slope: Floats, *, rng: np.random.Gene
 
     Returns
     -------
-    None where there are too few cells for two groups, or all cells are predicted the same.
+    Nothing where there are too few cells for two groups, or all cells are predicted the same.
     """
+    sizes = sizes_for(prediction.shape[0])
+    if not sizes or not slope.any():
+        return []
+    mean, components = _components(prediction, slope, rng)
+    if components.shape[1] == 0:
+        return []
+    slices = _spread_rows(prediction.shape, GROUPING_CELLS)
+    cells = np.concatenate([_placed(prediction, rows, mean, components) for rows in slices])
+    several = (_centres(cells, sizes[0], seed) for seed in rng.integers(2**31, size=n_groupings))
+    return [Grouping(mean, components, centres, _nested(centres, sizes[1:])) for centres in several]
+
+
+def _centres(cells: Floats, n_groups: int, seed: int) -> Floats:
+    """Return the centres of k-means, (n_groups, n_components), without groups of fewer than FEWEST_CELLS."""
     from scipy.cluster.vq import kmeans2
     from sklearn.cluster import kmeans_plusplus
 
-    sizes = sizes_for(prediction.shape[0])
-    seed = int(rng.integers(2**31))
-    if not sizes or not slope.any():
-        return None
-    mean, components = _components(prediction, slope)
-    if components.shape[1] == 0:
-        return None
-    slices = _spread_rows(prediction.shape, GROUPING_CELLS)
-    cells = np.concatenate([_placed(prediction, rows, mean, components) for rows in slices])
-    first, _ = kmeans_plusplus(cells, min(sizes[0], len(cells)), random_state=seed)
+    first, _ = kmeans_plusplus(cells, n_groups, random_state=int(seed))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an empty cluster is left out below
+        warnings.simplefilter("ignore")  # that a group is empty
         centres, group = kmeans2(cells, first, iter=KMEANS_ITERATIONS, minit="matrix")
-    centres = centres[np.unique(group)].astype(np.float32)
-    return Grouping(mean, components, centres, _nested(centres, sizes[1:]))
+    kept = np.bincount(group, minlength=n_groups) >= FEWEST_CELLS
+    return np.asarray(centres[kept], np.float32)
 
 
 def _nested(centres: Floats, larger: list[int]) -> tuple[NDArray[np.intp], ...]:
@@ -111,20 +121,19 @@ def _nested(centres: Floats, larger: list[int]) -> tuple[NDArray[np.intp], ...]:
     return (*(fcluster(tree, size, criterion="maxclust").astype(np.intp) - 1 for size in larger[::-1]), smallest)
 
 
-def _components(prediction: Prediction, slope: Floats) -> tuple[Floats, Floats]:
+def _components(prediction: Prediction, slope: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Return the mean prediction, and the leading principal components of the gated predictions times the gate."""
     n_cells, n_genes = prediction.shape
     n_landmarks = int(np.clip(LANDMARK_VALUES // n_genes, 5 * COMPONENTS, LANDMARK_CELLS))
-    values = np.concatenate(
-        [_limited(prediction.block(rows)) for rows in _spread_rows((n_cells, n_genes), n_landmarks)]
-    )
+    slices = _spread_rows((n_cells, n_genes), n_landmarks)
+    values = np.concatenate([_limited(prediction.block(rows)) for rows in slices])
     mean = values.mean(axis=0)
     values -= mean
     values *= slope
-    variance, vectors = np.linalg.eigh((values @ values.T).astype(np.float64))
-    kept = np.flatnonzero(variance > max(SMALLEST_VARIANCE * variance[-1], 1e-12))[::-1][:COMPONENTS]
-    directions = values.T @ (vectors[:, kept] / np.sqrt(variance[kept])).astype(np.float32)
-    return mean, slope[:, None] * directions
+    rank = min(COMPONENTS, *values.shape)
+    _, size, components = truncated_svd(values.__matmul__, values.T.__matmul__, values.shape, rank, rng=rng)
+    kept = size > max(SMALLEST_SIZE * float(size[0]), 1e-6)
+    return mean, slope[:, None] * components[kept].T
 
 
 def _placed(prediction: Prediction, rows: slice, mean: Floats, components: Floats) -> Floats:

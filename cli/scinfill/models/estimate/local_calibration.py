@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from scinfill.models.estimate.grouping import Codes, Grouping, learn_grouping, sizes_for
+from scinfill.models.estimate.grouping import Codes, Grouping, learn_groupings, sizes_for
 from scinfill.models.estimate.shrinkage import best_for_genes
 from scinfill.models.estimate.values import Floats, GatedModel, LocalFactors
 from scinfill.models.observations import Observations
@@ -154,8 +154,8 @@ def calibrated(model: GatedModel, several: Sequence[Totals], priors: Priors) -> 
 
 def totals_of_groups(model: GatedModel, data: Observations, slope: Floats, *, rng: np.random.Generator) -> list[Totals]:
     """Learn N_GROUPINGS groupings and add up their molecules; none where there is nothing to group."""
-    groupings = [learn_grouping(model.prediction, slope, rng=rng) for _ in range(N_GROUPINGS)]
-    return [group_totals(model, data, grouping) for grouping in groupings if grouping is not None]
+    groupings = learn_groupings(model.prediction, slope, N_GROUPINGS, rng=rng)
+    return [group_totals(model, data, grouping) for grouping in groupings]
 
 
 def group_totals(model: GatedModel, data: Observations, grouping: Grouping) -> Totals:
