@@ -91,6 +91,13 @@ def imputer_options(function: Function) -> Function:
                 show_default=True,
                 help="Keep a gene at its mean unless held-out entries support its prediction.",
             ),
+            click.option(
+                "--calibrate/--no-calibrate",
+                default=True,
+                show_default=True,
+                help="Let means of groups of similar cells follow their counts, as far as held-out molecules support "
+                "it (estimate shrunk; model with the Poisson loss).",
+            ),
             click.option("--uncertainty", is_flag=True, help="Also write layers['imputed_sd'] (estimate shrunk)."),
             openproblems_option,
             seed_option,

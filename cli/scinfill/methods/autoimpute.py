@@ -128,7 +128,7 @@ def impute_auto(adata: AnnData, settings: AutoImpute) -> AnnData:
         Of the paper preset: λ, the step, and when it stops.
     device
         ``"auto"`` takes a GPU if there is one.
-    estimate, loss, counts_kind, zero_weight, keep, gate, uncertainty, openproblems, layer, seed
+    estimate, loss, counts_kind, zero_weight, keep, gate, calibrate, uncertainty, openproblems, layer, seed
         As for :func:`scinfill.impute_deepmc`.
 
     Returns

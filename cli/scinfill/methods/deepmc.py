@@ -32,8 +32,10 @@ from scinfill.models.recipe import Loss, Recipe
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
 from scinfill.schema import (
     CELL_FACTORS,
+    CELL_GROUPS,
     CURVE,
     GENE_FACTORS,
+    GROUP_FACTORS,
     MODEL,
     MODEL_BASE,
     MODEL_GAIN,
@@ -170,6 +172,9 @@ class DeepMc(MethodSettings):
         result.var[MODEL_GAIN] = model.gain
         if model.rate_scale is not None:
             result.var[MODEL_SCALE] = model.rate_scale
+        if model.local is not None:
+            result.obsm[CELL_GROUPS] = model.local.group
+            result.varm[GROUP_FACTORS] = np.ascontiguousarray(model.local.factor.T)
 
     def _given_rank(self, data: Observations) -> tuple[int, ...]:
         """Return the rank that the user fixed, or nothing."""
@@ -240,6 +245,10 @@ def impute_deepmc(adata: AnnData, settings: DeepMc) -> AnnData:
         ``"observed"`` leaves seen values exactly as they are, ``"max"`` lets none fall.
     gate
         Keep a gene at its mean unless entries the fit did not see support its prediction.
+    calibrate
+        Multiply the model's expected counts, in groups of similar cells, by observed over expected totals, as far as
+        held-out molecules support it: fold changes between groups come out as large as the counts say. For
+        ``"shrunk"``, and ``"model"`` with the Poisson loss; genes kept at their mean stay there.
     uncertainty
         Add ``layers["imputed_sd"]`` (estimate ``shrunk``).
     openproblems
@@ -257,7 +266,8 @@ def impute_deepmc(adata: AnnData, settings: DeepMc) -> AnnData:
     Returns
     -------
     A new table with ``layers["imputed"]`` (float32, scale of ``X``), the factors ``obsm["X_deepmc"]`` and
-    ``varm["deepmc"]``, and ``var["imputation_gate"]``, ``["heldout_r2"]``, ``["observed_weight"]``.
+    ``varm["deepmc"]``, the groups that calibrated them (``obsm["X_deepmc_groups"]``, ``varm["deepmc_groups"]``), and
+    ``var["imputation_gate"]``, ``["heldout_r2"]``, ``["observed_weight"]``.
 
     Raises
     ------

@@ -16,6 +16,7 @@ from scinfill.methods.effects import effect_of
 from scinfill.methods.reading import read_observations
 from scinfill.methods.settings import ImputerSettings, MethodSettings
 from scinfill.models import requirements
+from scinfill.models.estimate import local_calibration
 from scinfill.models.estimate.learning import (
     Learned,
     learn_detection,
@@ -32,11 +33,13 @@ from scinfill.numerics.parallel import blocks_in_parallel
 from scinfill.numerics.scratch import give_back
 from scinfill.schema import (
     CELL_FACTORS,
+    CELL_GROUPS,
     COUNTS,
     CURVE,
     DENOISED,
     GATE,
     GENE_FACTORS,
+    GROUP_FACTORS,
     HELDOUT_R2,
     IMPUTED,
     IMPUTED_SD,
@@ -102,7 +105,8 @@ def impute(adata: AnnData, settings: MethodSettings) -> Imputation:
     data = observations(adata, settings)
     published = settings.published(data)
     decision = decide(settings, data) if published is None else Decision("detected", published.loss)
-    require_memory((published or settings).memory_for(data), data, settings.command)
+    tables = local_calibration.memory_for(data) if published is None and settings.calibrate else 0
+    require_memory((published or settings).memory_for(data) + tables, data, settings.command)
     resume.identify(lambda: _job(data, settings, decision))
     rng = np.random.default_rng(settings.seed)
     if published is not None:
@@ -157,7 +161,7 @@ def _learn(settings: MethodSettings, data: Observations, decision: Decision, rng
     recipe = settings.recipe(decision.loss, data, rng)
     log.info("estimate %s by %s", decision.estimate, recipe)
     learn = learn_shrunk if decision.estimate == "shrunk" else learn_model
-    return learn(recipe, data, gated=settings.gate, rng=rng, effort=settings.effort)
+    return learn(recipe, data, gated=settings.gate, calibrate=settings.calibrate, rng=rng, effort=settings.effort)
 
 
 def decide(settings: MethodSettings, data: Observations) -> Decision:
@@ -228,6 +232,8 @@ def assemble(
 STALE_LAYERS = (IMPUTED, IMPUTED_SD, DENOISED)
 STALE_COLUMNS = (GATE, HELDOUT_R2, OBSERVED_WEIGHT, MODEL_OFFSET, MODEL_BASE, MODEL_GAIN, MODEL_SCALE)
 STALE_UNS = (CURVE, METHOD_ID)
+STALE_OBSM = (CELL_FACTORS, CELL_GROUPS)
+STALE_VARM = (GENE_FACTORS, GROUP_FACTORS)
 """What an earlier imputation left; beside a new one it would be taken for its own."""
 
 
@@ -236,8 +242,8 @@ def say_replaced(adata: AnnData) -> None:
     slots = {
         "layers": STALE_LAYERS,
         "var": STALE_COLUMNS,
-        "obsm": (CELL_FACTORS,),
-        "varm": (GENE_FACTORS,),
+        "obsm": STALE_OBSM,
+        "varm": STALE_VARM,
         "uns": STALE_UNS,
     }
     ownership.say_replaced(adata, slots, by=("impute-", "adopt", "reconstruct"))
@@ -250,8 +256,8 @@ def without_earlier_imputation(adata: AnnData) -> AnnData:
         obs=adata.obs.copy(),
         var=adata.var.drop(columns=[column for column in STALE_COLUMNS if column in adata.var]),
         uns=deepcopy({name: value for name, value in adata.uns.items() if name not in STALE_UNS}),
-        obsm={name: value for name, value in adata.obsm.items() if name != CELL_FACTORS},
-        varm={name: value for name, value in adata.varm.items() if name != GENE_FACTORS},
+        obsm={name: value for name, value in adata.obsm.items() if name not in STALE_OBSM},
+        varm={name: value for name, value in adata.varm.items() if name not in STALE_VARM},
         layers={name: layer for name, layer in adata.layers.items() if name not in STALE_LAYERS},
         obsp=dict(adata.obsp),
         varp=dict(adata.varp),

@@ -1,6 +1,7 @@
 """Any imputed value on demand from the factors in a file, so that the dense layer need not be kept."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,12 +13,14 @@ from scinfill.methods import provenance
 from scinfill.methods.reading import read_observations
 from scinfill.methods.validation import listed
 from scinfill.models.estimate.detected import Detected
-from scinfill.models.estimate.values import GatedModel, ImputedValues, Shrunk
+from scinfill.models.estimate.values import GatedModel, ImputedValues, LocalFactors, Shrunk
 from scinfill.models.factorization.alternating import Factors
 from scinfill.schema import (
     CELL_FACTORS,
+    CELL_GROUPS,
     CURVE,
     GENE_FACTORS,
+    GROUP_FACTORS,
     IMPUTED,
     MODEL,
     MODEL_BASE,
@@ -106,6 +109,8 @@ def estimate_of(adata: AnnData, kind: str, *, cells: Positions = EVERY, genes: P
     scale = column(MODEL_SCALE) if MODEL_SCALE in adata.var else None
     base, gain = column(MODEL_BASE), column(MODEL_GAIN)
     model = GatedModel(factors, "poisson" if kind == "poisson" else "squared", base, gain, scale)
+    if (local := _local_factors(adata)) is not None:
+        model = replace(model, local=LocalFactors(local.group[cells], local.factor[:, genes]))
     if OBSERVED_WEIGHT not in adata.var:
         return model
     data = read_observations(adata, layer=_imputed_layer(adata))
@@ -125,6 +130,25 @@ def _factors(adata: AnnData) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
             f"they are of different fits; impute again"
         )
     return pair
+
+
+def _local_factors(adata: AnnData) -> LocalFactors | None:
+    """Return the groups' factors, after checking that they belong together; None where there was no calibration."""
+    group, factor = adata.obsm.get(CELL_GROUPS), adata.varm.get(GROUP_FACTORS)
+    if group is None and factor is None:
+        return None
+    names = f"obsm[{CELL_GROUPS!r}] and varm[{GROUP_FACTORS!r}]"
+    if group is None or factor is None:
+        raise DataError(f"{names} belong together, and one is missing, so values cannot be rebuilt; impute again")
+    for part, kinds in ((group, "iu"), (factor, "f")):
+        if not (isinstance(part, np.ndarray) and part.ndim == 2 and part.dtype.kind in kinds and part.size):
+            raise DataError(f"{names} must be matrices of whole numbers and of factors; impute again")
+    if group.min() < 0 or group.max() >= factor.shape[1]:
+        raise DataError(
+            f"obsm[{CELL_GROUPS!r}] names groups up to {group.max()}, varm[{GROUP_FACTORS!r}] holds {factor.shape[1]}: "
+            f"they are of different fits; impute again"
+        )
+    return LocalFactors(group, factor.T)
 
 
 def _curve(adata: AnnData) -> NDArray[np.float32]:

@@ -85,6 +85,8 @@ class MethodSettings(ImputerSettings, ABC):
         ``auto`` calls counts reads when 6 or more of them stand for one molecule that the zeros imply, else UMI-like.
     gate
         Hold each gene's prediction against entries the fit did not see.
+    calibrate
+        Multiply expected counts, group by group of similar cells, by what was seen there.
     uncertainty
         Also write ``layers["imputed_sd"]``; for the estimate ``shrunk`` only.
     preset
@@ -102,6 +104,7 @@ class MethodSettings(ImputerSettings, ABC):
     loss: Literal["auto"] | Loss = "auto"
     counts_kind: Literal["auto"] | CountsKind = "auto"
     gate: bool = True
+    calibrate: bool = True
     uncertainty: bool = False
     preset: Preset = "recommended"
     zero_weight: float | None = None

@@ -6,15 +6,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from scinfill.models.estimate.choices import THINNED_SHARE
 from scinfill.models.estimate.detected import learn_detected
 from scinfill.models.estimate.gate import Gate, learn_gate
+from scinfill.models.estimate.local_calibration import Priors, calibrated, choose_priors, totals_of_groups
 from scinfill.models.estimate.shrinkage import GRID, choose_weights, loglikelihood_grid
 from scinfill.models.estimate.values import ExpectedCounts, GatedModel, ImputedValues, Shrunk, gated_model
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Recipe
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
+from scinfill.numerics.sparse import column_sums
 from scinfill.progress import track
 
 Floats = NDArray[np.float32]
@@ -71,24 +74,45 @@ def learn_prediction(recipe: Recipe, data: Observations, *, rng: np.random.Gener
 
 
 def learn_model(
-    recipe: Recipe, data: Observations, *, gated: bool, rng: np.random.Generator, effort: Effort = THOROUGH
+    recipe: Recipe,
+    data: Observations,
+    *,
+    gated: bool,
+    calibrate: bool = True,
+    rng: np.random.Generator,
+    effort: Effort = THOROUGH,
 ) -> Learned:
-    """Learn the estimate ``model``: the gated prediction alone."""
-    gate = _gate(recipe, _sample(data, rng), rng, effort) if gated else None
-    match_totals = recipe.loss == "poisson"
-    model = _fit_gated(recipe, data, gate, rng, match_totals=match_totals)
-    return Learned(model, gate, details=_details(recipe, gate))
+    """Learn the estimate ``model``: the gated prediction alone; of counts (Poisson loss), calibrated group by group.
+
+    The squared loss fits the means of log2 values, which no factor on counts can put right.
+    """
+    sample = _sample(data, rng)
+    gate = _gate(recipe, sample, rng, effort) if gated else None
+    if recipe.loss == "squared":
+        model = _fit_gated(recipe, data, gate, rng, match_totals=False)
+        return Learned(model, gate, details=_details(recipe, gate))
+    priors = _priors(_thinned_fits(recipe, sample, gate, rng, effort), sample, gate, rng) if calibrate else None
+    model = _fit_calibrated(recipe, data, gate, priors, rng)
+    return Learned(model, gate, details=_details(recipe, gate, priors))
 
 
 def learn_shrunk(
-    recipe: Recipe, data: Observations, *, gated: bool, rng: np.random.Generator, effort: Effort = THOROUGH
+    recipe: Recipe,
+    data: Observations,
+    *,
+    gated: bool,
+    calibrate: bool = True,
+    rng: np.random.Generator,
+    effort: Effort = THOROUGH,
 ) -> Learned:
-    """Learn the estimate ``shrunk``: one weight a gene between the gated model and what was seen."""
+    """Learn the estimate ``shrunk``: one weight a gene between the gated, calibrated model and what was seen."""
     sample = _sample(data, rng)
     gate = _gate(recipe, sample, rng, effort) if gated else None
-    weight = _observed_weights(recipe, sample, gate, rng, effort)
-    model = _fit_gated(recipe, data, gate, rng, match_totals=True)
-    details = _details(recipe, gate) | {"mean_observed_weight": float(weight.mean())}
+    fits = _thinned_fits(recipe, sample, gate, rng, effort)
+    priors = _priors(fits, sample, gate, rng) if calibrate else None
+    weight = _observed_weights(fits, sample)
+    model = _fit_calibrated(recipe, data, gate, priors, rng)
+    details = _details(recipe, gate, priors) | {"mean_observed_weight": float(weight.mean())}
     return Learned(Shrunk(model, data, weight), gate, weight, details)
 
 
@@ -98,10 +122,12 @@ def learn_detection(recipes: Sequence[Recipe], data: Observations, *, rng: np.ra
     return Learned(estimate, details={"recipes": estimate.recipes, "heldout_rmse": estimate.heldout_error})
 
 
-def _details(recipe: Recipe, gate: Gate | None) -> dict[str, Any]:
+def _details(recipe: Recipe, gate: Gate | None, priors: Priors | None = None) -> dict[str, Any]:
     details: dict[str, Any] = {"recipe": str(recipe)}
     if gate is not None:
         details |= {"genes_gated_shut": int(np.sum(gate.slope == 0)), "mean_gate": float(gate.slope.mean())}
+    if priors is not None:
+        details["genes_calibrated"] = priors.n_calibrated
     return details
 
 
@@ -115,24 +141,73 @@ def _gate(recipe: Recipe, sample: Observations, rng: np.random.Generator, effort
     return learn_gate(recipe, sample, n_folds=n_folds, rng=rng)
 
 
+def _slope(data: Observations, gate: Gate | None) -> Floats:
+    return np.ones(data.shape[1], np.float32) if gate is None else gate.slope
+
+
 def _fit_gated(
     recipe: Recipe, data: Observations, gate: Gate | None, rng: np.random.Generator, *, match_totals: bool
 ) -> GatedModel:
-    slope = np.ones(data.shape[1], np.float32) if gate is None else gate.slope
-    return gated_model(recipe.fit(data, rng=rng), recipe.loss, data, slope, match_totals=match_totals)
+    return gated_model(recipe.fit(data, rng=rng), recipe.loss, data, _slope(data, gate), match_totals=match_totals)
 
 
-def _observed_weights(
+def _fit_calibrated(
+    recipe: Recipe, data: Observations, gate: Gate | None, priors: Priors | None, rng: np.random.Generator
+) -> GatedModel:
+    model = _fit_gated(recipe, data, gate, rng, match_totals=True)
+    if priors is None or priors.n_calibrated == 0:
+        return model
+    return calibrated(model, totals_of_groups(model, data, _slope(data, gate), rng=rng), priors)
+
+
+@dataclass
+class ThinnedFit:
+    """A fit to 90 % of the molecules, and the others, which judge what is made of it.
+
+    Attributes
+    ----------
+    model
+        Gated, every gene's total that of what was kept; calibrated once it is known how.
+    kept
+        What was fitted.
+    taken
+        (n_cells, n_genes) molecules that the fit did not see.
+    """
+
+    model: GatedModel
+    kept: Observations
+    taken: csr_array
+
+
+def _thinned_fits(
     recipe: Recipe, sample: Observations, gate: Gate | None, rng: np.random.Generator, effort: Effort
-) -> Floats:
-    """Refit on 90 % of the molecules, as often as the data are small, and weigh by the other 10 %."""
+) -> list[ThinnedFit]:
+    """Refit as often as the data are small."""
     n_splits = int(np.clip(LEARNING_CELLS // sample.shape[0], 1, effort.max_splits))
-    n_genes = sample.shape[1]
-    loglikelihood, molecules = np.zeros((len(GRID), n_genes)), np.zeros(n_genes)
+    fits = []
     for _ in track(range(n_splits), "weigh model against counts"):
         kept, taken = sample.thinned(THINNED_SHARE, rng)
-        counts, size_factor = kept.molecules()
-        model = _fit_gated(recipe, kept, gate, rng, match_totals=True)
-        loglikelihood += loglikelihood_grid(ExpectedCounts(model, size_factor), counts, taken)
-        molecules += taken.sum(axis=0)
+        fits.append(ThinnedFit(_fit_gated(recipe, kept, gate, rng, match_totals=True), kept, taken))
+    return fits
+
+
+def _priors(fits: Sequence[ThinnedFit], sample: Observations, gate: Gate | None, rng: np.random.Generator) -> Priors:
+    """Choose how groups are calibrated by the molecules that the fits did not see, and calibrate these."""
+    slope = _slope(sample, gate)
+    totals = [totals_of_groups(fit.model, fit.kept, slope, rng=rng) for fit in fits]
+    tests = [(several, fit.taken) for several, fit in zip(totals, fits, strict=True)]
+    priors = choose_priors(tests, slope, column_sums(sample.molecules()[0]))
+    for fit, several in zip(fits, totals, strict=True):
+        fit.model = calibrated(fit.model, several, priors)
+    return priors
+
+
+def _observed_weights(fits: Sequence[ThinnedFit], sample: Observations) -> Floats:
+    """Weigh each gene's model against what was seen by the molecules that the fits did not see."""
+    n_genes = sample.shape[1]
+    loglikelihood, molecules = np.zeros((len(GRID), n_genes)), np.zeros(n_genes)
+    for fit in fits:
+        counts, size_factor = fit.kept.molecules()
+        loglikelihood += loglikelihood_grid(ExpectedCounts(fit.model, size_factor), counts, fit.taken)
+        molecules += fit.taken.sum(axis=0)
     return choose_weights(loglikelihood, molecules, sample.molecules()[0].sum(axis=0))

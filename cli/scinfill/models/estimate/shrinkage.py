@@ -48,14 +48,21 @@ def loglikelihood_grid(expected: Prediction, kept: csr_array, taken: csr_array) 
 def choose_weights(
     loglikelihood: NDArray[np.float64], molecules: NDArray[np.float64], mean: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Pick each gene's best weight of GRID, steadied by the genes nearest to it in mean expression.
+    """Pick each gene's best weight of GRID from :func:`loglikelihood_grid`; see :func:`best_for_genes`."""
+    return GRID[best_for_genes(loglikelihood, molecules, mean)].astype(np.float32)
+
+
+def best_for_genes(
+    loglikelihood: NDArray[np.float64], molecules: NDArray[np.float64], mean: NDArray[np.float64]
+) -> NDArray[np.intp]:
+    """Return the position of each gene's best setting, steadied by the genes nearest to it in mean expression.
 
     Parameters
     ----------
     loglikelihood
-        (n_weights, n_genes) from :func:`loglikelihood_grid`.
+        (n_settings, n_genes) of held-out molecules.
     molecules
-        (n_genes,) held-out molecules.
+        (n_genes,) how many those are.
     mean
         (n_genes,) mean expression, which orders the genes.
     """
@@ -63,7 +70,7 @@ def choose_weights(
     around = _running_sum(loglikelihood[:, order]) / np.maximum(_running_sum(molecules[order][None]), 1)
     borrowed = np.empty_like(around)
     borrowed[:, order] = around
-    return GRID[np.argmax(loglikelihood + BORROWED_MOLECULES * borrowed, axis=0)].astype(np.float32)
+    return np.argmax(loglikelihood + BORROWED_MOLECULES * borrowed, axis=0)
 
 
 def _running_sum(values: NDArray[np.float64]) -> NDArray[np.float64]:

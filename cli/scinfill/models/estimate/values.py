@@ -26,12 +26,38 @@ class ImputedValues(Protocol):
 
 
 @dataclass(frozen=True)
+class LocalFactors:
+    """What the rates of a cell are multiplied by: the mean over several groupings of its groups' factors.
+
+    Attributes
+    ----------
+    group
+        (n_cells, n_groupings) the cell's group in each grouping, as a row of ``factor``.
+    factor
+        (n_groups, n_genes) of the groups of all groupings; exactly 1 where the gate is shut.
+    """
+
+    group: NDArray[np.integer]
+    factor: Floats
+
+    def block(self, rows: slice) -> Floats:
+        """Return (n_rows, n_genes)."""
+        first, *others = self.group[rows].T
+        factor = self.factor[first]
+        for group in others:
+            factor += self.factor[group]
+        factor /= self.group.shape[1]
+        return factor
+
+
+@dataclass(frozen=True)
 class GatedModel:
     """The model's mean after the gate: base + gain · model, on the model's own scale, for each gene.
 
     Poisson loss: the scale is the rate per unit size factor, base = (1 − gate)·m·q and gain = gate·q with the
     gene's mean rate m and q such that the gene's total equals the observed one. Squared loss: log2 values,
     base = (1 − gate)·μ, gain = gate, and ``rate_scale`` is q (None: no matching of totals).
+    ``local`` multiplies the rates of either loss, where totals are matched.
     """
 
     prediction: Prediction
@@ -39,6 +65,7 @@ class GatedModel:
     base: Floats
     gain: Floats
     rate_scale: Floats | None = None
+    local: LocalFactors | None = None
 
     def block(self, rows: slice) -> Floats:
         """Return log2(1 + rate); the estimate ``model``."""
@@ -49,6 +76,10 @@ class GatedModel:
 
     def rate(self, rows: slice) -> Floats:
         """Return λ/s, (n_rows, n_genes)."""
+        rate = self._uncalibrated_rate(rows)
+        return rate if self.local is None else np.multiply(rate, self.local.block(rows), out=rate)
+
+    def _uncalibrated_rate(self, rows: slice) -> Floats:
         if self.loss == "poisson":
             rate = self.prediction.block(rows)
             np.exp(np.minimum(rate, LARGEST_LOG_RATE, out=rate), out=rate)
