@@ -92,6 +92,7 @@ def command(
       scinfill evaluate deepmc=a.h5ad auto=b.h5ad --labels cell_type --fail-if-worse-than raw:ari -o scores.json
       scinfill evaluate deepmc=mask1.h5ad deepmc=mask2.h5ad svd=mask1svd.h5ad svd=mask2svd.h5ad -o recovery.json
       scinfill mask --mode thin log.h5ad | scinfill impute-deepmc | scinfill evaluate > scores.json
+      scinfill mask log.h5ad --mode halves | scinfill impute-deepmc | scinfill evaluate --labels cell_type > halves.json
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.evaluation.case import Settings
     from scinfill.evaluation.comparison import Threshold
