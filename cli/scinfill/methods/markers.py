@@ -97,8 +97,8 @@ def markers(adata: AnnData, *, groupby: str, reference: str | None = None, repli
     Notes
     -----
     The interval joins what counts, their spread over the cells and ``layers["imputed_sd"]`` say of the mean with the
-    error of the model for the group, which is learned from all genes: how far the fold changes of estimate and counts
-    lie apart beyond what the noise of the molecules explains.
+    error of the model for the group, which is learned from genes of similar expression: how far the fold changes of
+    estimate and counts lie apart beyond what the noise of the molecules explains.
 
     Examples
     --------
