@@ -214,5 +214,8 @@ def _log2(mean: Doubles) -> Doubles:
 
 
 def _of_log2(variance: Doubles, mean: Doubles) -> Doubles:
-    """Return the variance of log2(mean + pseudocount), from that of the mean."""
-    return np.asarray(variance / ((mean + PSEUDOCOUNT) * LN2) ** 2)
+    """Return the variance of log2(mean + pseudocount) from that of the mean, as of a log-normal distribution.
+
+    For small errors this is the delta method, which gives absurd widths where the error exceeds the mean.
+    """
+    return np.asarray(np.log1p(variance / (mean + PSEUDOCOUNT) ** 2) / LN2**2)
