@@ -116,6 +116,7 @@ def writing(inputs):
         "inspect": ("inspect", counts),
         "adopt": ("adopt", table, "--matrix", inputs / "matrix.mtx", "--method", "other"),
         "rerun": ("rerun", table, "--input", counts),
+        "markers": ("markers", table, "--groupby", "cell_type"),
         "export": ("export", table),
     }
 

@@ -43,6 +43,7 @@ from scinfill.schema import (
     HELDOUT_R2,
     IMPUTED,
     IMPUTED_SD,
+    MARKERS,
     METHOD_ID,
     MIN_READS_PER_MOLECULE,
     MODEL_BASE,
@@ -50,6 +51,7 @@ from scinfill.schema import (
     MODEL_OFFSET,
     MODEL_SCALE,
     OBSERVED_WEIGHT,
+    RANKED_GENES,
     SCALE,
     EstimateKind,
     Keep,
@@ -250,12 +252,16 @@ def say_replaced(adata: AnnData) -> None:
 
 
 def without_earlier_imputation(adata: AnnData) -> AnnData:
-    """Return a table of its own frames and mappings that shares the matrices nobody changes."""
+    """Return a table of its own frames and mappings that shares the matrices nobody changes.
+
+    Markers go too, since they hold fold changes of the earlier imputation; those of scanpy itself stay.
+    """
+    stale = (*STALE_UNS, *((MARKERS, RANKED_GENES) if MARKERS in adata.uns else ()))
     return AnnData(
         X=adata.X,
         obs=adata.obs.copy(),
         var=adata.var.drop(columns=[column for column in STALE_COLUMNS if column in adata.var]),
-        uns=deepcopy({name: value for name, value in adata.uns.items() if name not in STALE_UNS}),
+        uns=deepcopy({name: value for name, value in adata.uns.items() if name not in stale}),
         obsm={name: value for name, value in adata.obsm.items() if name not in STALE_OBSM},
         varm={name: value for name, value in adata.varm.items() if name not in STALE_VARM},
         layers={name: layer for name, layer in adata.layers.items() if name not in STALE_LAYERS},

@@ -97,8 +97,8 @@ def markers(adata: AnnData, *, groupby: str, reference: str | None = None, repli
     Notes
     -----
     The interval joins what counts, their spread over the cells and ``layers["imputed_sd"]`` say of the mean with the
-    error of the model for the group, which is learned from all genes: how far the fold changes of estimate and counts
-    lie apart beyond what the noise of the molecules explains.
+    error of the model for the group, which is learned from genes of similar expression: how far the fold changes of
+    estimate and counts lie apart beyond what the noise of the molecules explains.
 
     Examples
     --------
@@ -170,7 +170,7 @@ def _layer_of_values(adata: AnnData) -> str | None:
 
 
 def _imputation(adata: AnnData) -> dict[str, Any]:
-    steps = [step for step in provenance.steps(adata) if step["command"].startswith("impute-")]
+    steps = [step for step in provenance.steps(adata) if step["command"].startswith(("impute-", "adopt"))]
     return dict(steps[-1]["parameters"]) if steps else {}
 
 

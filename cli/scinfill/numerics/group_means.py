@@ -16,6 +16,9 @@ PSEUDOCOUNT = 0.01
 """Added to both means of a fold change, in counts of a cell of median depth, so that it is finite."""
 FEWEST_MOLECULES = 10
 """Genes with fewer counts on one side say nothing of how far the estimate is from the counts."""
+GENES_PER_BIN = 50
+MOST_BINS = 5
+"""Bins of expression in which the model's error for a group is learned."""
 LN2 = float(np.log(2))
 
 Doubles = NDArray[np.float64]
@@ -167,32 +170,43 @@ class FoldChange:
     variance
         Squared standard error of ``log2fc``, of the cells and their molecules.
     disagreement
-        τ², the squared error of the estimate's group means that the noise of the counts does not explain.
+        τ², the squared error of the estimate's group means that the noise of the counts does not explain, of genes of
+        similar expression.
     """
 
     log2fc: Doubles
     log2fc_counts: Doubles
     variance: Doubles
-    disagreement: float
+    disagreement: Doubles
 
 
 def fold_change(group: GroupSums, others: GroupSums, genes: NDArray[np.intp]) -> FoldChange:
     """Compare two sides.
 
     A model's error for a group is shared by the group's cells, so no posterior of single cells knows it. It is learned
-    from all ``genes`` together: the mean squared difference between the fold changes of estimate and counts, less what
-    the molecules' noise explains.
+    from ``genes`` of similar expression together: the mean squared difference between the fold changes of estimate and
+    counts, less what the molecules' noise explains.
     """
     log2fc = _log2(group.mean) - _log2(others.mean)
     log2fc_counts = _log2(group.mean_counts) - _log2(others.mean_counts)
     variance = sum(_of_log2(side.variance(), side.mean) for side in (group, others))
     noise = sum(_of_log2(side.noise / side.n_cells**2, side.mean_counts) for side in (group, others))
-    expected = [side.mean * side.n_cells**2 / side.inverse_depth for side in (group, others)]
-    telling = genes[(np.minimum(*expected) >= FEWEST_MOLECULES)[genes]]
+    expected = np.minimum(*(side.mean * side.n_cells**2 / side.inverse_depth for side in (group, others)))
+    telling = genes[expected[genes] >= FEWEST_MOLECULES]
     excess = ((log2fc - log2fc_counts) ** 2 - noise)[telling]
-    return FoldChange(
-        log2fc, log2fc_counts, np.asarray(variance), max(0.0, float(excess.mean())) if len(excess) else 0.0
-    )
+    return FoldChange(log2fc, log2fc_counts, np.asarray(variance), _by_expression(excess, expected[telling], expected))
+
+
+def _by_expression(excess: Doubles, expression: Doubles, everywhere: Doubles) -> Doubles:
+    """Return the mean excess, 0 or more, over genes of similar expression; the least expressed share the lowest bin."""
+    if not len(excess):
+        return np.zeros_like(everywhere)
+    n_bins = int(np.clip(len(excess) // GENES_PER_BIN, 1, MOST_BINS))
+    inner = np.quantile(expression, np.arange(1, n_bins) / n_bins)
+    bins = np.searchsorted(inner, expression, side="right")
+    n_genes = np.bincount(bins, minlength=n_bins)
+    means = np.bincount(bins, excess, n_bins) / np.maximum(n_genes, 1)
+    return np.asarray(np.maximum(means, 0)[np.searchsorted(inner, everywhere, side="right")])
 
 
 def _log2(mean: Doubles) -> Doubles:
@@ -200,5 +214,8 @@ def _log2(mean: Doubles) -> Doubles:
 
 
 def _of_log2(variance: Doubles, mean: Doubles) -> Doubles:
-    """Return the variance of log2(mean + pseudocount), from that of the mean."""
-    return np.asarray(variance / ((mean + PSEUDOCOUNT) * LN2) ** 2)
+    """Return the variance of log2(mean + pseudocount) from that of the mean, as of a log-normal distribution.
+
+    For small errors this is the delta method, which gives absurd widths where the error exceeds the mean.
+    """
+    return np.asarray(np.log1p(variance / (mean + PSEUDOCOUNT) ** 2) / LN2**2)

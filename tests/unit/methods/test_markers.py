@@ -279,6 +279,14 @@ def test_earlier_markers_are_replaced_and_those_of_others_named(table, caplog):
     assert "rank_genes_groups" not in caplog.text
 
 
+def test_a_new_imputation_removes_the_markers_of_an_earlier_one(table):
+    again = scinfill.impute_deepmc(scinfill.markers(table, groupby="cell_type"), rank=3)
+    assert not {MARKERS, "rank_genes_groups"} & again.uns.keys()
+    table = table.copy()
+    table.uns["rank_genes_groups"] = {"params": {"method": "t-test"}}
+    assert "rank_genes_groups" in scinfill.impute_deepmc(table, rank=3).uns
+
+
 def test_the_step_can_be_repeated(table):
     counts = make_counts(60, seed=4)
     counts.obs["donor"] = table.obs["donor"]
