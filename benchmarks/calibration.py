@@ -24,6 +24,14 @@ PAIRS = {
 FEW_CELLS, DRAWS = 20, 20
 PSEUDORATE = 0.02
 """Added to mean rates: a gene without a molecule in one group has a fold change too."""
+NOTES = """
+For all cells of a pair calibration takes away more than half and up to nine tenths of what was lost to raw counts,
+and in one pair more than all of it; the estimate `shrunk` stays .00 to .02 above raw counts in the other four. Groups
+of 20 cells are far nearer than raw counts; in one pair they lose a little by calibration. There the weight of what
+was seen costs: `model` carries less of the noise of the few cells, `shrunk` is nearer for all of them. Genes without
+structure are called as often as before, none by `model`; those of `shrunk` are called for the weight of what was
+seen, as raw counts are.
+"""
 WAYS = {
     "not calibrated": {"calibrate": False},
     "calibrated": {},
@@ -62,6 +70,7 @@ def main(folder: Path) -> None:
         for pair in pairs:
             for way, values in layers.items():
                 print(f"| {name} | {' / '.join(pair)} | {way} | {row(table, other, values, pair)} |", flush=True)
+    print(NOTES.rstrip())
 
 
 def row(table: anndata.AnnData, other: np.ndarray, values: np.ndarray, pair: tuple[str, str]) -> str:

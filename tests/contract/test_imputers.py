@@ -132,6 +132,8 @@ def _prepared() -> AnnData:
         table.var[column] = 99.0
     table.obsm["X_deepmc"] = np.full((table.n_obs, 2), 99.0)
     table.varm["deepmc"] = np.full((table.n_vars, 2), 99.0)
+    table.obsm["X_deepmc_groups"] = np.full((table.n_obs, 2), 99)
+    table.varm["deepmc_groups"] = np.full((table.n_vars, 100), 99.0)
     table.uns["detected_curve"] = np.full((3, 2), 99.0)
     return table
 
@@ -206,6 +208,7 @@ def test_the_answer_has_the_range_of_the_question(imputer):
 
 def test_every_foreign_slot_passes_through(imputer):
     changed = ["uns/scinfill", "uns/detected_curve", "obsm/X_deepmc", "varm/deepmc"]
+    changed += ["obsm/X_deepmc_groups", "varm/deepmc_groups"]
     changed += ["layers/imputed", "layers/imputed_sd", "layers/denoised", "uns/method_id"]
     source, result = prepared(), result_of(imputer)
     own = [

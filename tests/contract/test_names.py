@@ -124,7 +124,7 @@ def test_every_option_stands_for_its_parameter(name):
         ("`counts_kind='tpm'` is not known", "--counts tpm is not known"),
         ("`rank=[5, 3]` must not grow", "--rank 5,3 must not grow"),
         ("`rank=5` does not fit", "--rank 5 does not fit"),
-        ("leave out `threshold=False`", "leave out --no-threshold"),
+        ("leave out `gate=False`", "leave out --no-gate"),
         ("give `uncertainty=True`", "give --uncertainty"),
         ("needs null genes: `mask(null_genes=N)`", "needs null genes: `scinfill mask --null-genes N`"),
         ("no parameter: `ranks`, `mask(nothing=1)`, `other(rank=3)`",) * 2,

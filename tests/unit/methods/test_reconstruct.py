@@ -32,6 +32,37 @@ def test_everything_is_rebuilt(prepared, way):
     np.testing.assert_allclose(rebuilt.layers["imputed"], imputed.layers["imputed"], rtol=1e-4, atol=1e-4)
 
 
+def test_calibrated_values_are_rebuilt():
+    counts = make_counts(200, 40, seed=3)
+    factors = scinfill.impute_deepmc(scinfill.preprocess(counts, min_counts=1), rank=1, form="factors", gate=False)
+    assert factors.obsm["X_deepmc_groups"].shape == (200, 2)
+    dense = scinfill.impute_deepmc(scinfill.preprocess(counts, min_counts=1), rank=1, gate=False)
+    np.testing.assert_allclose(scinfill.reconstruct(factors).layers["imputed"], dense.layers["imputed"], rtol=1e-5)
+    cells, genes = list(factors.obs_names[[7, 1, 4]]), list(factors.var_names[[5, 2]])
+    part = scinfill.reconstruct(factors, genes=genes, cells=cells)
+    np.testing.assert_allclose(part.layers["imputed"], dense[cells, genes].layers["imputed"], rtol=1e-5)
+    plain = scinfill.impute_deepmc(dense, rank=1, gate=False, calibrate=False)
+    assert "X_deepmc_groups" not in plain.obsm
+    assert "deepmc_groups" not in plain.varm
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda table: table.varm.pop("deepmc_groups"), "one is missing"),
+        (lambda table: table.obsm.update(X_deepmc_groups=np.full((200, 2), 500)), "names groups up to 500"),
+        (lambda table: table.obsm.update(X_deepmc_groups=np.full((200, 2), 0.5)), "must be matrices of whole numbers"),
+    ],
+    ids=["no factors", "unknown group", "no group"],
+)
+def test_damaged_groups_are_named(spoil, words):
+    prepared = scinfill.preprocess(make_counts(200, 40, seed=3), min_counts=1)
+    factors = scinfill.impute_deepmc(prepared, rank=1, form="factors", gate=False)
+    spoil(factors)
+    with pytest.raises(DataError, match=words):
+        scinfill.reconstruct(factors)
+
+
 def test_some_genes_and_cells_in_the_order_asked(prepared):
     factors = scinfill.impute_deepmc(prepared, form="factors")
     whole = scinfill.reconstruct(factors)
