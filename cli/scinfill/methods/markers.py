@@ -152,12 +152,12 @@ def _counts(adata: AnnData) -> tuple[csr_array, Doubles]:
     """Return counts and size factors; where the file says that scinfill made these, ``X`` may hold anything by now."""
     if COUNTS not in adata.layers:
         raise DataError(
-            f"p-values come from the counts, and there is no layers[{COUNTS!r}]; {preprocess_option(adata, None)}, "
+            f"p-values come from the counts, and there is no layers[{COUNTS!r}]; {preprocess_option(adata)}, "
             f"impute what it writes, and name that file"
         )
     if provenance.record(adata).get(provenance.SCALE_KEY) != SCALE or SIZE_FACTOR not in adata.obs:
         return read_observations(adata, layer=_layer_of_values(adata)).molecules()
-    counts = validation.counts(adata, COUNTS, np.float32, remedy=partial(preprocess_option, adata, COUNTS))
+    counts = validation.counts(adata, COUNTS, np.float32, remedy=partial(preprocess_option, adata))
     size_factor = stored_size_factors(adata, counts)
     assert size_factor is not None  # noqa: S101 - the column is there
     return counts, size_factor

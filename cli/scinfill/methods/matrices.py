@@ -51,7 +51,7 @@ def source(adata: AnnData, layer: str | None) -> tuple[AnnData, str | None, str]
 
 def counts_option(adata: AnnData, layer: str | None) -> str:
     """Return how a user names the counts of a table whose ``layer`` (None is ``X``) does not hold them."""
-    found = _with_counts(adata, layer)
+    found = [name for name in _with_counts(adata) if name != layer]
     if not found:
         present = ", ".join(sorted(map(str, adata.layers))) or "none"
         beside = " and raw" if is_raw(adata, RAW) else ""
@@ -63,21 +63,22 @@ def counts_option(adata: AnnData, layer: str | None) -> str:
     return f"name the raw counts as {named}"
 
 
-def preprocess_option(adata: AnnData, layer: str | None) -> str:
-    """Return how a user makes log2 values of the counts of a table, wherever they are; ``layer`` holds others."""
-    found = _with_counts(adata, layer)
+def preprocess_option(adata: AnnData) -> str:
+    """Return how a user makes log2 values of the counts of a table, wherever they are; those of ``X`` come first."""
+    found = _with_counts(adata)
     if not found:
         return "run `scinfill preprocess` on the counts"
-    calls = ("`scinfill preprocess`" if name is None else f"`preprocess(layer={name!r})`" for name in found)
-    return f"run {' or '.join(calls)}"
+    if None in found:
+        return "run `scinfill preprocess`"
+    return f"run {' or '.join(f'`preprocess(layer={name!r})`' for name in found)}"
 
 
-def _with_counts(adata: AnnData, layer: str | None) -> list[str | None]:
-    """Return the names of all matrices but ``layer`` that hold counts for a verb to start from."""
+def _with_counts(adata: AnnData) -> list[str | None]:
+    """Return the names of all matrices that hold counts for a verb to start from."""
     names = []
     for name, matrix in named_matrices(adata):
         values = getattr(matrix, "data", None) if sparse.issparse(matrix) else matrix
-        if name not in (layer, HELDOUT_COUNTS) and isinstance(values, np.ndarray) and survey(values).counts:
+        if name != HELDOUT_COUNTS and isinstance(values, np.ndarray) and survey(values).counts:
             names.append(name)
     return names
 

@@ -66,14 +66,14 @@ def read_observations(adata: AnnData, *, layer: str | None = None) -> Observatio
     """
     validation.check_table(adata)
     check_expression_only(adata)
-    take_log2 = partial(preprocess_option, adata, layer)
+    take_log2 = partial(preprocess_option, adata)
     values = validation.nonnegative(adata, layer, remedy=take_log2)
     slot = validation.slot_name(layer)
     _check_size(adata, values, slot, take_log2)
     if COUNTS not in adata.layers:
         _check_scale_alone(values, slot, adata.uns, take_log2)
         return Observations(log_values=with_data(values, np.float32))
-    counts = validation.counts(adata, COUNTS, np.float32, remedy=partial(preprocess_option, adata, COUNTS))
+    counts = validation.counts(adata, COUNTS, np.float32, remedy=partial(preprocess_option, adata))
     size_factor = stored_size_factors(adata, counts)
     solved = size_factor is None
     if size_factor is None:
