@@ -21,7 +21,8 @@ class Survey:
     Attributes
     ----------
     counts
-        Whether they can be counts: whole within the precision of float32, not negative, not all zero.
+        Whether they can be counts: whole within the precision of float32, not negative, some above 1 (a matrix of
+        nothing but 0 and 1 says what was detected).
     values
         The same in words.
     """
@@ -39,7 +40,9 @@ def survey(values: Any) -> Survey:  # noqa: ANN401 - an array, or anything that 
         An array of any number of axes, or anything with ``shape``, ``dtype`` and slices along its first axis. Of a
         sparse matrix these are the stored values.
     """
-    if values.dtype.kind not in "biuf":
+    if values.dtype.kind == "b":
+        return Survey(counts=False, values="yes or no")
+    if values.dtype.kind not in "iuf":
         return Survey(counts=False, values=f"{values.dtype} values")
     least, most, fractional = 0.0, 0.0, False
     for piece in _pieces(values):
@@ -52,7 +55,9 @@ def survey(values: Any) -> Survey:  # noqa: ANN401 - an array, or anything that 
         return Survey(counts=False, values=f"values from {least:.6g} to {most:.6g}")
     if fractional:
         return Survey(counts=False, values=f"fractions up to {most:.6g}")
-    return Survey(counts=most > 0, values=f"whole numbers up to {most:.6g}" if most else "nothing but zeros")
+    if most <= 1:
+        return Survey(counts=False, values="nothing but zeros and ones" if most else "nothing but zeros")
+    return Survey(counts=True, values=f"whole numbers up to {most:.6g}")
 
 
 def _pieces(values: Any) -> Iterator[NDArray[Any]]:  # noqa: ANN401
