@@ -51,13 +51,13 @@ def survey(values: Any) -> Survey:  # noqa: ANN401 - an array, or anything that 
             return Survey(counts=False, values="NaN or infinite values among others")
         least, most = min(least, float(numbers.min())), max(most, float(numbers.max()))
         fractional = fractional or bool(is_fractional(numbers[numbers > 0]).any())
-    if least < 0:
-        return Survey(counts=False, values=f"values from {least:.6g} to {most:.6g}")
-    if fractional:
-        return Survey(counts=False, values=f"fractions up to {most:.6g}")
-    if most <= 1:
-        return Survey(counts=False, values="nothing but zeros and ones" if most else "nothing but zeros")
-    return Survey(counts=True, values=f"whole numbers up to {most:.6g}")
+    if least < 0 or fractional:
+        words = f"values from {least:.6g} to {most:.6g}" if least < 0 else f"fractions up to {most:.6g}"
+    elif most <= 1:
+        words = "nothing but zeros and ones" if most else "nothing but zeros"
+    else:
+        return Survey(counts=True, values=f"whole numbers up to {most:.6g}")
+    return Survey(counts=False, values=words)
 
 
 def _pieces(values: Any) -> Iterator[NDArray[Any]]:  # noqa: ANN401
