@@ -24,8 +24,17 @@ log = logging.getLogger(__name__)
 
 BANNER = b"%%MatrixMarket"
 MATRIX = re.compile(r"(?P<stem>.*)\.mtx", re.IGNORECASE)
-BARCODES = re.compile(r"(?:(?P<stem>.*)[^a-z0-9])?(?:barcodes?|cells?|rows)\.(?:tsv|txt)", re.IGNORECASE)
-FEATURES = re.compile(r"(?:(?P<stem>.*)[^a-z0-9])?(?:features?|genes?|cols)\.(?:tsv|txt)", re.IGNORECASE)
+BARCODES = re.compile(
+    r"(?:(?:(?P<stem>.*)[^a-z0-9])?(?:barcodes?|cells?|rows)|barcodes?[_.-](?P<sample>.+))\.(?:tsv|txt)", re.IGNORECASE
+)
+FEATURES = re.compile(
+    r"(?:(?:(?P<stem>.*)[^a-z0-9])?(?:features?|genes?|cols)|(?:features?|genes?)[_.-](?P<sample>.+))\.(?:tsv|txt)",
+    re.IGNORECASE,
+)
+"""The sample stands before the kind of names, or behind it: GSM1_barcodes.tsv or barcodes_GSM1.tsv."""
+KIND_IN_FRONT = re.compile(r"(?:matrix|counts)[_.-](?=.)", re.IGNORECASE)
+LISTS = (".tsv", ".txt", ".csv")
+MOST_LISTED = 6
 SYMBOLS = re.compile(r"(?P<stem>.*)\.genes\.names\.txt", re.IGNORECASE)
 CLASSES = re.compile(r"(?P<stem>.*)\.ec\.txt", re.IGNORECASE)
 SPLICED_AND_NOT = ("-U", "-A")
@@ -48,7 +57,7 @@ def has_matrices(folder: Path) -> bool:
 
 def begins_a_name(path: Path) -> bool:
     """Whether a path is what the name of some matrix begins with."""
-    return any(other.name.startswith(path.name) for other in _matrices(_files(path.parent)))
+    return any(_begins_with(other, path.name) for other in _matrices(_files(path.parent)))
 
 
 def is_matrix_market(head: bytes) -> bool:
@@ -59,13 +68,17 @@ def is_matrix_market(head: bytes) -> bool:
 def in_folder(folder: Path, prefix: str = "") -> Mex:
     """Find the one matrix in a folder, or the one whose name begins with ``prefix``.
 
+    Where the prefix is a whole word of some names (GSM1 of GSM1_matrix.mtx), names that go on (GSM10) do not count.
+
     Raises
     ------
     InputError
         There are several, or one of the files is missing.
     """
     files = _files(folder)
-    found = [path for path in _matrices(files) if path.name.startswith(prefix)]
+    found = [path for path in _matrices(files) if _begins_with(path, prefix)]
+    whole = [path for path in found if prefix and re.match(r"[^A-Za-z0-9]", _after(path, prefix) or "")]
+    found = whole or found
     complete = [mex for path in found if (mex := _around(path, files)) is not None]
     if not complete:
         raise InputError(_what_is_missing(found, files, folder))
@@ -200,11 +213,27 @@ def _beside(matrix: Path, files: Iterable[Path], pattern: re.Pattern[str]) -> Pa
     name = matrix.name
     fitting = []
     for path in files:
-        parts = _parts(pattern, path)
+        parts = (found := _parts(pattern, path)) and found.groupdict()
         stem = ((parts and parts["stem"]) or "").rstrip("_.-")
-        if parts and name.startswith(stem) and not (stem and name[len(stem) : len(stem) + 1].isalnum()):
+        sample = parts and parts.get("sample")
+        if sample:
+            if sample == KIND_IN_FRONT.sub("", _stem(matrix), count=1):
+                fitting.append((-len(sample), len(path.name), path))
+        elif parts and name.startswith(stem) and not (stem and name[len(stem) : len(stem) + 1].isalnum()):
             fitting.append((-len(stem), len(path.name), path))
     return min(fitting)[2] if fitting else None
+
+
+def _begins_with(matrix: Path, prefix: str) -> bool:
+    return _after(matrix, prefix) is not None
+
+
+def _after(matrix: Path, prefix: str) -> str | None:
+    """Return what follows a prefix in the name of a matrix, or in what stands behind its kind; None without it."""
+    for name in (matrix.name, KIND_IN_FRONT.sub("", matrix.name, count=1)):
+        if name.startswith(prefix):
+            return name.removeprefix(prefix)
+    return None
 
 
 def _of_cells_by_genes(matrix: Path) -> bool:
@@ -236,13 +265,26 @@ def _what_is_missing(matrices: list[Path], files: Iterable[Path], folder: Path) 
     if not matrices:
         return f"{display(folder)} is not a 10x folder: it has no matrix.mtx (nor .gz); {WHAT_IS_READ}"
     matrix = matrices[0]
-    lacks = "barcodes.tsv" if _beside(matrix, files, BARCODES) is None else "features.tsv or genes.tsv"
+    kind = "barcodes.tsv" if _beside(matrix, files, BARCODES) is None else "features.tsv"
+    lacks = kind if kind == "barcodes.tsv" else "features.tsv or genes.tsv"
     prefix = _stem(matrix).removesuffix("matrix")
     beside = f", each named {prefix!r} as the matrix is or without that" if prefix else ""
+    candidates = _lists_of_none(files)
+    more = ", ..." if len(candidates) > MOST_LISTED else ""
+    there = f"; there is {', '.join(candidates[:MOST_LISTED])}{more}: rename the one" if candidates else ""
+    rename = f" that holds them to {prefix}{kind} (.gz if packed)" if candidates else ""
     return (
         f"{display(folder)} is not complete: it has no {lacks} (nor .gz) for {matrix.name}; "
-        f"the names of cells and genes must stand beside the matrix{beside}"
+        f"the names of cells and genes must stand beside the matrix{beside}{there}{rename}"
     )
+
+
+def _lists_of_none(files: Iterable[Path]) -> list[str]:
+    """Return the names of the files of text that belong to no matrix among them."""
+    files = list(files)
+    kinds = (BARCODES, FEATURES, SYMBOLS, CLASSES)
+    taken = {_beside(matrix, files, kind) for matrix in _matrices(files) for kind in kinds}
+    return [path.name for path in files if path not in taken and path.name.removesuffix(".gz").endswith(LISTS)]
 
 
 WHAT_IS_READ = "`scinfill preprocess --help` lists what is read"

@@ -35,6 +35,7 @@ FOREIGN = (
 )
 """What people have that is no table: how it begins, where that stands, what it is, and the way to counts."""
 LONGEST_SIGNATURE = 520
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 LARGEST_LIST = 2**28
 """Longest list of names or bulk counts: a hundred thousand genes in hundreds of libraries are less."""
 LONGEST_HEADER = 2**20
@@ -66,6 +67,8 @@ def check_is_text(text: BinaryIO, source: str | Path) -> None:
     for signature, place, what, remedy in FOREIGN:
         if head.startswith(signature, place):
             raise DataError(f"{display(source)} is neither HDF5 nor text, but {what}; {remedy}")
+    if head.startswith(UTF16_MARKS) or (len(head) > 5 and b"\0" * (len(head) // 2) in (head[::2], head[1::2])):
+        raise DataError(f"{display(source)} is text in UTF-16; save it as UTF-8")
 
 
 def check_length(handle: BinaryIO, most: int, source: str | Path) -> None:

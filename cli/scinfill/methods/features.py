@@ -1,7 +1,6 @@
 """Several kinds of features in one table: only the genes' expression is worked on."""
 
 import logging
-import re
 from collections import Counter
 
 import numpy as np
@@ -11,20 +10,17 @@ from numpy.typing import NDArray
 
 from scinfill.errors import DataError
 from scinfill.methods.slots import of_genes
+from scinfill.numerics.feature_kinds import is_expression, is_of_genes, is_other
 
 log = logging.getLogger(__name__)
 
-KIND_COLUMNS = ("feature_types", "feature_type", "modality")
-"""Columns of ``var`` that say what a feature is, as Cell Ranger, R and MuData write them; the first one counts."""
-EXPRESSION = re.compile(r"geneexpression|gex|(?:m|sc|sn)?rna(?:seq)?")
-"""What the expression of genes is called, in small letters and without signs between them."""
-OTHER = re.compile(
-    r"peaks|peak|atac|scatac|atacseq|chromatinaccessibility|antibodycapture|antigencapture|"
-    r"antibody|antibodies|adt|hto|hashtag|prot|protein|proteins|cite|citeseq|surfaceprotein|"
-    r"crisprguidecapture|crispr|guide|guides|sgrna|grna|multiplexingcapture|custom|vdj|vdjt|"
-    r"vdjb|motif|motifs|methylation"
-)
-"""What features that are no genes are called. Other words, such as ``protein_coding``, are kinds of genes."""
+KIND_COLUMNS = ("feature_types", "feature_type", "feature.type", "modality")
+"""Columns of ``var`` that say what a feature is, as Cell Ranger, R and MuData write them; the first that tells genes
+from others counts."""
+LOOSE_COLUMNS = ("Type", "type")
+"""Columns that may say so, and may say other things: they count only where every word in them is known."""
+MOST_SAID = 6
+"""Kinds that a message names."""
 
 
 def expression_only(adata: AnnData) -> AnnData:
@@ -32,7 +28,7 @@ def expression_only(adata: AnnData) -> AnnData:
 
     A column of ``var`` named in :data:`KIND_COLUMNS` says what each feature is. Where some are gene expression,
     all others go; where none is called so, those that are surely something else (peaks, antibodies, guides, ...) go.
-    What was left out is said in one line.
+    What was left out is said in one line, and so are several kinds of which none is known.
 
     Parameters
     ----------
@@ -44,13 +40,12 @@ def expression_only(adata: AnnData) -> AnnData:
     DataError
         No feature is gene expression.
     """
-    column = _kind_column(adata.var)
+    column = _telling_column(adata.var)
     if column is None:
+        _say_unknown_kinds(adata.var)
         return adata
     kinds = adata.var[column].astype(str).to_numpy()
     genes = _is_expression(kinds)
-    if not len(genes) or genes.all():
-        return adata
     if not genes.any():
         raise DataError(
             f"no feature is Gene Expression: var[{column!r}] holds {_counted(kinds)}; "
@@ -73,33 +68,63 @@ def check_expression_only(adata: AnnData) -> None:
     DataError
         With the line of Python that leaves the others out.
     """
-    column = _kind_column(adata.var)
+    column = _telling_column(adata.var)
     if column is None:
+        _say_unknown_kinds(adata.var)
         return
     kinds = adata.var[column].astype(str).to_numpy()
-    genes = _is_expression(kinds)
-    if not genes.all():
-        kept = sorted(set(kinds[genes]))
-        remedy = (
-            f"keep the genes: adata[:, adata.var[{column!r}].isin({kept})].copy()"
-            if kept
-            else "none is gene expression"
-        )
-        raise DataError(f"var[{column!r}] holds several kinds of features ({_counted(kinds)}); {remedy}")
+    kept = sorted(set(kinds[_is_expression(kinds)]))
+    remedy = (
+        f"keep the genes: adata[:, adata.var[{column!r}].isin({kept})].copy()" if kept else "none is gene expression"
+    )
+    raise DataError(f"var[{column!r}] holds several kinds of features ({_counted(kinds)}); {remedy}")
 
 
-def _kind_column(var: pd.DataFrame) -> str | None:
-    return next((column for column in KIND_COLUMNS if column in var), None)
+def _telling_column(var: pd.DataFrame) -> str | None:
+    """Return the first column by which some features are no genes."""
+    for column in _kind_columns(var):
+        kinds = var[column].astype(str).to_numpy()
+        known = column in KIND_COLUMNS or all(map(_is_known, set(kinds)))
+        if known and not _is_expression(kinds).all():
+            return column
+    return None
+
+
+def _say_unknown_kinds(var: pd.DataFrame) -> None:
+    """Say which features may be no genes, where no column tells: they are all worked on."""
+    for column in _kind_columns(var):
+        kinds = var[column].astype(str).to_numpy()
+        names = set(kinds)
+        if len(names) > 1 and not all(map(_is_known, names)):
+            log.warning(
+                "all features are taken for genes: var[%r] holds several kinds that are not known (%s); "
+                "leave out what is no gene, or call the genes 'Gene Expression' there",
+                column,
+                _counted(kinds),
+            )
+            return
+
+
+def _kind_columns(var: pd.DataFrame) -> list[str]:
+    """Return the columns that may say what features are: words, not numbers."""
+    return [
+        column for column in (*KIND_COLUMNS, *LOOSE_COLUMNS) if column in var and var[column].dtype.kind not in "biufc"
+    ]
+
+
+def _is_known(name: str) -> bool:
+    return is_expression(name) or is_other(name) or is_of_genes(name)
 
 
 def _is_expression(kinds: NDArray[np.str_]) -> NDArray[np.bool_]:
     names, of_name = np.unique(kinds, return_inverse=True)
-    plain = [re.sub(r"[^a-z0-9]", "", str(name).lower()) for name in names]
-    known = np.array([EXPRESSION.fullmatch(name) is not None for name in plain], dtype=bool)
+    known = np.array([is_expression(str(name)) for name in names], dtype=bool)
     if not known.any():
-        known = np.array([OTHER.fullmatch(name) is None for name in plain], dtype=bool)
+        known = np.array([not is_other(str(name)) for name in names], dtype=bool)
     return known[of_name]
 
 
 def _counted(kinds: NDArray[np.str_]) -> str:
-    return ", ".join(f"{n} {kind}" for kind, n in Counter(kinds.tolist()).most_common())
+    counts = Counter(kinds.tolist()).most_common()
+    more = f", and {len(counts) - MOST_SAID} more" if len(counts) > MOST_SAID else ""
+    return ", ".join(f"{n} {kind}" for kind, n in counts[:MOST_SAID]) + more

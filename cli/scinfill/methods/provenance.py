@@ -88,15 +88,13 @@ def steps(adata: AnnData) -> list[dict[str, Any]]:
     try:
         found = [json.loads(text) for text in np.atleast_1d(record(adata).get(STEPS_KEY, []))]
     except (TypeError, ValueError, RecursionError) as error:
-        raise DataError(f"uns[{UNS!r}] is not a record of scinfill steps: {error}") from error
+        raise _foreign(str(error)) from error
     for number, step in enumerate(found, start=1):
         if not (isinstance(step, dict) and isinstance(step.get("command"), str)):
-            raise DataError(f"uns[{UNS!r}] is not a record of scinfill steps: step {number} names no verb")
+            raise _foreign(f"step {number} names no verb")
         for part in ("parameters", "libraries", "metrics"):
             if not isinstance(step.setdefault(part, {}), dict):
-                raise DataError(
-                    f"uns[{UNS!r}] is not a record of scinfill steps: {part} of step {number} have no names"
-                )
+                raise _foreign(f"{part} of step {number} have no names")
     return found
 
 
@@ -110,8 +108,12 @@ def record(adata: AnnData) -> Mapping[str, Any]:
     """
     found = adata.uns.get(UNS, {})
     if not isinstance(found, Mapping):
-        raise DataError(f"uns[{UNS!r}] is not a record of scinfill steps: it is a {type(found).__name__}")
+        raise _foreign(f"it is a {type(found).__name__}")
     return found
+
+
+def _foreign(why: str) -> DataError:
+    return DataError(f"uns[{UNS!r}] is not a record of scinfill steps: {why}; leave it out: del adata.uns[{UNS!r}]")
 
 
 def library_versions() -> dict[str, str]:

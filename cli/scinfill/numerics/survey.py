@@ -21,7 +21,8 @@ class Survey:
     Attributes
     ----------
     counts
-        Whether they can be counts: whole within the precision of float32, not negative, not all zero.
+        Whether they can be counts: whole within the precision of float32, not negative, some above 1 (a matrix of
+        nothing but 0 and 1 says what was detected).
     values
         The same in words.
     """
@@ -39,7 +40,9 @@ def survey(values: Any) -> Survey:  # noqa: ANN401 - an array, or anything that 
         An array of any number of axes, or anything with ``shape``, ``dtype`` and slices along its first axis. Of a
         sparse matrix these are the stored values.
     """
-    if values.dtype.kind not in "biuf":
+    if values.dtype.kind == "b":
+        return Survey(counts=False, values="yes or no")
+    if values.dtype.kind not in "iuf":
         return Survey(counts=False, values=f"{values.dtype} values")
     least, most, fractional = 0.0, 0.0, False
     for piece in _pieces(values):
@@ -48,11 +51,13 @@ def survey(values: Any) -> Survey:  # noqa: ANN401 - an array, or anything that 
             return Survey(counts=False, values="NaN or infinite values among others")
         least, most = min(least, float(numbers.min())), max(most, float(numbers.max()))
         fractional = fractional or bool(is_fractional(numbers[numbers > 0]).any())
-    if least < 0:
-        return Survey(counts=False, values=f"values from {least:.6g} to {most:.6g}")
-    if fractional:
-        return Survey(counts=False, values=f"fractions up to {most:.6g}")
-    return Survey(counts=most > 0, values=f"whole numbers up to {most:.6g}" if most else "nothing but zeros")
+    if least < 0 or fractional:
+        words = f"values from {least:.6g} to {most:.6g}" if least < 0 else f"fractions up to {most:.6g}"
+    elif most <= 1:
+        words = "nothing but zeros and ones" if most else "nothing but zeros"
+    else:
+        return Survey(counts=True, values=f"whole numbers up to {most:.6g}")
+    return Survey(counts=False, values=words)
 
 
 def _pieces(values: Any) -> Iterator[NDArray[Any]]:  # noqa: ANN401

@@ -57,6 +57,8 @@ def check(adata, factor=1):
         (tenx("GSM100.s1."), VALUES.T),
         (("GSM1_matrix.mtx", "GSM1_genes.tsv", "GSM1_barcodes.tsv"), VALUES.T),
         (("GSM1_counts.mtx", "GSM1_genes.txt", "GSM1_cells.txt"), VALUES.T),
+        (("matrix_GSM1.mtx", "genes_GSM1.tsv", "barcodes_GSM1.tsv"), VALUES.T),
+        (("matrix.s1-a.mtx", "features.s1-a.tsv", "barcodes.s1-a.tsv"), VALUES.T),
         (("UniqueAndMult-EM.mtx", "features.tsv", "barcodes.tsv"), VALUES.T),
         (KB, VALUES),
         (("cells_x_genes.mature.mtx", *KB[1:]), VALUES),
@@ -85,10 +87,39 @@ def test_what_the_names_begin_with(tmp_path, prefix):
 def test_a_prefix_of_several_names_and_a_folder_of_several_are_refused_with_their_names(tmp_path):
     write(tmp_path, tenx("GSM1_"), VALUES.T)
     write(tmp_path, tenx("GSM10_"), VALUES.T)
-    for source in (tmp_path, tmp_path / "GSM1"):
+    for source in (tmp_path, tmp_path / "GSM"):
         with pytest.raises(InputError, match=r"several matrices: GSM10_matrix.mtx, GSM1_matrix.mtx; name one"):
             read_counts(source)
     check(read_counts(tmp_path / "GSM1_matrix.mtx"))
+
+
+@pytest.mark.parametrize("prefix", ["GSM5_pA", "GSM5_pA_"])
+def test_a_prefix_that_is_a_whole_word_wins(tmp_path, prefix):
+    write(tmp_path, tenx("GSM5_pA_"), VALUES.T)
+    write(tmp_path, tenx("GSM5_pAB_"), VALUES.T * 2)
+    check(read_counts(tmp_path / prefix))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_samples_behind_the_kind(tmp_path, packed):
+    for factor, sample in enumerate(("GSM1", "GSM10", "GSM1_b"), start=1):
+        names = f"matrix_{sample}.mtx", f"genes_{sample}.tsv", f"barcodes_{sample}.tsv"
+        write(tmp_path, names, VALUES.T * factor, packed=packed)
+    for factor, sample in enumerate(("GSM1", "GSM10", "GSM1_b"), start=1):
+        check(read_counts(next(tmp_path.glob(f"matrix_{sample}.mtx*"))), factor)
+        check(read_counts(next(tmp_path.glob(f"barcodes_{sample}.tsv*"))), factor)
+    check(read_counts(tmp_path / "GSM10"), 2)
+    with pytest.raises(InputError, match="several matrices"):
+        read_counts(tmp_path)
+
+
+def test_missing_names_list_what_could_hold_them(tmp_path):
+    write(tmp_path, ("GSM1_matrix.mtx", "GSM1_features.tsv", "GSM1_droplets.tsv"), VALUES.T)
+    message = r"no barcodes.tsv .*; there is GSM1_droplets.tsv: rename the one that holds them to GSM1_barcodes.tsv"
+    with pytest.raises(InputError, match=message):
+        read_counts(tmp_path)
+    (tmp_path / "GSM1_droplets.tsv").rename(tmp_path / "GSM1_barcodes.tsv")
+    check(read_counts(tmp_path))
 
 
 def test_a_longer_number_is_not_the_same_sample(tmp_path):

@@ -51,8 +51,18 @@ def test_another_modality_on_request(tmp_path, rna, protein):
     assert set(h5ad.read(tmp_path / "out.h5ad").var_names) <= set(protein.var_names)
 
 
-def test_the_only_modality_needs_no_name(tmp_path, rna):
-    assert read_counts(write(tmp_path / "multi.h5mu", cells=rna)).shape == rna.shape
+@pytest.mark.parametrize(("name", "said"), [("cells", "cells is read as the counts of genes"), ("rna", "")])
+def test_the_only_modality_needs_no_name(tmp_path, caplog, rna, name, said):
+    assert read_counts(write(tmp_path / "multi.h5mu", **{name: rna})).shape == rna.shape
+    assert said in caplog.text
+    assert bool(caplog.text) == bool(said)
+
+
+@pytest.mark.parametrize("name", ["prot", "ADT", "atac", "hto", "Antibody Capture", "prot_raw", "protein"])
+def test_the_only_modality_is_not_taken_for_genes_against_its_name(tmp_path, protein, name):
+    path = write(tmp_path / "multi.h5mu", **{name: protein})
+    assert_refused(invoke("preprocess", path), 2, "no modality of RNA", repr(name), "--modality")
+    assert read_counts(path, modality=name).shape == protein.shape
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,14 @@ def read(tmp_path, text, name="table.txt"):
         "# made, by, hand\ng1\tg2\tg3\nc1\t1\t0\t2\nc2\t0\t3\t0\n",
         "#cell\tg1\tg2\tg3\nc1\t1\t0\t2\nc2\t0\t3\t0\n",
         "# a note\n# cell,g1,g2,g3\nc1,1,0,2\nc2,0,3,0\n",
+        "cell,g1,g2,g3\n# between\nc1,1,0,2\n# between, 1, 2\nc2,0,3,0\n# the end\n#",
+        "cell\tg1\tg2\tg3\r\nc1\t1\t0\t2\r\n#\r\nc2\t0\t3\t0\r\n# the end\r\n",
+        "\n \n# a note\n\ncell,g1,g2,g3\n\nc1,1,0,2\n\nc2,0,3,0\n\n",
+        "cell,g1,g2,g3,\nc1,1,0,2,\nc2,0,3,0,\n",
+        "g1,g2,g3,\nc1,1,0,2,\nc2,0,3,0,\n",
+        "cell\tg1\tg2\tg3\t\nc1\t1\t0\t2\t\nc2\t0\t3\t0\t\n",
+        "cell;g1;g2;g3\nc1;1;0;2\nc2;0;3,0;0\n",
+        "cell;g1;g2;g3\nc1;1;0;2\nc2;0;3.0;0\n",
     ],
     ids=[
         "corner",
@@ -52,6 +60,14 @@ def read(tmp_path, text, name="table.txt"):
         "a note with the separator's rivals",
         "a marked header",
         "a marked header below a note",
+        "notes between and below",
+        "notes, tabs and CRLF",
+        "empty lines",
+        "an empty last column",
+        "an empty last column, no corner",
+        "an empty last column, tabs",
+        "a decimal comma below whole numbers",
+        "semicolons and decimal points",
     ],
 )
 @pytest.mark.parametrize("name", ["table.csv", "table.csv.gz", "table.v2.tsv"])
@@ -69,6 +85,20 @@ def test_a_table_longer_than_a_block(tmp_path, monkeypatch):
     adata = read(tmp_path, text)
     np.testing.assert_array_equal(adata.X.toarray(), values)
     assert adata.obs_names[-1] == "r6"
+
+
+def test_notes_wherever_the_parser_cuts_its_pieces(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "VALUES_PER_BLOCK", 10)
+    n = 40_000
+    text = "cell,g1\n" + "".join(f"c{i},{i}\n# note {i}\n" for i in range(n))
+    adata = read(tmp_path, text)
+    np.testing.assert_array_equal(adata.X.toarray()[:, 0], np.arange(n))
+
+
+def test_a_row_whose_name_begins_as_notes_do_is_a_row(tmp_path):
+    adata = read(tmp_path, "cell,g1,g2\n#1,1,2\nc2,3,4\n#3,5,6\n")
+    assert adata.obs_names.tolist() == ["#1", "c2", "#3"]
+    np.testing.assert_array_equal(adata.X.toarray(), [[1, 2], [3, 4], [5, 6]])
 
 
 def test_names_stay_text_and_repeated_ones_stay_repeated(tmp_path):
@@ -121,6 +151,20 @@ def test_what_people_have_and_is_no_table_names_the_way(content, remedy):
         ("# hello, world\n", "empty"),
         ("c\nc1\n", "neither HDF5 nor a table"),
         ("c,g1,g2,g3\nc1,1\n", "the header has 4 fields, the first row has 2"),
+        ("c,g1,g2\nc1,1,2\nc2,,2\n", "row 'c2', column 'g1' is empty or NA; fill empty fields with 0"),
+        ("c,g1,g2\nc1,1,NA\nc2,3,2\n", "row 'c1', column 'g2' is empty or NA; fill empty fields with 0"),
+        ("c,g1,g2\nc1,1,2\nc2,1\n", "row 'c2', column 'g2' is empty or NA"),
+        ("c,g1,g2\nc1,1,NA\nc2,3,x\n", "row 'c2', column 'g2' holds 'x', not a number"),
+        ("c,g1,g2\nc1,1,2,\nc2,3,4,\n", "ends with an empty field and the header does not; delete the separators"),
+        ("c,g1,g2\nc1,1,2\n#2,NA,4\n", "row '#2', column 'g1' is empty or NA"),
+        ("c,g1,g2,\nc1,1,2,\nc2,3,4,5\n", "row 'c2' holds 5.0 in the last column, which has no name"),
+        (',g1\nc1,"1,234"\n', "'1,234', not a number; write numbers without thousands separators"),
+        ("c\tg1\tg2\nc1\t1,5\t2\n", "'1,5', not a number; .* with a decimal point"),
+        ("c;g1;g2\nc1;2.000;1\nc2;3;12.345.678\n", "2.000 may be thousands or have decimals; write numbers without"),
+        ("c;g1;g2\nc1;2;1\nc2;3;1,234\n", "1,234 may be thousands or have decimals"),
+        ("c;g1;g2\nc1;2.000;1\nc2;3,5;1\n", "'2.000', not a number; write numbers without thousands separators"),
+        (",cell,g1\n0,AAA,1\n1,CCC,2\n", "column 'cell' holds 'AAA', not a number; save the table without its index"),
+        ('"cell","g1"\n"1","AAA",1\n"2","CCC",2\n', "save the table without its index"),
     ],
 )
 def test_a_broken_table_is_refused_with_its_place(tmp_path, text, message):
@@ -134,9 +178,22 @@ def test_a_broken_table_is_refused_with_its_place(tmp_path, text, message):
         (bytes(range(128, 256)), "neither HDF5 nor text"),
         (gzip.compress(b"c,g1\nc1,1\n", mtime=0)[:-6], "cannot be unpacked"),
         (b"\x1f\x8b nonsense", "cannot be unpacked"),
+        ("c,g1\nc1,1\n".encode("utf-16"), "is text in UTF-16; save it as UTF-8"),
+        ("c,g1\nc1,1\n".encode("utf-16-le"), "is text in UTF-16; save it as UTF-8"),
+        ("c,g1,g\xe9ne\nc1,1,2\n".encode("latin-1"), r"not in UTF-8 \(byte 0xe9\); save it as UTF-8"),
+        (gzip.compress("c,g1\nc1,1\nc\xe9,2\n".encode("latin-1"), mtime=0), "save it as UTF-8"),
         (gzip.compress(b"\x89HDF\r\n\x1a\n", mtime=0), "compressed HDF5 file; unpack it first"),
     ],
-    ids=["binary", "truncated gzip", "not gzip", "compressed h5ad"],
+    ids=[
+        "binary",
+        "truncated gzip",
+        "not gzip",
+        "UTF-16",
+        "UTF-16, no mark",
+        "Latin-1",
+        "Latin-1 below",
+        "compressed h5ad",
+    ],
 )
 def test_what_is_no_text_is_refused(tmp_path, content, message):
     path = tmp_path / "table.csv"

@@ -7,7 +7,7 @@ from scipy import sparse
 import scinfill
 from _support import assert_refused, dense, from_bytes, invoke, make_counts, to_bytes
 from scinfill.errors import DataError
-from scinfill.methods.features import KIND_COLUMNS, expression_only
+from scinfill.methods.features import KIND_COLUMNS, LOOSE_COLUMNS, expression_only
 
 N_GENES, N_OTHERS = 30, 10
 
@@ -33,6 +33,9 @@ def with_kinds(gene, other, *, column="feature_types"):
         ("rna", "prot"),
         ("RNA", "adt"),
         ("protein_coding", "Peaks"),
+        ("gene", "chromatin"),
+        ("expression", "accessibility"),
+        ("transcriptome", "surface"),
     ],
 )
 def test_genes_alone_are_used_and_it_is_said(caplog, column, gene, other):
@@ -49,6 +52,33 @@ def test_kinds_of_genes_are_all_kept(caplog, kinds):
     adata = with_kinds(*kinds)
     assert expression_only(adata) is adata
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("first", ["gene", "Gene Expression", "protein_coding"])
+def test_a_later_column_tells_what_the_first_does_not(caplog, first):
+    adata = with_kinds("RNA", "ATAC", column="modality")
+    adata.var["feature_types"] = first
+    assert expression_only(adata).var_names.equals(adata.var_names[:N_GENES])
+    assert "var['modality']: 10 ATAC" in caplog.text
+
+
+@pytest.mark.parametrize("column", LOOSE_COLUMNS)
+def test_columns_that_may_say_other_things_count_where_their_words_are_known(caplog, column):
+    assert expression_only(with_kinds("RNA", "Protein", column=column)).n_vars == N_GENES
+    caplog.clear()
+    biotypes = with_kinds("protein", "decoy", column=column)
+    assert expression_only(biotypes) is biotypes
+    assert f"var['{column}'] holds several kinds that are not known (30 protein, 10 decoy)" in caplog.text
+    caplog.clear()
+    numbered = with_kinds(1, 2, column=column)
+    assert expression_only(numbered) is numbered
+    assert caplog.text == ""
+
+
+def test_several_kinds_of_which_none_is_known_are_said(caplog):
+    adata = with_kinds("alpha", "beta")
+    assert expression_only(adata) is adata
+    assert "var['feature_types'] holds several kinds that are not known (30 alpha, 10 beta)" in caplog.text
 
 
 def test_other_values_than_counts_do_not_matter_where_they_are_left_out():

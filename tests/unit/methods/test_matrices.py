@@ -150,6 +150,15 @@ def test_held_out_molecules_are_no_counts_to_start_from(table):
     assert "heldout_counts" not in str(refusal.value)
 
 
+@pytest.mark.parametrize("kind", [bool, np.int64, np.float32])
+@pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.csr_matrix.toarray])
+def test_what_was_detected_is_no_counts(counts, kind, form):
+    adata = logged(counts)
+    adata.layers["detected"] = form((counts.X[:, 5:] > 0).astype(kind))
+    with pytest.raises(DataError, match="name the raw counts as `layer='raw'`;"):
+        scinfill.preprocess(adata)
+
+
 def test_whole_within_precision_is_recognised_from_afar(counts):
     adata = logged(counts)
     adata.layers["rounded"] = (counts.X[:, 5:].toarray() * np.float32(1 + 2e-7)).astype(np.float32)

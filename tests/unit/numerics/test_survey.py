@@ -19,7 +19,9 @@ from scinfill.numerics.survey import survey
         ([np.nan, 1], False, "NaN or infinite values among others"),
         ([np.inf, 1], False, "NaN or infinite values among others"),
         ([1j, 1], False, "complex128 values"),
-        ([True, False], True, "whole numbers up to 1"),
+        ([True, False], False, "yes or no"),
+        ([0.0, 1.0], False, "nothing but zeros and ones"),
+        ([1, 1], False, "nothing but zeros and ones"),
     ],
 )
 def test_what_values_are(values, counts, words):
@@ -30,14 +32,14 @@ def test_what_values_are(values, counts, words):
 @pytest.mark.parametrize("shape", [(1000,), (50, 20)])
 def test_a_dataset_is_looked_at_from_start_to_end(tmp_path, monkeypatch, shape):
     monkeypatch.setattr(module, "VALUES_PER_PIECE", 40)
-    values = np.ones(shape, np.float32)
+    values = np.full(shape, 2, np.float32)
     with h5py.File(tmp_path / "file.h5", "w") as file:
         dataset = file.create_dataset("data", data=values, chunks=True, compression="gzip")
         assert survey(dataset).counts
         for place in (0, -1):
             dataset[place] = 0.5
             assert not survey(dataset).counts
-            dataset[place] = 1
+            dataset[place] = 2
 
 
 def test_no_more_than_a_bounded_number_of_values_is_looked_at(monkeypatch):
@@ -49,7 +51,7 @@ def test_no_more_than_a_bounded_number_of_values_is_looked_at(monkeypatch):
 
         def __getitem__(self, rows):
             asked.append(rows)
-            return np.ones((rows.stop - rows.start, 10))
+            return np.full((rows.stop - rows.start, 10), 2.0)
 
     assert survey(Large()).counts
     assert len(asked) == module.N_PIECES
