@@ -43,9 +43,9 @@ def read_counts(source: str | Path, *, modality: str | None = None, genome: str 
     source
         File, folder, what the names of several files begin with, or ``-`` for standard input.
     modality
-        Of a MuData file; None for the one that holds RNA.
+        Part of a MuData file to read; None for the one that holds RNA.
     genome
-        Of a 10x file with several; None where there is one.
+        Genome to read of a 10x file with several; None where there is one.
 
     Returns
     -------
@@ -59,6 +59,13 @@ def read_counts(source: str | Path, *, modality: str | None = None, genome: str 
         It is damaged, or nothing that is known.
     ResourceError
         More data than memory.
+
+    Examples
+    --------
+    >>> import scinfill
+    >>> scinfill.simulate(n_cells=20, n_genes=30).write_h5ad("counts.h5ad")
+    >>> scinfill.read_counts("counts.h5ad").shape
+    (20, 30)
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # names that repeat, which the methods check

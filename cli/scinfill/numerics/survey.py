@@ -12,6 +12,8 @@ from scinfill.numerics.rounding import is_fractional
 N_PIECES = 16
 VALUES_PER_PIECE = 2**18
 """Four million values of a matrix are looked at, in pieces from its start to its end."""
+LARGEST_EXACT = 2**53
+"""Larger numbers are no counts: float64 does not hold each of them."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ def survey(values: Any) -> Survey:  # noqa: ANN401 - an array, or anything that 
         fractional = fractional or bool(is_fractional(numbers[numbers > 0]).any())
     if least < 0 or fractional:
         words = f"values from {least:.6g} to {most:.6g}" if least < 0 else f"fractions up to {most:.6g}"
+    elif most > LARGEST_EXACT:
+        words = f"values up to {most:.6g}"
     elif most <= 1:
         words = "nothing but zeros and ones" if most else "nothing but zeros"
     else:

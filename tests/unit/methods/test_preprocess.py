@@ -119,6 +119,7 @@ def test_limits_of_the_filter(counts):
 
 
 def test_more_genes_asked_for_than_there_are(counts, caplog):
+    caplog.set_level("INFO")
     scinfill.preprocess(counts, n_genes=1000)
     assert "genes are kept: there are fewer than 1000 to choose from" in caplog.text
 
