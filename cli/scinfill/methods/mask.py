@@ -177,8 +177,8 @@ def _say_reads(look: CountsClass) -> None:
         log.warning("these look like reads, not molecules: copies of one molecule on both sides make the test too easy")
     elif look.is_close:
         log.warning(
-            "these look like molecules, but %.3g counts for each molecule that the zeros imply is close to reads (%g or "
-            "more); if they are reads, copies of one molecule on both sides make the test too easy",
+            "these look like molecules, but %.3g counts for each molecule that the zeros imply is close to reads (%g "
+            "or more); if they are reads, copies of one molecule on both sides make the test too easy",
             look.counts_per_molecule,
             MIN_READS_PER_MOLECULE,
         )
