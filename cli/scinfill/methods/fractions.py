@@ -54,5 +54,5 @@ def say_same_total(totals: NDArray[np.float64], slot: str) -> None:
         "the same" if is_exact else "nearly the same",
         amount(total),
         " drawn to one depth" if is_exact else "",
-        "if it is" if is_exact else "it looks like rounded",
+        "if it is" if is_exact else "if it is what it looks like, rounded",
     )

@@ -117,7 +117,7 @@ def test_whole_numbers_of_one_total_are_taken_and_said(counts, caplog, whole, sa
     if said:
         table.X.data = whole(table.X.data)
     scinfill.preprocess(table, n_genes=None)
-    assert ("it looks like rounded CPM or TPM" in caplog.text) == said
+    assert ("looks like, rounded CPM or TPM" in caplog.text) == said
     assert "drawn to one depth" not in caplog.text
 
 
