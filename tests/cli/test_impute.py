@@ -224,6 +224,16 @@ def test_wrong_usage_is_one_line_and_no_file(table_file, out, verb, options, wor
     assert not out.exists()
 
 
+@pytest.mark.parametrize("form", ["dense", "factors"])
+def test_a_file_named_like_a_form_is_asked_about(table_file, tmp_path, monkeypatch, form):
+    """Once `--output` chose the form."""
+    monkeypatch.chdir(tmp_path)
+    result = invoke("impute-deepmc", table_file, "--rank", 3, "-o", form)
+    assert result.exit_code == 0
+    assert f"did you mean `--form {form}`?" in result.stderr
+    assert (tmp_path / form).exists()
+
+
 def natural_logarithm(table):
     table.X = table.X * np.float32(np.log(2))
 

@@ -1,5 +1,6 @@
 """``scinfill impute-deepmc``."""
 
+import logging
 from typing import Any, get_args
 
 import click
@@ -13,6 +14,8 @@ from scinfill.commands._imputation import (
     zero_weight_option,
 )
 from scinfill.schema import Form
+
+log = logging.getLogger(__name__)
 
 
 @click.command(name="impute-deepmc", cls=Verb, own="Model")
@@ -60,6 +63,8 @@ def command(source: str, target: str, *, folder: str | None, minutes: float, **o
     from scinfill.methods.deepmc import DeepMc, deepmc
 
     settings = DeepMc(**options)
+    if target in get_args(Form):
+        log.warning("the result is written to the file %r; did you mean `--form %s`?", target, target)
     with checkpointed(folder, minutes=minutes):
         imputation = deepmc(anndata_files.read(source), settings)
         anndata_files.write(imputation.adata, target, row_blocks=imputation.layers)

@@ -1,5 +1,6 @@
 """What estimates are scored on: one table with its labels, its hidden truth and its null genes."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,11 +24,14 @@ from scinfill.schema import (
     DE_TRUTH_PREFIX,
     HELDOUT,
     HELDOUT_COUNTS,
+    MIN_READS_PER_MOLECULE,
     NULL_GENE,
     SIZE_FACTOR,
     TRUTH,
     CountsKind,
 )
+
+log = logging.getLogger(__name__)
 
 ZERO_THRESHOLD = float(np.log2(1.5))
 """A value at or below half a normalised count is a zero."""
@@ -133,7 +137,16 @@ class Case:
         counts = self.observations.counts
         if counts is None or counts.nnz == 0:
             return None
-        return classify_counts(counts).kind
+        look = classify_counts(counts)
+        if look.is_close:
+            log.warning(
+                "counts are taken for %s, which decides whether held-out molecules are scored; %.3g counts for each "
+                "molecule that the zeros imply is close to the border, %g",
+                "molecules (UMI)" if look.kind == "umi" else "reads",
+                look.counts_per_molecule,
+                MIN_READS_PER_MOLECULE,
+            )
+        return look.kind
 
     @property
     def n_cells(self) -> int:

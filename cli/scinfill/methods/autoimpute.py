@@ -13,7 +13,6 @@ from scinfill.methods.settings import (
     MethodSettings,
     check_range,
     numbers,
-    refuse_zero_weight,
     with_options_of,
 )
 from scinfill.models.autoencoder.recipe import AutoencoderRecipe
@@ -94,7 +93,6 @@ class AutoImpute(MethodSettings):
     def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
         """Return the recipe; its epochs are chosen by each fit from entries it holds out."""
         del data, rng
-        refuse_zero_weight(loss, self.zero_weight)
         return self._network(loss, 1.0 if self.zero_weight is None else self.zero_weight)
 
     def recipes_for_detected(self, data: Observations) -> Sequence[Recipe]:

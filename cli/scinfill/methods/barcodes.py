@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from scinfill.errors import DataError
 from scinfill.methods.validation import amount
-from scinfill.numerics.droplets import CELL_SHARE_OF_DEPTH, cell_depth, is_unfiltered, nearly_empty
+from scinfill.numerics.droplets import CELL_SHARE_OF_DEPTH, cell_depth, find_humps, is_unfiltered, nearly_empty
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +24,9 @@ def to_keep(totals: NDArray[np.float64], min_total_counts: int | None) -> NDArra
         Too few are left, or nobody said what to do with droplets that hold no cell.
     """
     if min_total_counts is None:
-        empty = nearly_empty(totals)
-        if is_unfiltered(empty):
-            raise DataError(_unfiltered(totals, empty))
+        if is_unfiltered(totals):
+            raise DataError(_unfiltered(totals, nearly_empty(totals)))
+        _say_soup(totals)
         return None
     cells = np.flatnonzero(totals >= min_total_counts)
     if len(cells) < 2:
@@ -52,11 +52,30 @@ def _unfiltered(totals: NDArray[np.float64], empty: NDArray[np.bool_]) -> str:
     )
 
 
+def _say_soup(totals: NDArray[np.float64]) -> None:
+    """Say so where most barcodes may be droplets with ambient RNA alone, too much of it to be sure."""
+    humps = find_humps(totals)
+    if humps is None or not humps.are_soup_and_cells:
+        return
+    enough = int(float(f"{humps.between:.0e}"))
+    log.warning(
+        "the matrix may be unfiltered: %s of its %s barcodes have a median of %s counts, the others one of %s, with a "
+        "gap between; if the many are droplets with ambient RNA alone, use the filtered matrix, or call cells "
+        "(emptyDrops, CellBender), or `min_total_counts=%d`, which keeps %s",
+        f"{humps.n_low:,}",
+        f"{len(totals):,}",
+        amount(humps.low),
+        amount(humps.high),
+        enough,
+        f"{int((totals >= enough).sum()):,}",
+    )
+
+
 def with_a_cell(totals: NDArray[np.float64]) -> NDArray[np.bool_] | None:
     """Return the barcodes that may set the scale, None for all: never those of droplets without a cell."""
-    empty = nearly_empty(totals)
-    if not is_unfiltered(empty):
+    if not is_unfiltered(totals):
         return None
+    empty = nearly_empty(totals)
     cells = totals >= CELL_SHARE_OF_DEPTH * cell_depth(totals)
     log.warning(
         "%d of %d barcodes are nearly empty; size factors are relative to the median of the %d with the most counts",

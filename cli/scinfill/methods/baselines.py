@@ -10,7 +10,7 @@ from scipy.sparse import csr_array, csr_matrix
 
 from scinfill.errors import InputError
 from scinfill.methods.deepmc import check_rank
-from scinfill.methods.imputer import Imputation, assemble, observations, require_memory
+from scinfill.methods.imputer import Imputation, assemble, observations, require_memory, say_replaced
 from scinfill.methods.settings import ImputerSettings, check_choice, with_options_of
 from scinfill.models.estimate.learning import learn_model
 from scinfill.models.factorization.recipes import SquaredFactorization
@@ -91,6 +91,7 @@ def baseline(adata: AnnData, settings: Baselines) -> Imputation:
         check_rank(settings.rank, data.shape)
     recipe = _recipe(settings.method, settings.rank or min(DEFAULT_RANK, *data.shape))
     require_memory(recipe.memory_for(data), data, f"{settings.command} ({settings.method})")
+    say_replaced(adata)
     with blocks_in_parallel():
         learned = learn_model(recipe, data, gated=False, rng=np.random.default_rng(settings.seed))
     estimate: EstimateKind = "detected" if settings.method in BLIND_TO_ZEROS else "model"

@@ -7,12 +7,20 @@ from scipy.sparse import csr_array
 from scinfill.numerics.duplicates import counts_per_molecule
 from scinfill.schema import MIN_READS_PER_MOLECULE, CountsKind
 
+CLOSE = 2
+"""By such a factor the figure moves where few cells are left of a data set, or where they differ much more."""
+
 
 class CountsClass(NamedTuple):
     """What counts look like, and the figure that says so."""
 
     kind: CountsKind
     counts_per_molecule: float
+
+    @property
+    def is_close(self) -> bool:
+        """Whether the figure is within a factor of two of the border, so that the user had better decide."""
+        return MIN_READS_PER_MOLECULE / CLOSE <= self.counts_per_molecule <= MIN_READS_PER_MOLECULE * CLOSE
 
 
 def classify_counts(counts: csr_array) -> CountsClass:

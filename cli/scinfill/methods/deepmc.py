@@ -16,7 +16,6 @@ from scinfill.methods.settings import (
     check_choice,
     check_range,
     numbers,
-    refuse_zero_weight,
     with_options_of,
 )
 from scinfill.models.devices import computing_on
@@ -126,12 +125,11 @@ class DeepMc(MethodSettings):
 
     def memory_for(self, data: Observations) -> int:
         """Return the bytes of a fit with the largest rank that may be tried."""
-        largest = max(numbers(self.rank) or (*RANKS, *(rank for rank, _ in DETECTED_FITS)))
+        largest = max(self._given_rank(data) or (*RANKS, *(rank for rank, _ in DETECTED_FITS)))
         return PoissonFactorization(min(largest, *data.shape)).memory_for(data)
 
     def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
         """Choose the rank on a sample of cells."""
-        refuse_zero_weight(loss, self.zero_weight)
         rows = sample_cells(data, SAMPLE_CELLS, rng)
         sample = data if rows is None else data.cells(rows)
         ranks = self._given_rank(data) or feasible_ranks(data.shape)
@@ -213,7 +211,8 @@ def joined(estimate: Detected) -> Factors:
 
 def check_rank(rank: int, shape: tuple[int, int]) -> None:
     """Refuse a rank that the matrix cannot have."""
-    if not 1 <= rank <= min(shape):
+    check_range("rank", rank, lowest=1)
+    if rank > min(shape):
         raise InputError(f"`rank={rank}` does not fit {shape[0]} cells x {shape[1]} genes; at most {min(shape)}")
 
 

@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 
 from scinfill.methods.validation import amount
 from scinfill.numerics.rounding import is_fractional, rounded_at_random
-from scinfill.numerics.scales import same_total
+from scinfill.numerics.scales import same_total, scale_of
 from scinfill.numerics.scratch import chunks
 from scinfill.numerics.sparse import largest, row_sums
 
@@ -22,6 +22,12 @@ def rounded(values: csr_array, seed: int) -> csr_array:
     if not n_fractions:
         log.info("all counts are whole numbers already: rounding changes nothing")
         return whole
+    if scale_of(values) == "fractional but large":
+        log.warning(
+            "values look normalised (TPM or CPM of which genes were left out): hardly any is near a count or two; if "
+            "they are, leave out `round_counts=True`: name the counts as `layer`, or log2(1 + x), by "
+            "scanpy.pp.log1p(adata, base=2), goes to the imputers without preprocess"
+        )
     before, after = (row_sums(matrix).sum() for matrix in (values, whole))
     log.warning(
         "%.1f %% of the non-zeros are fractions, up to %s: rounded at random to a whole number beside them, "
@@ -38,11 +44,15 @@ def rounded(values: csr_array, seed: int) -> csr_array:
 def say_same_total(totals: NDArray[np.float64], slot: str) -> None:
     """Say so where every cell has the same total, as CPM and TPM have it and counts only where they were made so."""
     total = same_total(totals)
-    if total is not None:
-        log.warning(
-            "%s has the same total in every cell, %s, and is taken as counts drawn to one depth; if it is CPM or TPM, "
-            "name the counts as `layer`; where there are none, log2(1 + x), by scanpy.pp.log1p(adata, base=2), goes "
-            "to the imputers without preprocess",
-            slot,
-            amount(total),
-        )
+    if total is None:
+        return
+    is_exact = np.ptp(totals[totals > 0]) == 0
+    log.warning(
+        "%s has %s total in every cell, %s, and is taken as counts%s; %s CPM or TPM, name the counts as `layer`; where "
+        "there are none, log2(1 + x), by scanpy.pp.log1p(adata, base=2), goes to the imputers without preprocess",
+        slot,
+        "the same" if is_exact else "nearly the same",
+        amount(total),
+        " drawn to one depth" if is_exact else "",
+        "if it is" if is_exact else "if it is what it looks like, rounded",
+    )

@@ -14,7 +14,7 @@ from scinfill.methods import openproblems, ownership, provenance
 from scinfill.methods.counts_kind import classify_counts
 from scinfill.methods.effects import effect_of
 from scinfill.methods.reading import read_observations
-from scinfill.methods.settings import ImputerSettings, MethodSettings
+from scinfill.methods.settings import ImputerSettings, MethodSettings, refuse_zero_weight
 from scinfill.models import requirements
 from scinfill.models.estimate import local_calibration
 from scinfill.models.estimate.learning import (
@@ -109,6 +109,7 @@ def impute(adata: AnnData, settings: MethodSettings) -> Imputation:
     decision = decide(settings, data) if published is None else Decision("detected", published.loss)
     tables = local_calibration.memory_for(data) if published is None and settings.calibrate else 0
     require_memory((published or settings).memory_for(data) + tables, data, settings.command)
+    say_replaced(adata)
     resume.identify(lambda: _job(data, settings, decision))
     rng = np.random.default_rng(settings.seed)
     if published is not None:
@@ -127,7 +128,6 @@ def observations(adata: AnnData, settings: ImputerSettings) -> Observations:
     data = read_observations(adata, layer=settings.layer)
     if settings.openproblems:
         openproblems.check_counts(data)
-    say_replaced(adata)
     return data
 
 
@@ -181,6 +181,8 @@ def decide(settings: MethodSettings, data: Observations) -> Decision:
         raise InputError("`estimate='detected'` is a squared-loss fit; leave out `loss='poisson'`")
     if settings.uncertainty and estimate != "shrunk":
         raise InputError(f"`uncertainty` is defined for `estimate='shrunk'`, not for {estimate}")
+    if estimate != "detected":
+        refuse_zero_weight(loss, settings.zero_weight)
     return Decision(estimate, loss)
 
 
@@ -190,12 +192,16 @@ def _is_umi(settings: MethodSettings, data: Observations) -> bool:
     if data.counts is None or data.counts.nnz == 0:
         return True
     look = classify_counts(data.counts)
-    log.info(
-        "counts look like %s (%.3g counts for each molecule that the zeros imply; reads have %g or more); "
+    log.log(
+        logging.WARNING if look.is_close else logging.INFO,
+        "counts look like %s (%.3g counts for each molecule that the zeros imply; reads have %g or more%s); "
         "--counts umi|reads overrules",
         "molecules (UMI)" if look.kind == "umi" else "reads",
         look.counts_per_molecule,
         MIN_READS_PER_MOLECULE,
+        ", so it is close, and other cells or genes of the same data may fall on the other side"
+        if look.is_close
+        else "",
     )
     return look.kind == "umi"
 

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance
-from scinfill.methods.counts_kind import classify_counts
+from scinfill.methods.counts_kind import CountsClass, classify_counts
 from scinfill.methods.ownership import OWN_PREFIX
 from scinfill.methods.reading import read_observations
 from scinfill.methods.slots import append_genes, stored, with_genes
@@ -25,6 +25,7 @@ from scinfill.schema import (
     HELDOUT,
     HELDOUT_COUNTS,
     MASK_MODES,
+    MIN_READS_PER_MOLECULE,
     N_CELLS,
     NULL_GENE,
     SIZE_FACTOR,
@@ -177,8 +178,21 @@ def _check_hidden(layers: Layers, seen: Observations, fraction: float, layer: st
             raise DataError(
                 f"a share of {fraction} hides {fault} of {seen.log_values.nnz} non-zeros; use a {remedy} fraction"
             )
-    if HELDOUT_COUNTS in layers and seen.counts is not None and classify_counts(seen.counts).kind == "reads":
+    if HELDOUT_COUNTS in layers and seen.counts is not None:
+        _say_reads(classify_counts(seen.counts))
+
+
+def _say_reads(look: CountsClass) -> None:
+    """Say so where copies of one molecule may fall on both sides."""
+    if look.kind == "reads":
         log.warning("these look like reads, not molecules: copies of one molecule on both sides make the test too easy")
+    elif look.is_close:
+        log.warning(
+            "these look like molecules, but %.3g counts for each molecule that the zeros imply is close to reads (%g "
+            "or more); if they are reads, copies of one molecule on both sides make the test too easy",
+            look.counts_per_molecule,
+            MIN_READS_PER_MOLECULE,
+        )
 
 
 def _thin(seen: Observations, fraction: float, rng: np.random.Generator, layer: str | None) -> Layers:

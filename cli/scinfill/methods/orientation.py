@@ -21,13 +21,19 @@ RECOGNISABLE = 0.02
 
 GENE_IDENTIFIER = re.compile(
     r"""
-    (?:[A-Za-z0-9]+[-_]+)*?                       # a genome before it: GRCh38_ENSG..., hg19_...
+    (?:[^|\s]+\|)?(?:[A-Za-z0-9]+[-_]+)*?         # a symbol or genome before it: TP53|ENSG..., GRCh38_ENSG...
     (?:
         ENS[A-Z]{0,6}G\d{11}                      # Ensembl: human, mouse, rat, zebrafish, ...
       | FBgn\d{7} | WBGene\d{8} | ZDB-GENE-\d+-\d+ | MGI:\d+ | RGD:?\d+ | HGNC:\d+ | SGD:S\d{9}
-      | AT[1-5CM]G\d{5} | Os\d{2}[gt]\d{7}        # Arabidopsis, rice
+      | AT[1-5CM]G\d{5} | Os\d{2}[gt]\d{7} | LOC_Os\d{2}g\d{5}  # Arabidopsis, rice
+      | Zm\d{5}[a-z]{1,2}\d{6} | GRMZM\d[A-Z]\d{6}           # maize
+      | Glyma\.\d{2}G\d{6} | Solyc\d{2}g\d{6}              # soybean, tomato
+      | PF3D7_(?:\d{7}|API\d+|MIT\d+) | PBANKA_(?:\d{7}|API\d+|MIT\d+) | TG(?:ME|GT)\d+_\d{6}  # Plasmodium, Toxoplasma
       | Y[A-P][LR]\d{3}[WC](?:-[A-Z])?            # yeast
       | [NX][MR]_\d{6,}                           # RefSeq
+      | uc\d{3}[a-z]{3}                           # UCSC
+      | \d{2,}_(?:[a-z]_)?at                      # Affymetrix
+      | \S+__chr(?:\d+[LR]?|[IVX]+|[XYMW]|MT|Un)  # CEL-Seq
       | (?i:gene)[ ._-]?\d+                       # simulators and tutorials
     )
     (?:\.\d+)?(?:[ _|:;].*)?                      # a version, a symbol behind it
@@ -37,7 +43,7 @@ GENE_IDENTIFIER = re.compile(
 SYMBOL_FAMILIES = {
     family: re.compile(pattern, re.IGNORECASE)
     for family, pattern in {
-        "ribosomal": r"M?RP[LS]\d+[AXYL]?\d?",
+        "ribosomal": r"M?RP[LS]\d+[ABXYL]?\d?",
         "mitochondrial": r"MT-(?:ND\d|ND4L|CO\d|ATP\d|CYB|RNR\d|T[A-Z]\d?)",
         "zinc finger": r"(?:ZNF|ZFP|ZBTB|ZSCAN)\d+[A-Z]?",
         "solute carrier": r"SLC\d+A\d+(?:-AS\d|OS)?",
@@ -58,6 +64,32 @@ SYMBOL_FAMILIES = {
         "dead box": r"(?:DDX|DHX)\d+[A-Z]?",
         "dnaj": r"DNAJ[ABC]\d+",
         "olfactory": r"(?:OR\d+[A-Z]\d+|OLFR\d+)",
+        # fruit fly
+        "fly: computed gene": r"C[GR]\d{4,5}",
+        "fly: mitochondrial": r"mt:\w+(?:-\w+)*",
+        "fly: RNA": r"(?:lnc|as|sno|sn|t|hp|sis|sca|pre-r)RNA:\S+",
+        "fly: receptor": r"(?:[IG]R|OBP|OR)\d+[A-F][A-C]?",
+        "fly: nuclear receptor": r"(?:HR|EIP)\d+[A-Z]*",
+        "fly: cytochrome": r"CYP\d+[A-Z]\d+",
+        "fly: cuticle": r"(?:CPR|TSP|ACP|LCP)\d+[A-F][A-Z]?\d?",
+        "fly: respiration": r"(?:ND-[A-Z0-9]+|UQCR-\w+|VHA\d+-\d+)",
+        "fly: cytoskeleton": r"(?:ACT(?:5C|42A|57B|79B|87E|88F)|(?:ALPHA|BETA|GAMMA)TUB\d+[A-F][A-Z]?)",
+        # worm
+        "worm: clone": r"(?:[BCDEFHKMRTWY]\d{2,4}[A-Z]\d{1,2}[A-Z]{0,2}|[BCEKMRTZ][A-Z]?\d{3,4}|[ACZ][A-Z]\d{1,4}"
+        r"|\dL\d+)\.\d{1,2}[A-Z]?",
+        "worm: ribosomal": r"rp[ls]-\d+",
+        "worm: movement": r"(?:unc|mec|twk|egl)-\d+",
+        "worm: lineage": r"(?:let|lin|glp|mex|ceh|hlh|nhr)-\d+",
+        "worm: body": r"(?:col|dpy|rol|act|myo|mlc|vit|fat)-\d+",
+        "worm: ageing and defence": r"(?:daf|clec|lys|ugt|gst|sod|hsp|cyp)-\d+\S*",
+        # yeast
+        "yeast: glycolysis": r"(?:TDH|ADH|ENO|PDC|PFK|TPI|FBA|HXT|HXK|GAL)\d{1,2}",
+        "yeast: biosynthesis": r"(?:HIS|LEU|TRP|URA|LYS|ARG|MET|ADE)\d{1,2}",
+        "yeast: secretion": r"(?:SEC|VPS|VMA|COG|ERG)\d{1,2}",
+        "yeast: cell cycle": r"(?:CDC|CLN|CLB|SWI|SNF)\d{1,2}",
+        "yeast: stress": r"(?:HSP|SSA|SSB|SSC|CTT|TPS)\d{1,3}",
+        "yeast: growth": r"(?:TEF|TIF|YEF|EFT|ACT|TUB|CYC|PMA)\d[AB]?",
+        "yeast: chromatin": r"(?:SIR|RAD|RSC|SPT|HT[AB]|HH[TF])\d{1,2}",
     }.items()
 }
 HOUSEKEEPING = re.compile(
@@ -70,8 +102,8 @@ HOUSEKEEPING = re.compile(
     re.IGNORECASE,
 )
 
-GENOME = re.compile(r"(?:GRC[a-z]|hg|mm)\d+_+")
-"""What Cell Ranger puts before a symbol where there are several genomes."""
+GENOME = re.compile(r"(?:(?:GRC[a-z]|hg|mm|rn|dm|BDGP|mRatBN)[\d.]+|(?i:human|mouse|rat))[_-]+")
+"""What Cell Ranger, Seurat and others put before a symbol where there are several genomes."""
 SEPARATED = re.compile(r"^(MT|HLA|H2)\.", re.IGNORECASE)
 """R writes a dot for a hyphen."""
 

@@ -219,6 +219,8 @@ def _pattern(spike_ins: str | None, *, keep: bool) -> re.Pattern[str] | None:
     """Return the user's pattern, ready for use."""
     if spike_ins is None:
         return None
+    if not spike_ins:
+        raise InputError("`spike_ins=''` is found in every name; name spike-ins by a pattern such as '^SIRV'")
     if keep:
         raise InputError("`spike_ins` names what to leave out; leave out `keep_spike_ins=True` and `preset='paper'`")
     try:

@@ -27,6 +27,12 @@ LOOKS: dict[Scale, tuple[str, str]] = {
     "same total": ("have the same total in every cell, {total}, as CPM and TPM do", ELSE_LOG2),
     "logged": ("look already logged", "; without counts, the imputers read log2(1 + x) without preprocess"),
     "normalised": ("look normalised: multiples of one number in every cell", ELSE_LOG2),
+    "square roots": ("look like square roots of counts", "; their squares are the counts"),
+    "fractional but large": (
+        "look like TPM or CPM of which genes were left out, hardly any being near a count or two, or like estimates of "
+        "very deep reads",
+        ELSE_LOG2 + ELSE_ROUND,
+    ),
     "fractional": ("look like counts corrected or estimated (SoupX, decontX, RSEM, salmon, alevin, ...)", ELSE_ROUND),
     "fractional or logged": ("look already logged, or like counts corrected or estimated (SoupX, ...)", ELSE_ROUND),
 }

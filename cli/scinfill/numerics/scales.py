@@ -18,8 +18,15 @@ TOTAL_TOLERANCE = 0.01
 FEWEST_CELLS = 3
 MOSTLY = 0.9
 FEW = 0.1
+HARDLY_ANY = 0.02
+SMALL_COUNT = 2
+"""Counts, however deep, have genes of one or two in many cells; TPM of a few thousand genes has none."""
+LARGEST_SQUARE = 1e5
+"""A larger number is known to too few decimals to tell a whole one."""
 
-Scale = Literal["same total", "logged", "normalised", "fractional", "fractional or logged"]
+Scale = Literal[
+    "same total", "logged", "normalised", "square roots", "fractional", "fractional or logged", "fractional but large"
+]
 
 
 def same_total(totals: NDArray[np.float64]) -> float | None:
@@ -40,9 +47,12 @@ def scale_of(values: csr_array) -> Scale:
         Before a logarithm every cell had the same total, or its values were whole multiples of its smallest.
     ``normalised``
         A cell's values are whole multiples of its smallest, which is hardly ever a whole number.
+    ``square roots``
+        The squares of those that are no whole numbers are.
     ``fractional``
         None of these, so counts that were corrected or estimated; ``fractional or logged`` where all values are
-        small enough to be logarithms.
+        small enough to be logarithms, ``fractional but large`` where hardly any is near a count or two, as in TPM of
+        which some genes were left out (so that totals differ).
     """
     if same_total(row_sums(values)) is not None:
         return "same total"
@@ -52,9 +62,19 @@ def scale_of(values: csr_array) -> Scale:
         return "logged"
     if np.mean(~is_fractional(some.data)) < FEW and whole_multiples(some, None) > MOSTLY:
         return "normalised"
+    if _are_square_roots(some.data):
+        return "square roots"
+    if np.mean(some.data <= SMALL_COUNT) < HARDLY_ANY:
+        return "fractional but large"
     return "fractional or logged" if small else "fractional"
 
 
 def _is_logged(values: csr_array, base: float) -> bool:
     unlogged = csr_array((np.expm1(values.data * np.log(base)), values.indices, values.indptr), shape=values.shape)
     return same_total(row_sums(unlogged)) is not None or whole_multiples(values, base) > MOSTLY
+
+
+def _are_square_roots(values: NDArray[np.floating]) -> bool:
+    squares = values[is_fractional(values)].astype(np.float64) ** 2
+    squares = squares[squares < LARGEST_SQUARE]
+    return len(squares) > 0 and float(np.mean(~is_fractional(squares))) > MOSTLY

@@ -484,7 +484,7 @@ def test_nan_in_the_layer_is_named():
     table = imputed(masked(), values)
     where = f"cell '{table.obs_names[3]}', gene '{table.var_names[5]}'"
     with pytest.raises(DataError, match=rf"layers\['imputed'\] holds NaN or infinite values, the first at {where}"):
-        scinfill.evaluate(table)
+        assert scinfill.evaluate(table)["data"][0]["counts"] == "reads"
 
 
 def test_unknown_label_column_lists_those_there_are():
@@ -618,3 +618,10 @@ def test_factors_score_as_the_layer_they_make(estimate):
     assert "imputed" not in factors.layers
     of_dense, of_factors = (scores(scinfill.evaluate(table, **QUICK), "deepmc") for table in (dense, factors))
     assert of_factors == pytest.approx(of_dense, rel=1e-4, abs=1e-4)
+
+
+def test_a_close_call_between_molecules_and_reads_is_said(table, caplog, monkeypatch):
+    monkeypatch.setattr("scinfill.methods.counts_kind.counts_per_molecule", lambda _: 7.0)
+    table.layers["imputed"] = table.X.copy()
+    assert scinfill.evaluate(table)["data"][0]["counts"] == "reads"
+    assert "taken for reads, which decides whether held-out molecules are scored; 7 counts" in caplog.text

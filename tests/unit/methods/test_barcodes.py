@@ -1,7 +1,11 @@
 """Unfiltered droplets are refused with the way; cells by their total."""
 
+import re
+
+import anndata
 import numpy as np
 import pytest
+from scipy import sparse
 
 import scinfill
 from _support import assert_adata_equal, make_counts, make_droplets
@@ -34,6 +38,28 @@ def test_empty_droplets_that_are_kept_do_not_set_the_scale(caplog):
     cells = table.obs_names.str.startswith("cell")
     assert np.median(table.obs["size_factor"][cells]) == pytest.approx(1)
     assert "389 of 440 barcodes are nearly empty; size factors are relative to the median of the 40" in caplog.text
+
+
+def test_droplets_with_much_soup_are_said_with_figures_and_remedies(caplog):
+    """Too much of it to be sure: small cells may have as many counts."""
+    cells, rng = make_counts(40, 300), np.random.default_rng(0)
+    cells.X, soup = cells.X * 3, make_counts(160, 300)
+    soup.X = sparse.csr_matrix(rng.poisson(0.37, soup.shape))
+    table = scinfill.preprocess(anndata.concat([soup, cells], index_unique="-"))
+    assert table.n_obs == 200
+    (said,) = [record.message for record in caplog.records if "may be unfiltered" in record.message]
+    assert re.search(
+        r"160 of its 200 barcodes have a median of 1\d\d counts.*min_total_counts=\d+`, which keeps 40", said
+    )
+
+
+def test_a_few_deep_barcodes_among_shallow_cells_are_outliers(caplog):
+    counts = make_counts(300)
+    shallow = np.random.default_rng(0).binomial(counts.X.toarray(), 0.1)
+    shallow[:2] += 500
+    counts.X = sparse.csr_matrix(shallow)
+    assert scinfill.preprocess(counts).n_obs == 300
+    assert "unfiltered" not in caplog.text
 
 
 def test_filtered_cells_are_all_kept_and_their_scale_is_as_before(counts, caplog):

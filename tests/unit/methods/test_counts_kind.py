@@ -63,5 +63,11 @@ def test_the_border_is_part_of_the_reads(monkeypatch, per_molecule, kind):
     assert classify_counts(csr_array((4, 3))) == (kind, per_molecule)
 
 
+@pytest.mark.parametrize(("per_molecule", "close"), [(1.5, False), (2.9, False), (3, True), (12, True), (13, False)])
+def test_close_to_the_border(monkeypatch, per_molecule, close):
+    monkeypatch.setattr("scinfill.methods.counts_kind.counts_per_molecule", lambda _: per_molecule)
+    assert classify_counts(csr_array((4, 3))).is_close == close
+
+
 def test_no_count_at_all_is_no_read():
     assert classify_counts(csr_array((4, 3))).kind == "umi"

@@ -77,6 +77,34 @@ def test_tpm_is_recognised_and_the_way_is_named(round_counts):
         scinfill.preprocess(tpm(), round_counts=round_counts)
 
 
+def test_tpm_of_some_genes_names_both_ways():
+    with pytest.raises(
+        DataError, match=r"look like TPM or CPM of which genes were left out.*base=2\).*round_counts=True"
+    ):
+        scinfill.preprocess(tpm()[:, :15].copy())
+
+
+def test_tpm_of_some_genes_is_rounded_with_a_warning(caplog):
+    scinfill.preprocess(tpm()[:, :15].copy(), round_counts=True)
+    assert "values look normalised (TPM or CPM of which genes were left out)" in caplog.text
+    caplog.clear()
+    scinfill.preprocess(corrected(), round_counts=True)
+    assert "look normalised" not in caplog.text
+
+
+@pytest.mark.parametrize("round_counts", [False, True])
+def test_square_roots_are_never_rounded(counts, round_counts):
+    counts.X = counts.X.sqrt()
+    with pytest.raises(DataError, match=r"square roots of counts; name the raw counts .*their squares are the counts"):
+        scinfill.preprocess(counts, round_counts=round_counts)
+
+
+def test_counts_drawn_to_one_depth_are_no_rounded_cpm(caplog):
+    scinfill.preprocess(AnnData(np.random.default_rng(0).multinomial(10_000, np.ones(50) / 50, 30)))
+    assert "X has the same total in every cell, 10,000, and is taken as counts drawn to one depth" in caplog.text
+    assert "looks like" not in caplog.text
+
+
 @pytest.mark.parametrize("round_counts", [False, True])
 def test_logarithms_are_never_rounded(table, round_counts):
     with pytest.raises(DataError, match="look already logged; name the raw counts"):
@@ -89,7 +117,8 @@ def test_whole_numbers_of_one_total_are_taken_and_said(counts, caplog, whole, sa
     if said:
         table.X.data = whole(table.X.data)
     scinfill.preprocess(table, n_genes=None)
-    assert ("same total in every cell, 1,000," in caplog.text) == said
+    assert ("looks like, rounded CPM or TPM" in caplog.text) == said
+    assert "drawn to one depth" not in caplog.text
 
 
 def test_the_way_for_those_who_have_tpm_alone():

@@ -75,6 +75,30 @@ def test_what_counts_look_like_is_said_with_the_figure(caplog, data, kind):
     assert "--counts umi|reads overrules" in caplog.text
 
 
+@pytest.mark.parametrize("figure", [4.0, 8.0])
+def test_a_figure_close_to_the_border_is_a_warning(caplog, monkeypatch, figure):
+    monkeypatch.setattr("scinfill.methods.counts_kind.counts_per_molecule", lambda _: figure)
+    decide(DeepMc(), READS)
+    assert "so it is close, and other cells or genes" in caplog.text
+    assert "--counts umi|reads overrules" in caplog.text
+
+
+@pytest.mark.parametrize("rank", [0, (0,), -1])
+def test_ranks_below_one_are_refused_by_the_rule(table, rank):
+    with pytest.raises(InputError, match="`rank` must be 1 or more; it is"):
+        scinfill.impute_deepmc(table, rank=rank)
+
+
+@pytest.mark.parametrize(
+    "options", [{"rank": 999}, {"estimate": "detected", "uncertainty": True}, {"loss": "poisson", "zero_weight": 0.5}]
+)
+def test_settings_are_refused_before_anything_is_said_of_what_will_be_replaced(table, caplog, options):
+    table.layers["imputed"] = table.X.copy()
+    with pytest.raises(InputError):
+        scinfill.impute_deepmc(table, **options)
+    assert "replaced" not in caplog.text
+
+
 def test_what_the_user_says_is_not_explained_to_him(caplog):
     caplog.set_level(logging.INFO)
     decide(DeepMc(counts_kind="umi"), READS)
@@ -108,7 +132,7 @@ def test_a_gate_that_stays_shut_is_said_without_null_genes(caplog):
     assert n_shut >= 36
     assert any(text.startswith(f"{n_shut} of 40 genes show no structure that held-out") for text in warnings)
     structured = low_rank_world(120, 40, mean=8.0).data.counts.toarray()
-    assert warned(caplog, structured)[1] == []
+    assert warned(caplog, structured, counts_kind="umi")[1] == []
 
 
 # --- combinations of options that a method knows --------------------------------------------------------------------
@@ -125,7 +149,7 @@ PAPER = {"preset": "paper"}
         (impute_deepmc, {"rank": (5, 3)}, "`rank=\\[5, 3\\]` names 2 layers; they belong to `preset='paper'`"),
         (impute_deepmc, {"rank": (31,)}, "`rank=31` does not fit 40 cells x 26 genes; at most 26"),
         (impute_deepmc, {"estimate": "detected", "rank": (31,)}, "`rank=31` does not fit 40 cells x 26 genes"),
-        (impute_deepmc, {"rank": (0,)}, "`rank=0` does not fit"),
+        (impute_deepmc, {"rank": (0,)}, "`rank` must be 1 or more; it is 0"),
         (impute_deepmc, {"zero_weight": 0.1}, "`zero_weight` .* squared"),
         (impute_deepmc, PAPER | {"zero_weight": 0.1}, "neither zero weight nor ridge"),
         (impute_deepmc, PAPER | {"ridge": 1.0}, "neither zero weight nor ridge"),
@@ -181,7 +205,7 @@ PAPER = {"preset": "paper"}
         (impute_baseline, {"method": "gene-mean", "rank": 3}, "`rank` has no meaning for `method='gene-mean'`"),
         (impute_baseline, {"method": "magic", "rank": 3}, "`rank` has no meaning for `method='magic'`"),
         (impute_baseline, {"method": "svd", "rank": 31}, "`rank=31` does not fit 40 cells x 26 genes"),
-        (impute_baseline, {"method": "als", "rank": 0}, "`rank=0` does not fit"),
+        (impute_baseline, {"method": "als", "rank": 0}, "`rank` must be 1 or more; it is 0"),
     ],
     ids=lambda value: getattr(value, "__name__", str(value) if isinstance(value, dict) else ""),
 )

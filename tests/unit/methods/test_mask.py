@@ -176,6 +176,12 @@ def test_thinning_reads_is_said_to_be_too_easy(table, caplog):
     assert "look like reads" in caplog.text
 
 
+def test_thinning_what_may_be_reads_is_said(table, caplog, monkeypatch):
+    monkeypatch.setattr("scinfill.methods.counts_kind.counts_per_molecule", lambda _: 5.0)
+    scinfill.mask(table, mode="thin")
+    assert "5 counts for each molecule that the zeros imply is close to reads (6 or more)" in caplog.text
+
+
 def test_the_step_is_signed(table):
     step = provenance.steps(scinfill.mask(table, mode="thin", fraction=0.2, seed=5, null_genes=1))[-1]
     assert step["command"] == "mask"

@@ -219,6 +219,7 @@ def test_what_was_done_is_said(counts, caplog):
         ({"min_cells": 41}, DataError, "no gene has 3 counts in 41 of the 40 cells; lower `min_counts`"),
         ({"spike_ins": "gene"}, DataError, "no gene is left but spike-ins; name fewer by `spike_ins`"),
         ({"spike_ins": "("}, InputError, "`spike_ins='\\('` is no regular expression: missing"),
+        ({"spike_ins": ""}, InputError, "`spike_ins=''` is found in every name"),
         ({"spike_ins": "x", "preset": "paper"}, InputError, "leave out `keep_spike_ins=True` and `preset='paper'`"),
         ({"n_genes": 0}, InputError, "n_genes must be 1 or more"),
         ({"layer": "unspliced"}, InputError, "no layer 'unspliced'; layers present: spliced"),

@@ -32,6 +32,11 @@ CASES = {
     "alevin": (ALEVIN * np.where(COUNTS > 20, 2.0, 1.0), "fractional"),
     "halves": (COUNTS + 0.5 * (RNG.random(COUNTS.shape) < 0.2) + 40 * (COUNTS > 15), "fractional"),
     "RSEM": (READS, "fractional"),
+    "TPM of some genes": ((SHARES / RNG.gamma(2, 1, 300) * 1e6)[:, :150], "fractional but large"),
+    "square roots": (np.sqrt(COUNTS), "square roots"),
+    "square roots of deep counts": (np.sqrt(COUNTS * 1000), "square roots"),
+    "few fractions": (COUNTS + 0.3 * (RNG.random(COUNTS.shape) < 0.01), "fractional"),
+    "SoupX of deep counts": (np.rint(COUNTS**4) * (1 - RNG.beta(1, 9, 300)), "fractional"),
     "shallow": (np.minimum(SOUPX, 9), "fractional or logged"),
 }
 
