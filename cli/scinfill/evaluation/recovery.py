@@ -57,8 +57,8 @@ def hidden_nonzeros(case: Case, estimate: ScoredMatrix) -> Findings:
     findings.details["recovery_by_decile"] = _by_decile(case, sums.by_gene)
     findings.by_gene["rmse"] = np.sqrt(_ratio(sums.by_gene["squared"], sums.by_gene["n"]))
     findings.by_gene["n_hidden"] = sums.by_gene["n"]
-    if estimate.kind == "input" and estimate.question != DETECTED:
-        findings.notes.append(NOT_DETECTED.format(question=estimate.question or "unknown"))
+    if estimate.kind == "input" and estimate.question not in (None, DETECTED):
+        findings.notes.append(NOT_DETECTED.format(question=estimate.question))
     return findings
 
 
