@@ -78,9 +78,11 @@ def train(tf: ModuleType, start: Weights, data: FitData, settings: TrainSettings
     n_validations = settings.max_steps // (epochs_per_validation * steps_per_epoch)
 
     def one_epoch(state: TrainingState, number: int) -> TrainingState:
+        # Blind training: of every batch some inputs are dropped, and the loss counts these alone.
         dropout = settings.input_dropout
         for batch in epoch(fitted, batch_cells=settings.batch_cells, input_dropout=dropout, rng=rng):
             adam.step(state, batch)
+        # Now and then ask entries that take no part in training.
         if (number + 1) % epochs_per_validation == 0:
             state.judge(validation.loss(state.weights))
         return state
@@ -147,6 +149,7 @@ class TrainingState:
         self.stale += 1
         if self.stale < PATIENCE:
             return
+        # Without improvement: back to the best weights, in smaller steps, until that was done often enough.
         self.slowdowns, self.stale = self.slowdowns + 1, 0
         if not self.is_over():
             self.learning_rate *= SLOWDOWN

@@ -122,15 +122,18 @@ def _round(loss: BlockLoss, factors: Factors, *, ridge: float) -> Factors:
     genes_are_known = bool(factors.genes.any())
 
     def visit(rows: slice) -> System:
+        # Update Z of these cells, and form their part of the systems for μ and D around it.
         if genes_are_known:
             _move_cells(loss, rows, factors, ridge=ridge)
         return loss.gene_system(rows, factors)
 
     n_genes, n_columns = len(factors.offset), factors.cells.shape[1] + 1
     total = System(np.zeros((n_genes, n_columns * (n_columns + 1) // 2)), np.zeros((n_genes, n_columns)))
+    # Add up the systems of all blocks, in their order, so that the sum does not depend on the threads.
     for part in map_in_order(visit, _blocks(loss)):
         np.add(total.curvature, part.curvature, out=total.curvature)
         np.add(total.gradient, part.gradient, out=total.gradient)
+    # Update μ and D.
     offset, genes = _gene_step(factors, total, ridge=ridge, largest=loss.largest_step)
     return Factors(offset, factors.cells, genes)
 
@@ -152,6 +155,7 @@ def _move_cells(loss: BlockLoss, rows: slice, factors: Factors, *, ridge: float)
     penalty = np.full(factors.cells.shape[1], ridge, dtype=np.float32)
     system = loss.cell_system(rows, factors)
     current = factors.cells[rows]
+    # Solve (H + ρI)·step = g − ρ·z for every cell.
     step = np.asarray(loss.arrays.solve(system.curvature, system.gradient - penalty * current, penalty))
     factors.cells[rows] = current + _damped(step, factors.genes, loss.largest_step)
 
@@ -161,7 +165,9 @@ def _gene_step(factors: Factors, system: System, *, ridge: float, largest: float
     current = np.column_stack([factors.offset, factors.genes]).astype(np.float64)
     penalty = np.full(current.shape[1], ridge)
     penalty[0] = 0.0
+    # Solve (H + ρI)·step = g − ρ·[μ, d] for every gene; μ has no ρ.
     step = solve_packed(system.curvature, system.gradient - penalty * current, penalty)
+    # Shorten steps that would move the rate of some cell too far; a sample of cells tells.
     sample = factors.cells[:: max(1, len(factors.cells) // DAMPING_CELLS)]
     moved = current + _damped(step, design_with_offset(sample), largest)
     moved = moved.astype(np.float32)

@@ -121,6 +121,7 @@ class PaperAutoencoder:
                 state.history.append((float(data_term), float(penalty)))
                 return state
 
+            # Stop when the data term a cell changes by no more than the threshold.
             def converged(state: PaperTraining) -> bool:
                 (before, _), (now, _) = state.history[-2:]
                 return abs(before / data.shape[0] - now / data.shape[0]) <= self.threshold
@@ -187,10 +188,12 @@ def compiled_step() -> Any:  # noqa: ANN401 - a TensorFlow function
     import tensorflow as tf
 
     def step(weights: Any, mean_squares: Any, values: Any, regularisation: Any, learning_rate: Any) -> Any:  # noqa: ANN401
+        # Loss on non-zeros and ridge, and its gradient.
         with tf.GradientTape() as tape:
             data_term, penalty = loss_terms(weights, values, regularisation)
             total = data_term + penalty
         for weight, mean_square, gradient in zip(weights, mean_squares, tape.gradient(total, weights), strict=True):
+            # RMSProp with ε inside the root, as TensorFlow 1 had it.
             mean_square.assign(DECAY * mean_square + (1 - DECAY) * tf.square(gradient))
             weight.assign_sub(learning_rate * gradient / tf.sqrt(mean_square + EPSILON))
         return data_term, penalty
