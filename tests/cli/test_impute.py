@@ -294,7 +294,7 @@ def test_no_file_and_no_table(tmp_path, out, verb):
 def test_what_needs_counts_says_so(table, out, options):
     del table.layers["counts"]
     result = invoke("impute-deepmc", "-q", "-o", out, *options, stdin=to_bytes(table))
-    assert_refused(result, 2, options[0], "layers['counts']", "--estimate model or detected")
+    assert_refused(result, 2, options[0], "layers['counts']", "--estimate model or --estimate detected")
 
 
 def test_a_failure_in_a_block_leaves_no_file(table_file, out, monkeypatch):

@@ -47,7 +47,7 @@ def test_an_absent_matrix():
 
 
 def test_an_absent_matrix_beside_raw():
-    adata = table(X=np.eye(2))
+    adata = table(X=2 * np.eye(2))
     adata.raw = adata
     adata.X = None
     with pytest.raises(DataError, match="X is absent; name the raw counts as `layer='raw'`"):
