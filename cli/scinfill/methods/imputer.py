@@ -195,7 +195,7 @@ def _is_umi(settings: MethodSettings, data: Observations) -> bool:
     log.log(
         logging.WARNING if look.is_close else logging.INFO,
         "counts look like %s (%.3g counts for each molecule that the zeros imply; reads have %g or more%s); "
-        "--counts umi|reads overrules",
+        "`counts_kind` overrules",
         "molecules (UMI)" if look.kind == "umi" else "reads",
         look.counts_per_molecule,
         MIN_READS_PER_MOLECULE,

@@ -72,7 +72,7 @@ def test_what_counts_look_like_is_said_with_the_figure(caplog, data, kind):
     figure = counts_per_molecule(data.counts)
     assert f"counts look like {kind}" in caplog.text
     assert f"{figure:.3g} counts for each molecule that the zeros imply; reads have 6 or more" in caplog.text
-    assert "--counts umi|reads overrules" in caplog.text
+    assert "`counts_kind` overrules" in caplog.text
 
 
 @pytest.mark.parametrize("figure", [4.0, 8.0])
@@ -80,7 +80,7 @@ def test_a_figure_close_to_the_border_is_a_warning(caplog, monkeypatch, figure):
     monkeypatch.setattr("scinfill.methods.counts_kind.counts_per_molecule", lambda _: figure)
     decide(DeepMc(), READS)
     assert "so it is close, and other cells or genes" in caplog.text
-    assert "--counts umi|reads overrules" in caplog.text
+    assert "`counts_kind` overrules" in caplog.text
 
 
 @pytest.mark.parametrize("rank", [0, (0,), -1])

@@ -54,7 +54,7 @@ def test_training_of_noise_stops_at_once():
     rng = np.random.default_rng(0)
     shuffled = replace(noise, log_values=noise.log_values[:, rng.permutation(30)])
     result = trained(shuffled, replace(SETTINGS, max_steps=10_000))
-    assert len(result.heldout_loss) < 10_000 / training.CHECK_STEPS / 10
+    assert len(result.heldout_loss) < 10_000 / training.VALIDATION_STEPS / 10
 
 
 def test_steps_are_bounded(world):
