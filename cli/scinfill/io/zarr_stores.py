@@ -184,11 +184,12 @@ def _replace(path: Path, new: Path, earlier: Path) -> None:
     if not path.exists():
         new.rename(path)
         return
-    path.rename(earlier)
     try:
+        path.rename(earlier)
         new.rename(path)
-    except BaseException:
-        earlier.rename(path)
+    except BaseException:  # a signal too, which may come between the two
+        if earlier.exists() and not path.exists():
+            earlier.rename(path)
         raise
 
 

@@ -118,6 +118,23 @@ def test_an_earlier_store_survives_a_failure(store, table, tmp_path, monkeypatch
     assert [path.name for path in tmp_path.iterdir()] == ["counts.zarr"]
 
 
+def test_an_earlier_store_survives_a_signal_between_the_renames(store, counts, monkeypatch, tmp_path):
+    earlier = content(store)
+    rename = Path.rename
+
+    def interrupted(self, target):
+        renamed = rename(self, target)
+        if self == store:
+            raise KeyboardInterrupt
+        return renamed
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        zarr_stores.write(counts, store)
+    assert content(store) == earlier
+    assert [path.name for path in tmp_path.iterdir()] == ["counts.zarr"]
+
+
 def test_an_earlier_store_survives_a_failing_rename(store, counts, monkeypatch, tmp_path):
     earlier = content(store)
     rename = Path.rename
