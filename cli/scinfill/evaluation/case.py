@@ -82,9 +82,9 @@ class Labels:
         return np.flatnonzero(np.isin(self.codes, codes))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
-    """One table, ready to score estimates of it.
+    """One table, ready to score estimates of it; no case equals another.
 
     Attributes
     ----------

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,10 @@ class _Halves:
     pairs: Sequence[tuple[int, int]]
 
 
+_SPLITS: WeakKeyDictionary[Case, _Halves] = WeakKeyDictionary()
+"""One a case, whose estimates are all asked of the same cells and pairs."""
+
+
 def two_halves(case: Case, estimate: ScoredMatrix) -> Findings:
     """Ask the untouched half which of the differences that an estimate of the other half shows are there.
 
@@ -81,7 +86,7 @@ def two_halves(case: Case, estimate: ScoredMatrix) -> Findings:
     DataError
         When the molecules are not split in halves, or there are no two groups of enough cells.
     """
-    split = _split(case)
+    split = _split_of(case)
     values = case.values(estimate, split.cells)
     claims = _claims(split, values)
     linear = linear_scale(values)
@@ -115,6 +120,12 @@ def two_halves(case: Case, estimate: ScoredMatrix) -> Findings:
     findings.by_gene["halves_called"] = case.by_gene(called)
     findings.by_gene["halves_opposite"] = case.by_gene(opposite)
     return findings
+
+
+def _split_of(case: Case) -> _Halves:
+    if case not in _SPLITS:
+        _SPLITS[case] = _split(case)
+    return _SPLITS[case]
 
 
 def _split(case: Case) -> _Halves:

@@ -5,6 +5,7 @@ import pytest
 
 import scinfill
 from _worlds import LABELS, imputed, label_means
+from scinfill.evaluation import halves
 from scinfill.evaluation.numerics import intervals
 from scinfill.reporting.build import build
 
@@ -53,6 +54,14 @@ def test_differences_that_were_made_up_are_found(document):
     assert made_up["halves_false_at_least"] > raw["halves_false_at_most"]
     assert made_up["halves_false_at_least"] <= made_up["halves_false_at_most"]
     assert made_up["halves_best"] < raw["halves_best"]
+
+
+def test_all_estimates_are_asked_of_one_clustering(monkeypatch):
+    clusterings = []
+    monkeypatch.setattr(halves, "_clusters", lambda values, seed: clusterings.append(seed) or np.arange(240) % 2)
+    document = scinfill.evaluate(halved(), n_starts=1)
+    assert all("halves_called" in estimate["scores"] for estimate in document["estimates"].values())
+    assert len(clusterings) == 1
 
 
 def test_fold_changes_of_few_cells_gain_from_pooling(document):
