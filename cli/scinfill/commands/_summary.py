@@ -46,6 +46,8 @@ def show(document: Mapping[str, Any]) -> None:
         console.width = 200
     settings = collect([(str(document["title"]), document)])
     for setting in settings:
+        if setting.scores.empty:
+            continue
         console.print(_table(setting, alone=len(settings) == 1), markup=False)
     for note in dict.fromkeys(note for record in document["estimates"].values() for note in record["notes"]):
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)

@@ -1,5 +1,6 @@
 """Score estimates of one table beside raw, gene mean and SVD: every experiment, or the reason why it is left out."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from scinfill.evaluation.comparison import Threshold
 from scinfill.evaluation.numerics.clustering import Correlation
 from scinfill.evaluation.scorecard import EXPERIMENTS, OPEN_PROBLEMS, Scorecard
 from scinfill.progress import track
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,8 @@ def run(
         for experiment in experiments:
             card.add(trial.case, experiment)
         cards[estimate.name] = card
+    if not any(card.findings.scores for card in cards.values()):
+        log.warning("nothing was scored: hide something before imputing (`scinfill mask`) or name `labels`")
     return Evaluation(
         document=document.assemble(trials, cards, settings, thresholds, title=title),
         gene_table=document.gene_table(trials, cards),

@@ -259,33 +259,33 @@ def _within_spread(settings: Sequence[Setting], metric: str, first: str, second:
 
 
 def _recommendation(settings: Sequence[Setting], series: Sequence[str]) -> Sentence:
-    """Name the method that predicts best among those that show no signal in genes without any."""
+    """Name the method that predicts best what was hidden, among those that show no signal in genes without any.
+
+    Labels choose no method: the clustering that suits them best is no better estimate for that.
+    """
     question = "Which method?"
-    for metric, deed, better in (
-        ("poisson", "predicts held-out molecules best", "lower"),
-        ("ari", "finds the labels best", "higher"),
-        ("rmse", "fills hidden values best", "lower"),
-    ):
+    for metric, deed in (("poisson", "predicts held-out molecules best"), ("rmse", "fills hidden values best")):
         by_setting = across(settings, metric)
         if by_setting.empty:
             continue
         honest = [name for name in by_setting if _is_honest(settings, name)]
-        means = by_setting[honest].dropna(axis=1).mean().sort_values(ascending=better == "lower")
+        means = by_setting[honest].dropna(axis=1).mean().sort_values()
         if means.empty:
             continue
-        best = _preferred(means, series, tolerance=LARGEST_ARI_LOSS if metric == "ari" else 0)
+        best = str(means.index[0])
         others = means.drop(best)
         runner_up = f" against {signed(others.iloc[0])} of {others.index[0]}" if len(others) else ""
         if len(others) and signed(others.iloc[0]) == signed(means[best]):
             runner_up = f", as of {others.index[0]}"
         left_out = [name for name in by_setting if name not in honest]
         excluded = f" Left out for invented signal: {', '.join(left_out)}." if left_out else ""
-        text = f"{best} {deed} ({signed(means[best])}{runner_up}; {better} is better)"
+        text = f"{best} {deed} ({signed(means[best])}{runner_up}; lower is better)"
         if best in series:
             return Sentence(question, None, "yes", f"{text}{_guarded(settings, best)}.{excluded}")
         none = f"Not {series[0]}" if len(series) == 1 else f"None of {', '.join(series)}"
         return Sentence(question, None, "no", f"{none}: {text}.{excluded}")
-    return Sentence(question, None, "unknown", "Nothing was scored that would tell.")
+    untested = "Not tested: no molecules were held out and no values hidden (scinfill mask)."
+    return Sentence(question, None, "unknown", untested)
 
 
 def _guarded(settings: Sequence[Setting], name: str) -> str:
@@ -295,12 +295,6 @@ def _guarded(settings: Sequence[Setting], name: str) -> str:
     if not asked:
         return ""
     return f" and shows hardly more {' and '.join(asked)} among genes without signal than the raw data"
-
-
-def _preferred(means: pd.Series, series: Sequence[str], *, tolerance: float) -> str:
-    """Return the best of sorted means; an input within the tolerance of it goes before a baseline."""
-    close = means[(means - means.iloc[0]).abs() <= tolerance]
-    return str(next((name for name in close.index if name in series), means.index[0]))
 
 
 def _is_honest(settings: Sequence[Setting], name: str) -> bool:

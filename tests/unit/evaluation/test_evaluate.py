@@ -565,12 +565,22 @@ def test_table_without_the_layer_is_told_of(caplog):
 
 
 def test_merged_layer_is_told_from_a_mean():
-    table = imputed(masked("thin"), label_means(masked("thin")))
-    step = json.loads(table.uns["scinfill"]["steps"][-1])
+    means = label_means(masked("thin"))
+    merged = imputed(masked("thin"), means)
+    step = json.loads(merged.uns["scinfill"]["steps"][-1])
     step["parameters"]["keep"] = "observed"
-    table.uns["scinfill"]["steps"][-1] = json.dumps(step)
-    notes = scinfill.evaluate(table)["estimates"]["made-up"]["notes"]
-    assert any("it is no mean" in note for note in notes)
+    merged.uns["scinfill"]["steps"][-1] = json.dumps(step)
+    taken_over = scinfill.adopt(merged, means, method="another", scale="log2")
+    for table, name, is_merged in ((merged, "made-up", True), (taken_over, "another", False)):
+        notes = scinfill.evaluate(table)["estimates"][name]["notes"]
+        assert any("it is no mean" in note for note in notes) == is_merged
+
+
+def test_a_table_that_nothing_can_be_scored_on_is_told_of(caplog):
+    table = scinfill.preprocess(scinfill.simulate(n_cells=60, n_genes=50, seed=0))
+    del table.layers["truth"]
+    assert not scores(scinfill.evaluate(table), "raw")
+    assert "nothing was scored: hide something before imputing (`scinfill mask`) or name `labels`" in caplog.text
 
 
 @pytest.mark.parametrize(
