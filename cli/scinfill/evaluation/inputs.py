@@ -122,11 +122,11 @@ def _unique(series: Sequence[str]) -> list[str]:
 
 def method_of(adata: AnnData) -> str | None:
     """Return what made the imputed layer, as a user calls it: ``deepmc``, ``auto``, ``magic``."""
-    steps = [step for step in provenance.steps(adata) if step["command"].startswith(("impute-", "adopt"))]
-    if not steps:
+    step = provenance.last_imputation(adata)
+    if step is None:
         return None
-    method = steps[-1]["command"].removeprefix("impute-")
-    return str(steps[-1]["parameters"].get("method", method)) if method in ("baseline", "adopt") else method
+    method = step["command"].removeprefix("impute-")
+    return str(step["parameters"].get("method", method)) if method in ("baseline", "adopt") else method
 
 
 def _aligned(tables: list[AnnData], names: list[str]) -> list[AnnData]:
@@ -209,8 +209,8 @@ def _check_finite(adata: AnnData, rows: estimates.RowFunction, slot: str) -> Non
 
 def _keeps_seen(adata: AnnData) -> bool:
     """Whether the layer is a merge: seen values as they are, the model's elsewhere."""
-    steps = [step for step in provenance.steps(adata) if step["command"].startswith("impute-")]
-    return bool(steps) and steps[-1]["parameters"].get("keep", "none") != "none"
+    step = provenance.last_imputation(adata)
+    return step is not None and step["parameters"].get("keep", "none") != "none"
 
 
 def _observed_weight(adata: AnnData) -> NDArray[np.float64] | None:

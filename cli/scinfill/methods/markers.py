@@ -170,8 +170,8 @@ def _layer_of_values(adata: AnnData) -> str | None:
 
 
 def _imputation(adata: AnnData) -> dict[str, Any]:
-    steps = [step for step in provenance.steps(adata) if step["command"].startswith(("impute-", "adopt"))]
-    return dict(steps[-1]["parameters"]) if steps else {}
+    step = provenance.last_imputation(adata)
+    return step["parameters"] if step else {}
 
 
 def _estimate(adata: AnnData) -> Block | None:

@@ -98,6 +98,17 @@ def steps(adata: AnnData) -> list[dict[str, Any]]:
     return found
 
 
+def last_imputation(adata: AnnData) -> dict[str, Any] | None:
+    """Return the step that wrote the imputed values, an imputer's or ``adopt``; None where none did.
+
+    Raises
+    ------
+    DataError
+        See :func:`steps`.
+    """
+    return next((step for step in reversed(steps(adata)) if step["command"].startswith(("impute-", "adopt"))), None)
+
+
 def record(adata: AnnData) -> Mapping[str, Any]:
     """Return ``uns["scinfill"]``, empty where scinfill was not at work.
 

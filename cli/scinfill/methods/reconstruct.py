@@ -160,8 +160,8 @@ def _curve(adata: AnnData) -> NDArray[np.float32]:
 
 def _imputed_layer(adata: AnnData) -> str | None:
     """Return the layer that the last imputation read instead of ``X``."""
-    imputations = [step for step in provenance.steps(adata) if step["command"] == VERB]
-    return imputations[-1]["parameters"].get("layer") if imputations else None
+    step = provenance.last_imputation(adata)
+    return step["parameters"].get("layer") if step else None
 
 
 def _positions(what: str, known: pd.Index, names: Sequence[str]) -> NDArray[np.intp]:
