@@ -76,7 +76,7 @@ def compare_replicates(
 
     tested, left_out = {}, []
     for group, compared in others.items():
-        found = pseudobulk.compare_replicates(side(np.arange(shape[1]) == group), side(compared))
+        found = pseudobulk.compare(side(np.arange(shape[1]) == group), side(compared))
         if found is None:
             left_out.append(groups.names[group])
         else:

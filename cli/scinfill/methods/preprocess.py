@@ -210,7 +210,7 @@ def preprocess(
 
 def _check(n_genes: int | None, min_total_counts: int | None) -> None:
     if n_genes is not None and n_genes < 1:
-        raise InputError(f"n_genes must be 1 or more, or None for all; it is {n_genes}")
+        raise InputError(f"`n_genes` must be 1 or more, or None for all; it is {n_genes}")
     if min_total_counts is not None and min_total_counts < 0:
         raise InputError(f"`min_total_counts` must be 0 or more, or None; it is {min_total_counts}")
 

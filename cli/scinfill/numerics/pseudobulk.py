@@ -65,7 +65,7 @@ def sums_by(counts: csr_array, members: csr_array) -> Doubles:
     return total
 
 
-def compare_replicates(group: Pseudobulk, others: Pseudobulk) -> ReplicateTest | None:
+def compare(group: Pseudobulk, others: Pseudobulk) -> ReplicateTest | None:
     """Compare log2 means of replicates; None where there are fewer than two on a side.
 
     Paired where two or more replicates have both sides, over those; otherwise Welch's test between the replicates

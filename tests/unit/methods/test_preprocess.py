@@ -221,7 +221,7 @@ def test_what_was_done_is_said(counts, caplog):
         ({"spike_ins": "("}, InputError, "`spike_ins='\\('` is no regular expression: missing"),
         ({"spike_ins": ""}, InputError, "`spike_ins=''` is found in every name"),
         ({"spike_ins": "x", "preset": "paper"}, InputError, "leave out `keep_spike_ins=True` and `preset='paper'`"),
-        ({"n_genes": 0}, InputError, "n_genes must be 1 or more"),
+        ({"n_genes": 0}, InputError, "`n_genes` must be 1 or more"),
         ({"layer": "unspliced"}, InputError, "no layer 'unspliced'; layers present: spliced"),
     ],
 )

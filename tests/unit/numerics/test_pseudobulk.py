@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from scinfill.numerics.pseudobulk import Pseudobulk, compare_replicates, sums_by
+from scinfill.numerics.pseudobulk import Pseudobulk, compare, sums_by
 from scinfill.numerics.sparse import canonical
 
 
@@ -30,7 +30,7 @@ def test_sums_are_those_of_the_cells():
 
 def test_replicates_with_both_sides_are_paired():
     first, second = draws(5, 0)
-    found = compare_replicates(first, second)
+    found = compare(first, second)
     theirs = stats.ttest_rel(logs(first), logs(second))
     np.testing.assert_allclose(found.p, theirs.pvalue)
     np.testing.assert_allclose(found.t, theirs.statistic)
@@ -39,7 +39,7 @@ def test_replicates_with_both_sides_are_paired():
 def test_replicates_of_one_side_each_are_not():
     first, second = draws(6, 1)
     there, here = np.array([50, 50, 50, 0, 0, 0]), np.array([0, 0, 0, 50, 50, 50])
-    found = compare_replicates(side(first.counts, there), side(second.counts, here))
+    found = compare(side(first.counts, there), side(second.counts, here))
     theirs = stats.ttest_ind(logs(first)[:3], logs(second)[3:], equal_var=False)
     np.testing.assert_allclose(found.p, theirs.pvalue)
 
@@ -47,24 +47,24 @@ def test_replicates_of_one_side_each_are_not():
 @pytest.mark.parametrize("cells", [[50, 0, 2], [0, 0, 0]])
 def test_one_replicate_is_not_enough(cells):
     first, second = draws(3, 2)
-    assert compare_replicates(side(first.counts, cells), second) is None
+    assert compare(side(first.counts, cells), second) is None
 
 
 def test_genes_that_do_not_differ_are_called_as_often_as_they_should():
     """Between replicates means differ twofold; a test of their cells would call nearly all of them."""
-    called = [np.mean(compare_replicates(*draws(4, seed)).p < 0.05) for seed in range(8)]
+    called = [np.mean(compare(*draws(4, seed)).p < 0.05) for seed in range(8)]
     assert 0.03 < np.mean(called) < 0.07
-    assert np.mean(compare_replicates(*draws(6, 9, effect=1.5)).p < 0.01) > 0.8
+    assert np.mean(compare(*draws(6, 9, effect=1.5)).p < 0.01) > 0.8
 
 
 def test_the_interval_is_as_wide_as_the_test_says():
     first, second = draws(5, 3)
-    found = compare_replicates(first, second)
+    found = compare(first, second)
     difference = (logs(first) - logs(second)).mean(axis=0)
     assert np.array_equal(abs(difference) > found.half_width, found.p < 0.05)
 
 
 def test_a_gene_that_nobody_has_says_nothing():
     first, second = side(np.zeros((3, 1))), side(np.zeros((3, 1)))
-    found = compare_replicates(first, second)
+    found = compare(first, second)
     assert (found.t[0], found.p[0], found.half_width[0]) == (0, 1, 0)
