@@ -3,9 +3,10 @@
     python benchmarks/quality.py DATA_FOLDER [--methods deepmc,auto,magic] [--datasets zeisel_subset,…]
 
 Each dataset (H5AD counts with ``obs["cell_type"]``; bulk truth in ``*_de_truth_A_vs_B.tsv`` beside it) is
-preprocessed to 1,000 genes, and imputed four times by each method: as it is (clustering, DE), with 10 % of the
-molecules held out and 100 null genes appended (molecules, coverage, invented signal), and with 10 % and 50 % of
-the non-zeros hidden (``detected``). MAGIC needs ``pip install '.[magic]'``. Writes ``quality.json`` and
+preprocessed to 1,000 genes, and imputed five times by each method: as it is (clustering, DE), with 10 % of the
+molecules held out and 100 null genes appended (molecules, coverage, invented signal), with half of the molecules
+(UMI counts: which differences hold in the other half, errors of fold changes), and with 10 % and 50 % of the
+non-zeros hidden (``detected``). MAGIC needs ``pip install '.[magic]'``. Writes ``quality.json`` and
 ``quality.md`` beside this file.
 """
 
@@ -42,6 +43,12 @@ METRICS = {
     "null_pairs": ("molecules", "null_pairs", "null pairs"),
     "null_de": ("molecules", "null_de_any_label", "null DE"),
     "size_leak": ("molecules", "size_leak", "size leak"),
+    "halves_called": ("halves", "halves_called", "genes called, one half"),
+    "halves_at_least": ("halves", "halves_false_at_least", "false, at least"),
+    "halves_at_most": ("halves", "halves_false_at_most", "false, at most"),
+    "halves_best": ("halves", "halves_best", "best 50 that hold"),
+    "fold_change_20": ("halves", "fold_change_20", "fold change, 20 cells"),
+    "fold_change_all": ("halves", "fold_change_all", "fold change, all"),
 }
 
 
@@ -74,9 +81,11 @@ def de_truths(folder: Path, dataset: str) -> dict[str, pd.Series]:
 def worlds(adata: AnnData, seed: int) -> dict[str, AnnData]:
     """Return what each experiment lets an imputer see."""
     prepared = scinfill.preprocess(adata)
+    halves = {"halves": scinfill.mask(prepared, mode="halves", seed=seed)} if _umi(prepared) else {}
     return {
         "structure": prepared,
         "molecules": scinfill.mask(prepared, mode="thin", fraction=0.1, null_genes=100, seed=seed),
+        **halves,
         "detected 10 %": scinfill.mask(prepared, fraction=0.1, seed=seed),
         "detected 50 %": scinfill.mask(prepared, fraction=0.5, seed=seed),
     }
@@ -154,7 +163,9 @@ def main() -> None:
         f"Made by `python benchmarks/quality.py DATA_FOLDER --methods {options.methods} --seed {options.seed}`.\n"
         "RMSE rows: estimate `detected`; all others: each method's default estimate. `papers-loss` is plain matrix\n"
         "factorisation of the non-zeros (w₀ = 0). Lower is better for RMSE, held-out molecules (Poisson loss),\n"
-        "null pairs, null DE and size leak (share of genes DE between large and small cells of one label).\n"
+        "null pairs, null DE, size leak (share of genes DE between large and small cells of one label), and for\n"
+        "values from half of the molecules: the bounds of the share of genes called between similar labels that the\n"
+        "other half does not confirm, and the error of log2 fold changes of group means against that half.\n"
         + table_of(results)
     )
 

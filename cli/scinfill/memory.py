@@ -1,4 +1,4 @@
-"""How much memory this process may use: by it arrays go to files, and a job that cannot fit never starts."""
+"""The memory limit of this process decides which arrays go to files; a job that cannot fit never starts."""
 
 import os
 import resource

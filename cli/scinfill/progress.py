@@ -1,4 +1,4 @@
-"""How long work tells how far it is, without knowing who listens.
+"""Report the progress of long work, without knowing who listens.
 
 The models call :func:`track`; a command line puts a progress bar behind it with :func:`listening`.
 """

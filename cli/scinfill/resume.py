@@ -133,8 +133,8 @@ def resumable(
             if loaded.generator is not None and rng is not None:
                 rng.bit_generator.state = loaded.generator
             if loaded.finished:
-                return _restored(result(state), loaded)
-            state, done = _restored(state, loaded), loaded.facts["done"]
+                return _restore(result(state), loaded)
+            state, done = _restore(state, loaded), loaded.facts["done"]
     for number in track(range(n_steps), label):
         if number < done:
             continue
@@ -174,13 +174,13 @@ def _parts(state: Any, name: str = "") -> Iterator[tuple[str, Any]]:  # noqa: AN
         yield name, state
 
 
-def _restored(like: Any, loaded: Checkpoint, name: str = "") -> Any:  # noqa: ANN401
+def _restore(like: Any, loaded: Checkpoint, name: str = "") -> Any:  # noqa: ANN401
     """Return a state built as ``like`` from what was loaded; variables are assigned to."""
     if is_dataclass(like) and not isinstance(like, type):
         names = {item.name: f"{name}-{item.name}".lstrip("-") for item in fields(like)}
-        return replace(like, **{key: _restored(getattr(like, key), loaded, part) for key, part in names.items()})
+        return replace(like, **{key: _restore(getattr(like, key), loaded, part) for key, part in names.items()})
     if isinstance(like, tuple):
-        return tuple(_restored(part, loaded, f"{name}-{number}") for number, part in enumerate(like))
+        return tuple(_restore(part, loaded, f"{name}-{number}") for number, part in enumerate(like))
     if hasattr(like, "assign"):
         like.assign(loaded.arrays[name])
         return like

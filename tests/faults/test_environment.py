@@ -389,8 +389,8 @@ def test_the_clock_leaves_no_trace(counts_file, tmp_path):
 )
 def test_a_gpu_that_is_not_there(inputs, tmp_path, monkeypatch, options):
     """Also where it would stay idle: what was asked for is never quietly something else."""
-    out, usual = tmp_path / "out", devices._started
-    monkeypatch.setattr(devices, "_started", lambda **_: (usual(hide_gpus=True)[0], False))
+    out, usual = tmp_path / "out", devices._start_tensorflow
+    monkeypatch.setattr(devices, "_start_tensorflow", lambda **_: (usual(hide_gpus=True)[0], False))
     refused = invoke(*options, "-q", "--device", "gpu", inputs / "table.h5ad", "-o", out)
     assert_refused(refused, 4, "sees no GPU here; use --device auto")
     assert not out.exists()

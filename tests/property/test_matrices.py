@@ -9,7 +9,7 @@ from scipy import sparse
 from scinfill.methods.provenance import sha256
 from scinfill.numerics.filtering import cells_with_gene, seen_genes
 from scinfill.numerics.masking import hide_entries, hide_nonzeros, sample_positions, split, thin
-from scinfill.numerics.normalization import library_sizes, log2_counts, normalized, size_factors, solve_size_factors
+from scinfill.numerics.normalization import library_sizes, log2_counts, normalize, size_factors, solve_size_factors
 from scinfill.numerics.nullgenes import draw_null_genes
 from scinfill.numerics.selection import dispersion_scores, gene_moments, top_genes
 from scinfill.numerics.sparse import canonical
@@ -49,7 +49,7 @@ def test_duplicates_are_summed(values, data):
 def test_normalised_cells_have_equal_totals(values):
     counts = canonical(values, np.float64)
     totals = library_sizes(counts, np.ones(values.shape[1]))
-    after = normalized(counts, size_factors(totals)).sum(axis=1)[totals > 0]
+    after = normalize(counts, size_factors(totals)).sum(axis=1)[totals > 0]
     if len(after):
         np.testing.assert_allclose(after, np.median(totals[totals > 0]))
 

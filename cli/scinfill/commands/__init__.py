@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from scinfill import __version__
-from scinfill.commands._failures import translated
+from scinfill.commands._failures import translate_errors
 
 COMMANDS = (
     "demo",
@@ -44,7 +44,7 @@ class Verbs(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - Click's signature
         """Run a verb."""
-        with translated(ctx):
+        with translate_errors(ctx):
             return super().invoke(ctx)
 
 

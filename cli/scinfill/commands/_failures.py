@@ -26,7 +26,7 @@ SIGNAL_EXIT = 128
 
 
 @contextmanager
-def translated(ctx: click.Context) -> Iterator[None]:
+def translate_errors(ctx: click.Context) -> Iterator[None]:
     """Run the block, and end the process with the exit code that fits what it raised.
 
     A broken pipe ends quietly: whoever reads decides when it has read enough.
@@ -46,10 +46,10 @@ def translated(ctx: click.Context) -> Iterator[None]:
     except KeyboardInterrupt:
         _fail(ctx, "interrupted", SIGNAL_EXIT + signal.SIGINT)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug is one line as well
-        _fail(ctx, *_explained(ctx, error))
+        _fail(ctx, *_explain(ctx, error))
 
 
-def _explained(ctx: click.Context, error: Exception) -> tuple[str, int]:
+def _explain(ctx: click.Context, error: Exception) -> tuple[str, int]:
     """Return the message and the exit code of an error."""
     match error:
         case click.UsageError():

@@ -14,18 +14,28 @@ SHARED = {
     "Messages": ("verbosity", "debug", "log_json", "_click_default_help"),
 }
 """Groups by their headings, with the names of the parameters that belong there wherever they occur."""
+PUBLISHED = "As published (--preset paper)"
 
 
 class Verb(click.Command):
-    """A command whose own options stand under a heading between those for input and output and the rest."""
+    """A command whose own options stand under a heading between those for input and output and the rest.
 
-    def __init__(self, *args: Any, own: str = "Options", **kwargs: Any) -> None:  # noqa: ANN401 - Click's
+    Parameters
+    ----------
+    own
+        Heading of its own options.
+    published
+        Names of the parameters that only the published algorithm has; they stand under a heading of their own.
+    """
+
+    def __init__(self, *args: Any, own: str = "Options", published: tuple[str, ...] = (), **kwargs: Any) -> None:  # noqa: ANN401 - Click's
         super().__init__(*args, **kwargs)
         self.own = own
+        self.groups = {PUBLISHED: published, **SHARED}
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options group by group."""
-        groups: dict[str, list[tuple[str, str]]] = {heading: [] for heading in (FILES, self.own, *SHARED)}
+        groups: dict[str, list[tuple[str, str]]] = {heading: [] for heading in (FILES, self.own, *self.groups)}
         for option in (param for param in self.get_params(ctx) if isinstance(param, click.Option)):
             record = option.get_help_record(ctx)
             if record is not None:
@@ -37,4 +47,4 @@ class Verb(click.Command):
                     formatter.write_dl(records)
 
     def _heading(self, option: click.Option) -> str:
-        return next((group for group, names in SHARED.items() if option.name in names), self.own)
+        return next((group for group, names in self.groups.items() if option.name in names), self.own)

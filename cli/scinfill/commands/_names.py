@@ -1,4 +1,4 @@
-"""From the parameters that messages of the package name to the options that a person at the shell typed."""
+"""Replace the parameters that messages of the package name by the options that a person at the shell typed."""
 
 import re
 import shlex
@@ -24,7 +24,7 @@ def in_options_of(command: click.Command) -> Reword:
         function, name, value = found.groups()
         verb = command if function is None else _verb(function.replace("_", "-"))
         known = [param for param in verb.params if isinstance(param, click.Option)] if verb else []
-        typed = next((_typed(param, value) for param in known if param.name == name), None)
+        typed = next((_as_typed(param, value) for param in known if param.name == name), None)
         if verb is None or typed is None:
             return found[0]
         return typed if function is None else f"`scinfill {verb.name} {typed}`"
@@ -38,7 +38,7 @@ def _verb(name: str) -> click.Command | None:
     return main.get_command(click.Context(main), name)
 
 
-def _typed(option: click.Option, value: str | None) -> str:
+def _as_typed(option: click.Option, value: str | None) -> str:
     """Return an option, with a value as it is typed: no brackets, quotes for the shell alone; a flag's name says it."""
     name = max(option.opts, key=len)
     if option.is_flag:

@@ -1,4 +1,4 @@
-"""What surrounds a verb while it runs: threads, messages, progress. stdout is never touched: it carries data."""
+"""Set up threads, messages and progress around a verb. stdout is never touched: it carries data."""
 
 import json
 import logging

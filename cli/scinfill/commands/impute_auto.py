@@ -14,7 +14,12 @@ from scinfill.commands._imputation import (
 )
 
 
-@click.command(name="impute-auto", cls=Verb, own="Model")
+@click.command(
+    name="impute-auto",
+    cls=Verb,
+    own="Model",
+    published=("regularisation", "learning_rate", "iterations", "threshold"),
+)
 @imputer_options
 @preset_option("paper: AutoImpute as published, every zero missing, no gate.")
 @click.option(
@@ -25,20 +30,18 @@ from scinfill.commands._imputation import (
 )
 @zero_weight_option
 @click.option(
-    "--lambda", "regularisation", type=click.FloatRange(min=0), help="Penalty of --preset paper.  [default: 1]"
+    "--lambda", "regularisation", type=click.FloatRange(min=0), help="Penalty λ on the weights.  [default: 1]"
 )
 @click.option(
     "--learning-rate",
     type=click.FloatRange(min=0, min_open=True),
-    help="Learning rate of --preset paper.  [default: 0.0001]",
+    help="Learning rate.  [default: 0.0001]",
 )
-@click.option(
-    "--iterations", type=click.IntRange(min=1), help="Iterations of --preset paper, at most.  [default: 7000]"
-)
+@click.option("--iterations", type=click.IntRange(min=1), help="Largest number of iterations.  [default: 7000]")
 @click.option(
     "--threshold",
     type=click.FloatRange(min=0),
-    help="--preset paper stops when the loss per cell changes by no more.  [default: 0.0001]",
+    help="Stop when the loss per cell changes by no more.  [default: 0.0001]",
 )
 @checkpoint_options
 def command(source: str, target: str, *, folder: str | None, minutes: float, **options: Any) -> None:  # noqa: ANN401 - the options above

@@ -18,7 +18,7 @@ from scinfill.schema import Form
 log = logging.getLogger(__name__)
 
 
-@click.command(name="impute-deepmc", cls=Verb, own="Model")
+@click.command(name="impute-deepmc", cls=Verb, own="Model", published=("depth", "alpha", "n_iterations"))
 @imputer_options
 @preset_option("paper: deepMc as published, every zero missing, no gate.")
 @click.option(
@@ -29,15 +29,13 @@ log = logging.getLogger(__name__)
 @click.option(
     "--depth",
     type=click.IntRange(1, 3),
-    help="Layers of --preset paper (the papers' 1L, 2L, 3L). The product is linear and has the smallest rank, so depth "
-    "changes the path of the optimisation, not what the model can express.",
+    help="Layers (the papers' 1L, 2L, 3L). The product is linear and has the smallest rank, so depth changes the path "
+    "of the optimisation, not what the model can express.  [default: 1]",
 )
 @zero_weight_option
 @click.option("--ridge", type=click.FloatRange(min=0), help="Penalty on factors.  [default: 5 Poisson, 20 squared]")
-@click.option("--alpha", type=click.FloatRange(min=1), help="Landweber step of --preset paper.  [default: 1.1]")
-@click.option(
-    "--iterations", "n_iterations", type=click.IntRange(min=1), help="Sweeps of --preset paper.  [default: 15]"
-)
+@click.option("--alpha", type=click.FloatRange(min=1), help="Landweber step.  [default: 1.1]")
+@click.option("--iterations", "n_iterations", type=click.IntRange(min=1), help="Sweeps.  [default: 15]")
 @click.option(
     "--form",
     type=click.Choice(get_args(Form)),

@@ -79,7 +79,7 @@ def command(target: str, *, seed: int, **settings: Any) -> None:  # noqa: ANN401
       scinfill simulate --cells 68000 --genes 1000 --density 0.07 --truth factors | scinfill preprocess -o log.h5ad
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import anndata_files
-    from scinfill.methods.simulate import World, simulated
+    from scinfill.methods.simulate import World, simulate_in_blocks
 
-    adata, layers = simulated(World(**settings), seed=seed)
+    adata, layers = simulate_in_blocks(World(**settings), seed=seed)
     anndata_files.write(adata, target, row_blocks=layers)

@@ -1,4 +1,4 @@
-"""What estimates are scored on: one table with its labels, its hidden truth and its null genes."""
+"""A case is what estimates are scored on: one table with its labels, its hidden truth and its null genes."""
 
 import logging
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ UNLABELLED = -1
 
 @dataclass(frozen=True)
 class Settings:
-    """How to score; :func:`scinfill.evaluate` says what each means."""
+    """Settings of the scores; :func:`scinfill.evaluate` says what each means."""
 
     labels: str | None = None
     seed: int = 0
@@ -153,7 +153,7 @@ class Case:
         """Cells of the table."""
         return self.observations.shape[0]
 
-    def labelled(self) -> Labels:
+    def require_labels(self) -> Labels:
         """Return the labels, or say that there are none."""
         if self.labels is None:
             raise DataError("needs labels; none were named (scinfill evaluate --labels COLUMN)")
@@ -162,7 +162,7 @@ class Case:
     @cached_property
     def sample(self) -> NDArray[np.intp]:
         """Labelled cells that structure metrics look at: all, or a seeded sample of ``max_cells``."""
-        labels = self.labelled()
+        labels = self.require_labels()
         return self.at_most(np.flatnonzero(labels.codes != UNLABELLED))
 
     def at_most(self, cells: NDArray[np.intp]) -> NDArray[np.intp]:

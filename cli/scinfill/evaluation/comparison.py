@@ -112,9 +112,9 @@ class Threshold:
         Parameters
         ----------
         name
-            ScoredMatrix to judge.
+            Estimate to judge.
         scores, skipped
-            Of all estimates that the rule may name: scores by metric, and the reasons for those that are missing.
+            Scores by metric of all estimates that the rule may name, and the reasons for those that are missing.
         """
         record: dict[str, Any] = {"rule": self.rule, "estimate": name}
         missing = next((who for who in (name, self.reference) if self.metric not in scores[who]), None)

@@ -64,7 +64,7 @@ def _describe(trial: Trial) -> dict[str, Any]:
 
 
 def _describe_labels(case: Case) -> dict[str, Any]:
-    labels = case.labelled()
+    labels = case.require_labels()
     sizes = Counter(labels.codes.tolist())
     return {
         "labels": {name: sizes[code] for code, name in enumerate(labels.names)},

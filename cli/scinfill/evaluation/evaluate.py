@@ -72,13 +72,13 @@ def evaluate(
     de_truths
         By ``"A_vs_B"`` (two labels): 1 or 0 by gene name, whether bulk data calls it.
     seed
-        Of the sample of cells, the resampling and the first k-means start.
+        Seed of the sample of cells, of the resampling and of the first k-means start.
     n_starts
         k-means starts.
     max_cells
         Structure, differential expression and guard look at a seeded sample of at most this many cells.
     correlation
-        Of cells, for the separability of cell types.
+        Kind of correlation between cells, for the separability of cell types.
     zero_threshold
         Values at or below count as zero (log2 scale).
     cv_label

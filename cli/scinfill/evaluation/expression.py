@@ -52,7 +52,7 @@ def differential_expression(case: Case, estimate: ScoredMatrix) -> Findings:
             continue
         scores = np.abs(statistic)
         units.append(np.column_stack([np.full(scores.size, number), tested.is_differential, scores]))
-        curves.append(_curve_record(contrast, case.labelled().names, tested, curve))
+        curves.append(_curve_record(contrast, case.require_labels().names, tested, curve))
         findings.by_gene[f"z_{contrast}"] = _spread(case, tested.genes, statistic)
     if not units:
         raise DataError("; ".join(refusals))
@@ -73,7 +73,7 @@ def mean_auc(units: Units) -> float:
 
 
 def _tested_genes(case: Case, contrast: str, truth: pd.Series) -> TestedGenes:
-    first, second = labels_of_contrast(contrast, case.labelled().names)
+    first, second = labels_of_contrast(contrast, case.require_labels().names)
     known = truth.dropna()
     positions = case.gene_names.get_indexer(known.index)
     usable = (positions >= 0) & ~case.null_genes[np.maximum(positions, 0)]
@@ -111,7 +111,7 @@ def _example(names: pd.Index) -> str:
 
 def _evidence(case: Case, estimate: ScoredMatrix, tested: TestedGenes) -> NDArray[np.float64]:
     """Standardised Wilcoxon statistic of the tested genes, positive where the second label is higher."""
-    labels = case.labelled()
+    labels = case.require_labels()
     cells = case.at_most(labels.cells(tested.first, tested.second))
     return differential.rank_sum_z(estimate.rows(cells)[:, tested.genes], labels.codes[cells] == tested.second)
 
@@ -140,7 +140,7 @@ def _curve_record(
 
 def within_label_variation(case: Case, estimate: ScoredMatrix) -> Findings:
     """Variation of genes over the cells of one label, on the linear scale."""
-    labels = case.labelled()
+    labels = case.require_labels()
     code = _variation_label(case)
     cells = case.at_most(labels.cells(code))
     cv = variation.coefficient_of_variation(case.values(estimate, cells))
@@ -162,7 +162,7 @@ def within_label_variation(case: Case, estimate: ScoredMatrix) -> Findings:
 
 
 def _variation_label(case: Case) -> int:
-    labels = case.labelled()
+    labels = case.require_labels()
     wanted = case.settings.cv_label
     if wanted is None:
         return int(np.bincount(labels.codes[labels.codes >= 0]).argmax())
@@ -188,7 +188,7 @@ def true_zeros(case: Case, estimate: ScoredMatrix) -> Findings:
     """
     if case.bulk is None:
         raise DataError("needs bulk expression; none was named (scinfill evaluate --bulk FILE)")
-    labels = case.labelled()
+    labels = case.require_labels()
     positions = case.bulk.index.get_indexer(case.gene_names[case.real_genes])
     genes = case.real_genes[positions >= 0]
     if not genes.size:

@@ -37,7 +37,7 @@ def null_differential(case: Case, estimate: ScoredMatrix) -> Findings:
     Between the two largest labels, as in published comparisons, and in any label against all other cells,
     which is stricter.
     """
-    codes = case.labelled().codes[case.sample]
+    codes = case.require_labels().codes[case.sample]
     values = _null_values(case, estimate, case.sample)
     largest = guard.cells_of_largest_labels(codes)
     between_largest = guard.called_differential(values[largest], codes[largest])
@@ -63,7 +63,7 @@ def size_leak(case: Case, estimate: ScoredMatrix) -> Findings:
     """
     if case.size_factor is None:
         raise DataError("a leak of library size needs obs['size_factor']; the file lacks it")
-    labels = case.labelled()
+    labels = case.require_labels()
     cells = case.at_most(np.flatnonzero(labels.codes != UNLABELLED))
     leak = guard.library_size_leak(case.values(estimate, cells), labels.codes[cells], case.size_factor[cells])
     findings = Findings({"size_leak": per_unit(leak.by_gene, of="genes")})

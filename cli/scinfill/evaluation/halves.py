@@ -55,7 +55,7 @@ class _Halves:
     untouched
         Molecules, (n_chosen, n_real_genes).
     size_factor
-        Of each half, (n_chosen,).
+        Size factors of each half, (n_chosen,).
     codes, names
         Group of every chosen cell, and how groups are called.
     pairs

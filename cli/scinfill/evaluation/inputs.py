@@ -1,4 +1,4 @@
-"""From the tables of one call to trials: a case, the estimates of it, and the baselines beside them."""
+"""Sort the tables of one call into trials: a case, the estimates of it, and the baselines beside them."""
 
 import logging
 from collections import Counter
@@ -66,7 +66,7 @@ def trials(
         raise InputError("there is no table to evaluate")
     series = [_series(name, adata, layer or IMPUTED) for name, adata in tables]
     names = _unique(series)
-    aligned = _aligned([adata for _, adata in tables], names)
+    aligned = _align([adata for _, adata in tables], names)
     if layer is not None and not any(layer in adata.layers for adata in aligned):
         validation.matrix_of(aligned[0], layer)
     for name, adata in zip(names, aligned, strict=True):
@@ -129,7 +129,7 @@ def method_of(adata: AnnData) -> str | None:
     return str(step["parameters"].get("method", method)) if method in ("baseline", "adopt") else method
 
 
-def _aligned(tables: list[AnnData], names: list[str]) -> list[AnnData]:
+def _align(tables: list[AnnData], names: list[str]) -> list[AnnData]:
     """Return the tables with cells and genes in the order of the first."""
     for adata in tables:
         validation.check_table(adata)

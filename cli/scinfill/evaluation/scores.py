@@ -1,4 +1,4 @@
-"""What an experiment returns: numbers that know their unit, their spread and which way is better."""
+"""Scores are what an experiment returns: numbers that know their unit, their spread and which way is better."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -15,7 +15,7 @@ MOST_PLOTTED = 1000
 def kmeans(case: Case, estimate: ScoredMatrix) -> Findings:
     """Cluster all genes of the sampled cells by k-means, as the papers did, once a seed."""
     values = case.values(estimate, case.sample)
-    agreement = clustering.kmeans_agreement(values, case.labelled().codes[case.sample], seeds=case.settings.seeds)
+    agreement = clustering.kmeans_agreement(values, case.require_labels().codes[case.sample], seeds=case.settings.seeds)
     return Findings({"ari": per_seed(agreement.ari), "nmi": per_seed(agreement.nmi)})
 
 
@@ -23,13 +23,15 @@ def kmeans_on_components(case: Case, estimate: ScoredMatrix) -> Findings:
     """Cluster 20 principal components of the sampled cells by k-means, once a seed."""
     values = case.values(estimate, case.sample)
     components = clustering.principal_components(values, CLUSTERED_COMPONENTS, seed=case.settings.seed)
-    agreement = clustering.kmeans_agreement(components, case.labelled().codes[case.sample], seeds=case.settings.seeds)
+    agreement = clustering.kmeans_agreement(
+        components, case.require_labels().codes[case.sample], seeds=case.settings.seeds
+    )
     return Findings({"ari_20pc": per_seed(agreement.ari), "nmi_20pc": per_seed(agreement.nmi)})
 
 
 def silhouette(case: Case, estimate: ScoredMatrix) -> Findings:
     """Silhouette of the labels on two principal components, with the points of the plot."""
-    codes = case.labelled().codes[case.sample]
+    codes = case.require_labels().codes[case.sample]
     values = case.values(estimate, case.sample)
     components = clustering.principal_components(values, PLOTTED_COMPONENTS, seed=case.settings.seed)
     findings = Findings({"silhouette": per_unit(clustering.silhouettes(components, codes), of="cells")})
@@ -38,7 +40,7 @@ def silhouette(case: Case, estimate: ScoredMatrix) -> Findings:
     findings.details["components"] = {
         "first": rounded(components[plotted, 0], 3),
         "second": rounded(components[plotted, -1], 3),
-        "label": [case.labelled().names[code] for code in codes[plotted]],
+        "label": [case.require_labels().names[code] for code in codes[plotted]],
         "n_cells": int(codes.size),
     }
     return findings
@@ -46,7 +48,7 @@ def silhouette(case: Case, estimate: ScoredMatrix) -> Findings:
 
 def separability(case: Case, estimate: ScoredMatrix) -> Findings:
     """Cell-type separability of every pair of labels."""
-    labels = case.labelled()
+    labels = case.require_labels()
     pairs = clustering.cell_type_separability(
         case.values(estimate, case.sample), labels.codes[case.sample], correlation=case.settings.correlation
     )

@@ -9,8 +9,8 @@ import pandas as pd
 
 from scinfill.errors import DataError
 from scinfill.io.hdf5 import one_line
-from scinfill.io.packed import LARGEST_LIST, check_length, unpacked
-from scinfill.io.streams import display, opened
+from scinfill.io.packed import LARGEST_LIST, check_length, unpack
+from scinfill.io.streams import display, open_source
 
 GENE = "gene"
 IS_DE = "is_de"
@@ -66,10 +66,10 @@ def read_truth(source: str | Path) -> pd.Series:
 
 def _read(source: str | Path) -> pd.DataFrame:
     """Read a table of text, plain or gzip; its separator is a tab if the first row has one, else a comma."""
-    with opened(source) as handle:
+    with open_source(source) as handle:
         check_length(handle, LARGEST_LIST, source)
         try:
-            with io.TextIOWrapper(unpacked(handle), "utf-8-sig") as text:
+            with io.TextIOWrapper(unpack(handle), "utf-8-sig") as text:
                 separator = "\t" if "\t" in text.readline(LONGEST_HEADER) else ","
                 text.seek(0)
                 return pd.read_csv(text, sep=separator, dtype=str)

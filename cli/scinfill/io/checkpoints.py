@@ -75,7 +75,7 @@ def checkpointed(folder: str | Path | None, *, minutes: float = MINUTES) -> Iter
         raise InputError(f"`minutes` must be 0 or more; it is {minutes}")
     path = Path(folder)
     _make_usable(path)
-    with _locked(path):
+    with _lock(path):
         store = Folder(path, minutes)
         with storing_in(store):
             yield
@@ -171,7 +171,7 @@ def _make_usable(path: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _lock(path: Path) -> Iterator[None]:
     """Keep other jobs out; the lock ends with the process, however that ends."""
     lock = path / LOCK
     try:
@@ -275,7 +275,7 @@ def _read(handle: BinaryIO, *, fit: str, key: str, alike: Sequence[Checkpoint]) 
     Raises
     ------
     Exception
-        Of any kind, where the file is not as expected.
+        Any kind, where the file is not as expected.
     """
     size = os.fstat(handle.fileno()).st_size
     with zipfile.ZipFile(handle) as archive:

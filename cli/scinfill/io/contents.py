@@ -1,4 +1,4 @@
-"""What a file holds, by name, and of each of its matrices whether it holds counts."""
+"""Describe what a file holds, by name, and for each of its matrices whether it holds counts."""
 
 import shlex
 from collections.abc import Mapping
@@ -24,10 +24,10 @@ def of_table(adata: AnnData) -> dict[str, Any]:
         if matrix is not None
     }
     names = {slot: sorted(map(str, getattr(adata, slot))) for slot in ("layers", "obsm", "varm", "uns")}
-    return described(adata.obs, adata.var, names, surveys, None if adata.raw is None else adata.raw.var)
+    return describe(adata.obs, adata.var, names, surveys, None if adata.raw is None else adata.raw.var)
 
 
-def described(
+def describe(
     obs: pd.DataFrame,
     var: pd.DataFrame,
     names: Mapping[str, list[str]],

@@ -1,4 +1,4 @@
-"""Which file of a folder holds the counts, where a program leaves several folders and files."""
+"""Find the file that holds the counts, where a program leaves several folders and files."""
 
 import logging
 from pathlib import Path
@@ -35,7 +35,7 @@ PLACES = (
 """What Cell Ranger, STARsolo, kb-python and alevin-fry make, cells before droplets, files before folders."""
 
 
-def located(path: Path, genome: str | None = None) -> Path | Mex:
+def locate(path: Path, genome: str | None = None) -> Path | Mex:
     """Return what to read where a path names a folder, one file of several, or what their names begin with.
 
     A zarr store is a folder too, and is returned as it is.

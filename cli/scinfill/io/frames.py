@@ -26,7 +26,7 @@ def read_frame(group: h5py.Group | h5py.Dataset, slot: str) -> Any:  # noqa: ANN
     Parameters
     ----------
     group
-        Of the open file. Without the mark of a frame, as SeuratDisk leaves ``raw/var``, it is a frame all the same.
+        Group of the open file. It is read as a frame even without the mark of one, as SeuratDisk leaves ``raw/var``.
     slot
         Its name in messages.
     """
@@ -34,11 +34,11 @@ def read_frame(group: h5py.Group | h5py.Dataset, slot: str) -> Any:  # noqa: ANN
     if is_records(found):
         found = frame_of(found)
     if isinstance(found, Mapping):
-        found = _unmarked(found, group.attrs)
+        found = _read_unmarked(found, group.attrs)
     return with_index(found, slot) if isinstance(found, pd.DataFrame) else found
 
 
-def _unmarked(columns: Mapping[str, Any], attributes: Mapping[str, Any]) -> pd.DataFrame:
+def _read_unmarked(columns: Mapping[str, Any], attributes: Mapping[str, Any]) -> pd.DataFrame:
     """Return the frame of columns in a group that says of itself at most which of them is the index."""
     categories = columns.get(CATEGORIES, {})
     frame = pd.DataFrame(

@@ -20,7 +20,7 @@ from scipy import sparse
 
 from scinfill.errors import DataError
 from scinfill.io import legacy
-from scinfill.io.contents import described, of_table
+from scinfill.io.contents import describe, of_table
 from scinfill.io.frames import beside, read_frame, without_index
 from scinfill.io.hdf5 import new_hdf5, one_line, open_hdf5, read_array, write_array
 from scinfill.io.rehearsal import check_writable_again
@@ -67,7 +67,7 @@ def read(source: str | Path, *, to_write: bool = True) -> AnnData:
 def assemble(file: h5py.File, source: str | Path) -> AnnData:
     """Read an AnnData from an open file; ``source`` is its name in messages."""
     _check_root(file, source)
-    with naming(source, "the file"), warnings.catch_warnings():
+    with name_slot(source, "the file"), warnings.catch_warnings():
         # What anndata warns of (old encodings, names that repeat) is either harmless or checked by the methods.
         warnings.simplefilter("ignore")
         content = {slot: _element(file, slot, source) for slot in SLOTS if slot in file}
@@ -98,9 +98,9 @@ def inventory(file: h5py.File, source: str | Path) -> dict[str, Any]:
     surveys = {}
     for slot in slots:
         if slot in file:
-            with naming(source, slot):
+            with name_slot(source, slot):
                 surveys[slot] = survey(file[slot]["data"] if isinstance(file[slot], h5py.Group) else file[slot])
-    return described(obs, var, names, surveys, raw_var)
+    return describe(obs, var, names, surveys, raw_var)
 
 
 def write(adata: AnnData, target: str | Path, *, row_blocks: Mapping[str, RowBlocks] | None = None) -> None:
@@ -136,7 +136,7 @@ def write(adata: AnnData, target: str | Path, *, row_blocks: Mapping[str, RowBlo
 
 
 def _write_slot(file: h5py.File, slot: str, element: Any, target: str | Path) -> None:  # noqa: ANN401
-    with naming(target, slot), anndata.settings.override(allow_write_nullable_strings=True):
+    with name_slot(target, slot), anndata.settings.override(allow_write_nullable_strings=True):
         write_dispatched(file, slot, element, callback=_write_element)
 
 
@@ -209,7 +209,7 @@ def _element(file: h5py.File, slot: str, source: str | Path) -> Any:  # noqa: AN
             f"{display(source)}: {slot} is an awkward array; `pip install awkward` and it is kept, or leave it out: "
             f"del adata.{slot.split('/', maxsplit=1)[0]}{key}"
         )
-    with naming(source, slot):
+    with name_slot(source, slot):
         if slot in FRAMES:
             return read_frame(item, slot.replace("/", "."))
         if encoding in COMPRESSED:
@@ -224,7 +224,7 @@ def _usable(found: Any, slot: str) -> Any:  # noqa: ANN401
     if legacy.is_records(found) and slot in (*MAPPINGS, f"{legacy.RAW}varm"):
         return legacy.fields_of(found)
     if sparse.issparse(found) and found.format in ("csr", "csc"):
-        return checked(found)
+        return check_positions(found)
     return without_index(found, slot) if isinstance(found, pd.DataFrame) else found
 
 
@@ -238,10 +238,10 @@ def _compressed(group: h5py.Group) -> sparse.csr_matrix | sparse.csc_matrix:
     # A position too large for the narrower type becomes the largest there is, and is found out below.
     positions = np.int32 if max(*shape, group["data"].size) < np.iinfo(np.int32).max else np.int64
     data, indices, indptr = read_array(group["data"]), read_array(group["indices"], positions), group["indptr"][:]
-    return checked(COMPRESSED[group.attrs["encoding-type"]]((data, indices, indptr), shape=shape))
+    return check_positions(COMPRESSED[group.attrs["encoding-type"]]((data, indices, indptr), shape=shape))
 
 
-def checked(matrix: sparse.csr_matrix | sparse.csc_matrix) -> sparse.csr_matrix | sparse.csc_matrix:
+def check_positions(matrix: sparse.csr_matrix | sparse.csc_matrix) -> sparse.csr_matrix | sparse.csc_matrix:
     """Return a sparse matrix from anyone after checking that all of its positions are inside it.
 
     Raises
@@ -264,7 +264,7 @@ def _check_positions(indices: NDArray[np.integer], indptr: NDArray[np.integer], 
 
 
 @contextmanager
-def naming(source: str | Path, slot: str) -> Iterator[None]:
+def name_slot(source: str | Path, slot: str) -> Iterator[None]:
     """Turn whatever a damaged file makes the libraries raise into one line that names the slot."""
     try:
         yield

@@ -16,7 +16,7 @@ from scinfill import memory
 from scinfill.errors import DataError, ResourceError
 from scinfill.io.filters import check_filters
 from scinfill.io.heaps import check_heaps, check_texts, data_extent
-from scinfill.io.streams import display, opened
+from scinfill.io.streams import display, open_source
 from scinfill.numerics import scratch
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -39,7 +39,7 @@ OBJECT_TYPES = (h5py.h5t.TypeVlenID, h5py.h5t.TypeOpaqueID, h5py.h5t.TypeCompoun
 @contextmanager
 def open_hdf5(source: str | Path) -> Iterator[h5py.File]:
     """Open an HDF5 file or stream for reading; see :func:`checked_hdf5`."""
-    with opened(source) as handle, checked_hdf5(handle, source) as file:
+    with open_source(source) as handle, checked_hdf5(handle, source) as file:
         yield file
 
 
@@ -152,7 +152,7 @@ def read_array(dataset: h5py.Dataset, dtype: DTypeLike | None = None) -> NDArray
     Parameters
     ----------
     dtype
-        Of the result, where it is to be another; what it cannot hold becomes the nearest that it can.
+        Type of the result, where it is to change; what it cannot hold becomes the nearest that it can.
     """
     if dtype is None:
         dtype = np.dtype(np.float32) if dataset.dtype == np.float16 else dataset.dtype.newbyteorder("=")

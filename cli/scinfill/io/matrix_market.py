@@ -10,7 +10,7 @@ from scipy import io, sparse
 from scinfill import memory
 from scinfill.errors import DataError
 from scinfill.io.hdf5 import one_line
-from scinfill.io.packed import LONGEST_ENTRY, LONGEST_HEADER, check_length, check_matrix_header, unpacked
+from scinfill.io.packed import LONGEST_ENTRY, LONGEST_HEADER, check_length, check_matrix_header, unpack
 from scinfill.io.streams import display
 
 LONGEST_BANNER = 2**10
@@ -22,7 +22,7 @@ BYTES_PER_ENTRY = 24
 
 
 class Info(NamedTuple):
-    """What the header says."""
+    """Contents of the header."""
 
     n_rows: int
     n_columns: int
@@ -69,7 +69,7 @@ def _readable(path: Path) -> Iterator[Any]:
     """Yield what SciPy reads; it goes by the suffix of a path, and knows no synonyms."""
     try:
         with path.open("rb") as handle:
-            text = unpacked(handle)
+            text = unpack(handle)
             banner = text.readline(LONGEST_BANNER)
             words = banner.split()
             known = [SYNONYMS.get(word.lower(), word) for word in words]

@@ -16,7 +16,7 @@ from scipy import sparse
 from scinfill.errors import DataError, InputError
 from scinfill.io import matrix_market
 from scinfill.io.hdf5 import one_line
-from scinfill.io.packed import LARGEST_LIST, check_length, unpacked
+from scinfill.io.packed import LARGEST_LIST, check_length, unpack
 from scinfill.io.streams import display
 from scinfill.io.tenx import table_of_counts
 
@@ -160,7 +160,7 @@ def _symbols(path: Path, ids: pd.Series) -> pd.Series:
     """Return the symbol of every gene, and the id where its line is empty."""
     with path.open("rb") as handle:
         check_length(handle, LARGEST_LIST, path)
-        symbols = pd.Series(unpacked(handle).read().decode(errors="replace").splitlines(), dtype=str).str.strip()
+        symbols = pd.Series(unpack(handle).read().decode(errors="replace").splitlines(), dtype=str).str.strip()
     if len(symbols) != len(ids):
         raise DataError(f"{display(path)} has {len(symbols)} names for {len(ids)} genes; delete it to use their ids")
     return symbols.where(symbols != "", ids)
@@ -194,7 +194,7 @@ def _is_matrix(path: Path) -> bool:
     """Whether a file is a matrix: by its start, since its name may be anything."""
     try:
         with path.open("rb") as handle:
-            return is_matrix_market(unpacked(handle).read(len(BANNER)))
+            return is_matrix_market(unpack(handle).read(len(BANNER)))
     except (OSError, EOFError):
         return False
 
@@ -294,6 +294,6 @@ def _table(path: Path) -> pd.DataFrame:
     with path.open("rb") as handle:
         check_length(handle, LARGEST_LIST, path)
         try:
-            return pd.read_csv(unpacked(handle), sep="\t", header=None, dtype=str, keep_default_na=False, quoting=3)
+            return pd.read_csv(unpack(handle), sep="\t", header=None, dtype=str, keep_default_na=False, quoting=3)
         except (ValueError, OSError, EOFError) as error:
             raise DataError(f"{display(path)} is not a usable table: {one_line(error)}; copy it again") from error

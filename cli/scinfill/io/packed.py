@@ -44,7 +44,7 @@ LONGEST_ENTRY = 100
 """Characters of a line with two positions and a number."""
 
 
-def unpacked(handle: BinaryIO) -> BinaryIO:
+def unpack(handle: BinaryIO) -> BinaryIO:
     """Return the text of an open file, plain or gzip, from its start."""
     compressed = handle.read(len(GZIP_SIGNATURE)) == GZIP_SIGNATURE
     handle.seek(0)
@@ -79,7 +79,7 @@ def check_length(handle: BinaryIO, most: int, source: str | Path) -> None:
     DataError
         Its text is longer than ``most``, or cannot be unpacked.
     """
-    text = unpacked(handle)
+    text = unpack(handle)
     try:
         length = handle.seek(0, os.SEEK_END) if text is handle else _length(text, most)
     except (OSError, EOFError, zlib.error) as error:
@@ -107,7 +107,7 @@ def check_matrix_header(handle: BinaryIO, source: str | Path) -> None:
         There is no line but comments, or the file cannot be unpacked.
     """
     try:
-        head = unpacked(handle).read(LONGEST_HEADER)
+        head = unpack(handle).read(LONGEST_HEADER)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{display(source)} cannot be unpacked: {error}") from error
     finally:

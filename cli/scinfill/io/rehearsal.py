@@ -25,7 +25,7 @@ NOTE = re.compile(r"writing key '(?P<key>.*)' of <class .*> to (?P<parent>/.*)")
 def check_writable_again(adata: AnnData, source: str | Path) -> None:
     """Write everything but the values of numbers into memory, and name what cannot be written.
 
-    Of texts every one is looked at, of arrays of numbers none: their type tells.
+    Every text is looked at; of arrays of numbers the type tells enough.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ import pandas as pd
 
 from scinfill.errors import DataError, InputError
 from scinfill.io.hdf5 import one_line
-from scinfill.io.streams import complete, display, opened, write_text
+from scinfill.io.streams import complete, display, open_source, write_text
 
 FLAT_LIST = re.compile(r"\[\s+([^\[\]{}]*?)\s+\]")
 
@@ -31,7 +31,7 @@ def read(source: str | Path) -> dict[str, Any]:
     DataError
         It is not a JSON object.
     """
-    with opened(source) as handle:
+    with open_source(source) as handle:
         try:
             document = json.loads(handle.read())
         except (ValueError, RecursionError) as error:
@@ -51,7 +51,7 @@ def read_costs(source: str | Path) -> pd.DataFrame:
     DataError
         It is not a table.
     """
-    with opened(source) as handle:
+    with open_source(source) as handle:
         separator = "\t" if b"\t" in handle.readline() else ","
         handle.seek(0)
         try:

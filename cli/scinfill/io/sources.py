@@ -16,7 +16,7 @@ from scinfill.io.contents import of_table
 from scinfill.io.hdf5 import checked_hdf5, is_hdf5
 from scinfill.io.mex import Mex
 from scinfill.io.rehearsal import check_writable_again
-from scinfill.io.streams import STDIO, display, opened
+from scinfill.io.streams import STDIO, display, open_source
 from scinfill.io.zarr_checks import is_store
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ GENOME = "genome"
 
 
 class Choice(NamedTuple):
-    """What to read of a source that holds several tables."""
+    """Choice of a table where a source holds several."""
 
     modality: str | None = None
     genome: str | None = None
@@ -88,13 +88,13 @@ def _read(
     source: str | Path, choice: Choice, read_h5ad: Callable[[h5py.Group, str | Path], Content]
 ) -> AnnData | Content:
     if str(source) != STDIO:
-        found = folders.located(Path(source), choice.genome)
+        found = folders.locate(Path(source), choice.genome)
         if isinstance(found, Mex):
             return _whole(mex.read(found), source, choice)
         if is_store(found):
             return _whole(zarr_stores.read(found), source, choice)
         source = found
-    with opened(source) as handle:
+    with open_source(source) as handle:
         if not is_hdf5(handle):
             return _whole(tables.read(handle, source), source, choice)
         with checked_hdf5(handle, source) as file:

@@ -1,4 +1,4 @@
-"""Where bytes come from and where they go: paths, pipes, and files that are whole or not there at all.
+"""Read from and write to paths and pipes; a file is whole or not there at all.
 
 HDF5 needs to jump about in its file, so whatever cannot seek is first copied to an unnamed temporary file,
 and an output is complete before its first byte reaches a pipe or its name.
@@ -29,7 +29,7 @@ def display(source: str | Path) -> str:
 
 
 @contextmanager
-def opened(source: str | Path) -> Iterator[BinaryIO]:
+def open_source(source: str | Path) -> Iterator[BinaryIO]:
     """Open a source for reading and seeking; ``-`` is standard input.
 
     Raises
@@ -42,7 +42,7 @@ def opened(source: str | Path) -> Iterator[BinaryIO]:
     if str(source) == STDIO:
         if sys.stdin is None or sys.stdin.isatty():
             raise InputError("no input: name a file, or send one through a pipe")
-        with _spooled(sys.stdin.buffer, source) as handle:
+        with _spool(sys.stdin.buffer, source) as handle:
             yield handle
         return
     try:
@@ -53,12 +53,12 @@ def opened(source: str | Path) -> Iterator[BinaryIO]:
         if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             yield stream
         else:
-            with _spooled(stream, source) as handle:
+            with _spool(stream, source) as handle:
                 yield handle
 
 
 @contextmanager
-def _spooled(stream: BinaryIO, source: str | Path) -> Iterator[BinaryIO]:
+def _spool(stream: BinaryIO, source: str | Path) -> Iterator[BinaryIO]:
     """Copy a pipe to a temporary file without a name, which vanishes with the process however it ends."""
     with space_for(f"a copy of {display(source)}"), tempfile.TemporaryFile() as handle:
         shutil.copyfileobj(stream, handle, COPY_BYTES)
@@ -82,7 +82,7 @@ def check_writable(target: str | Path, *, binary: bool = True) -> None:
         if binary and sys.stdout.isatty():
             raise InputError("binary data is not written to a terminal; name a file with -o, or use a pipe")
         return
-    path = followed(target)
+    path = follow_links(target)
     if path.is_dir():
         raise InputError(f"{display(target)} is a folder; name a file")
     if not path.parent.is_dir():
@@ -136,7 +136,7 @@ def complete(target: str | Path) -> Iterator[BinaryIO]:
             with tempfile.TemporaryFile() as handle:
                 yield handle
                 _copy(handle, sys.stdout.buffer)
-        elif _is_replaceable(path := followed(target)):
+        elif _is_replaceable(path := follow_links(target)):
             with _replacing(path) as handle:
                 yield handle
         else:
@@ -152,7 +152,7 @@ def write_text(text: str, target: str | Path) -> None:
         handle.write(text.encode())
 
 
-def followed(target: str | Path) -> Path:
+def follow_links(target: str | Path) -> Path:
     """Return the path behind symbolic links; a device or pipe keeps its name, which may be all that leads there."""
     try:
         path = Path(target)

@@ -17,7 +17,7 @@ from scipy import sparse
 from scinfill import memory
 from scinfill.errors import DataError
 from scinfill.io.hdf5 import one_line
-from scinfill.io.packed import check_is_text, unpacked
+from scinfill.io.packed import check_is_text, unpack
 from scinfill.io.streams import display
 
 VALUES_PER_BLOCK = 2**22
@@ -77,7 +77,7 @@ def read(handle: BinaryIO, source: str | Path) -> AnnData:
 
 @contextmanager
 def _as_text(handle: BinaryIO, source: str | Path) -> Iterator[TextIO]:
-    stream = unpacked(handle)
+    stream = unpack(handle)
     check_is_text(stream, source)
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
     try:
@@ -102,7 +102,7 @@ def _is_text_of_one_byte(text: bytes) -> bool:
 
 
 class _Layout(NamedTuple):
-    """How a table is written, the names of its columns, and whether all its lines end with a separator."""
+    """Layout of a table: its separator, the names of its columns, and whether all its lines end with a separator."""
 
     separator: str
     decimal: str

@@ -134,7 +134,7 @@ def _size(kind: Any, extents: list[Any]) -> int:  # noqa: ANN401 - as the metada
 
 
 class _Shards:
-    """How the chunks of an array lie together in files, and the shape of such a file."""
+    """Arrangement of an array's chunks in files, and the shape of such a file."""
 
     def __init__(self, settings: dict[str, Any], shape: list[int]) -> None:
         codecs = [codec["name"] for codec in settings["index_codecs"]]
@@ -185,7 +185,7 @@ def _at_start(size_of: Callable[[bytes], int | None]) -> Claim:
     return check
 
 
-def _inflated(file: BinaryIO, length: int, most: int) -> bool:
+def _inflate(file: BinaryIO, length: int, most: int) -> bool:
     """Inflate a chunk a piece at a time, as far as it may go."""
     inflating = zlib.decompressobj(wbits=47)  # with a header of zlib or gzip
     inflated, packed = 0, b""
@@ -205,7 +205,7 @@ CLAIMS: dict[str, Claim] = {
     "blosc": _at_start(lambda head: struct.unpack_from("<I", head, 4)[0]),
     "lz4": _at_start(lambda head: struct.unpack_from("<I", head)[0]),
     "zstd": _at_start(zstd_frame_size),
-    "zlib": _inflated,
-    "gzip": _inflated,
+    "zlib": _inflate,
+    "gzip": _inflate,
 }
 """What packs chunks, and how it is found out that a chunk becomes no more than it may."""

@@ -18,8 +18,8 @@ from scipy import sparse
 
 from scinfill.errors import DataError, InputError
 from scinfill.io.frames import with_index, without_index
-from scinfill.io.h5ad import FRAMES, MAPPINGS, SLOTS, checked, naming
-from scinfill.io.streams import check_folder, display, followed, space_for, sync_folder
+from scinfill.io.h5ad import FRAMES, MAPPINGS, SLOTS, check_positions, name_slot
+from scinfill.io.streams import check_folder, display, follow_links, space_for, sync_folder
 from scinfill.io.zarr_checks import GROUP_MARKS, check_store, is_store
 from scinfill.numerics.blocks import RowBlocks
 
@@ -44,7 +44,7 @@ def read(source: str | Path) -> AnnData:
     zarr = _zarr(source)
     path = Path(source)
     check_store(path)
-    with naming(source, "the store"), warnings.catch_warnings():
+    with name_slot(source, "the store"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # old encodings, names that repeat, which the methods check
         # The consolidated metadata is a copy that need not be what was checked.
         root = zarr.open_group(path, mode="r", use_consolidated=False)
@@ -70,10 +70,10 @@ def _element(root: Any, slot: str, source: str | Path) -> Any:  # noqa: ANN401
     item = root[slot]
     if slot in MAPPINGS and hasattr(item, "keys"):
         return {key: _element(root, f"{slot}/{key}", source) for key in item}
-    with naming(source, slot):
+    with name_slot(source, slot):
         found = read_elem(item)
         if sparse.issparse(found) and found.format in ("csr", "csc"):
-            return checked(found)
+            return check_positions(found)
         if isinstance(found, pd.DataFrame):
             return (with_index if slot in FRAMES else without_index)(found, slot.replace("/", "."))
         return _with_objects(found)
@@ -101,7 +101,7 @@ def check_target(target: str | Path) -> None:
         only a store of an AnnData, with nothing else in it, is ever replaced.
     """
     _zarr(target)
-    path = followed(target)
+    path = follow_links(target)
     if not path.parent.is_dir():
         raise InputError(f"{display(target)}: there is no folder {str(path.parent)!r}")
     check_folder(path.parent)
@@ -144,7 +144,7 @@ def write(adata: AnnData, target: str | Path, *, row_blocks: Mapping[str, RowBlo
         The disk is full.
     """
     check_target(target)
-    path = followed(target)
+    path = follow_links(target)
     with space_for(display(target)), tempfile.TemporaryDirectory(dir=path.parent, prefix=".scinfill-") as scratch:
         new = Path(scratch) / "store"
         _fill(new, adata, row_blocks or {}, target)
@@ -159,7 +159,7 @@ def _fill(path: Path, adata: AnnData, row_blocks: Mapping[str, RowBlocks], targe
     for slot in (*SLOTS, "raw"):
         element = getattr(adata, slot)
         if element is not None:
-            with naming(target, slot), anndata.settings.override(allow_write_nullable_strings=True):
+            with name_slot(target, slot), anndata.settings.override(allow_write_nullable_strings=True):
                 write_elem(root, slot, dict(element) if isinstance(element, Mapping) else element)
     for name, blocks in row_blocks.items():
         _write_blocks(root["layers"], name, blocks)

@@ -1,4 +1,4 @@
-"""What another program imputed, as a layer that ``evaluate`` scores like one of ours."""
+"""Take in what another program imputed, as a layer that ``evaluate`` scores like one of ours."""
 
 from typing import Literal
 

@@ -71,7 +71,7 @@ class AutoImpute(MethodSettings):
                 f"from held-out entries"
             )
 
-    def published(self, data: Observations) -> PaperAutoencoder | None:
+    def published_recipe(self, data: Observations) -> PaperAutoencoder | None:
         """Return AutoImpute as published, with what was given in place of the released program's defaults."""
         del data
         if self.preset != "paper":
@@ -123,7 +123,7 @@ def impute_auto(adata: AnnData, settings: AutoImpute) -> AnnData:
     hidden_units
         Width of the hidden layer; several for a stacked network with a mirrored decoder.
     regularisation, learning_rate, iterations, threshold
-        Of the paper preset: λ, the step, and when it stops.
+        Paper preset: λ, the step, and when it stops.
     device
         ``"auto"`` takes a GPU if there is one.
     estimate, loss, counts_kind, zero_weight, keep, gate, calibrate, uncertainty, openproblems, layer, seed

@@ -1,4 +1,4 @@
-"""Which barcodes stand for cells: all of a filtered matrix, hardly any of an unfiltered one."""
+"""Decide which barcodes stand for cells: all of a filtered matrix, hardly any of an unfiltered one."""
 
 import logging
 
@@ -25,7 +25,7 @@ def to_keep(totals: NDArray[np.float64], min_total_counts: int | None) -> NDArra
     """
     if min_total_counts is None:
         if is_unfiltered(totals):
-            raise DataError(_unfiltered(totals, nearly_empty(totals)))
+            raise DataError(_why_unfiltered(totals, nearly_empty(totals)))
         _say_soup(totals)
         return None
     cells = np.flatnonzero(totals >= min_total_counts)
@@ -40,7 +40,7 @@ def to_keep(totals: NDArray[np.float64], min_total_counts: int | None) -> NDArra
     return cells
 
 
-def _unfiltered(totals: NDArray[np.float64], empty: NDArray[np.bool_]) -> str:
+def _why_unfiltered(totals: NDArray[np.float64], empty: NDArray[np.bool_]) -> str:
     """Return why a matrix looks unfiltered, and what to do."""
     most = totals[empty].max()
     enough = max(int(float(f"{min(CELL_SHARE_OF_DEPTH * cell_depth(totals), LARGEST_ADVICE):.0e}")), int(most) + 1)

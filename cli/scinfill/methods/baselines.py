@@ -123,7 +123,7 @@ def impute_baseline(adata: AnnData, settings: Baselines) -> AnnData:
         ``"svd"``, thresholded after ALRA (the ``svd-10`` of an evaluation is not thresholded); ``"magic"``, where
         ``magic-impute`` is installed.
     rank
-        Of ``als`` and ``svd``; 10 if not given.
+        Rank of ``als`` and ``svd``; 10 if not given.
     keep, openproblems, layer, seed
         As for :func:`scinfill.impute_deepmc`.
 

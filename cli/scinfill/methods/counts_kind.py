@@ -12,7 +12,7 @@ CLOSE = 2
 
 
 class CountsClass(NamedTuple):
-    """What counts look like, and the figure that says so."""
+    """Kind of the counts, and the figure that it was decided by."""
 
     kind: CountsKind
     counts_per_molecule: float

@@ -107,7 +107,7 @@ class DeepMc(MethodSettings):
         if len(ranks) > 1:
             raise InputError(f"`rank={list(ranks)}` names {len(ranks)} layers; they belong to `preset='paper'`")
 
-    def published(self, data: Observations) -> PaperFactorization | None:
+    def published_recipe(self, data: Observations) -> PaperFactorization | None:
         """Return deepMc as published, with the ranks that were given or those of the authors' scripts."""
         if self.preset != "paper":
             return None
@@ -139,7 +139,7 @@ class DeepMc(MethodSettings):
                 [PoissonFactorization(rank, ridge, device=self.device) for rank in ranks], sample, rng
             )
         weight = 1.0 if self.zero_weight is None else self.zero_weight
-        return best_by_entries([self._squared(rank, weight) for rank in ranks], sample, rng)
+        return best_by_entries([self._squared_recipe(rank, weight) for rank in ranks], sample, rng)
 
     def recipes_for_detected(self, data: Observations) -> Sequence[Recipe]:
         """Return fits of several ranks and zero weights, or the ones the user fixed."""
@@ -149,7 +149,7 @@ class DeepMc(MethodSettings):
         if self.zero_weight is not None:
             fits = [(rank, self.zero_weight) for rank, _ in fits]
         feasible = [(min(rank, *data.shape), weight) for rank, weight in fits]
-        return [self._squared(rank, weight) for rank, weight in dict.fromkeys(feasible)]
+        return [self._squared_recipe(rank, weight) for rank, weight in dict.fromkeys(feasible)]
 
     def store(self, result: AnnData, learned: Learned) -> None:
         """Keep the factors and what turns them into values."""
@@ -159,7 +159,7 @@ class DeepMc(MethodSettings):
             store_factors(result, Factors(np.zeros(len(genes), np.float32), cells, genes), "as-is")
             return
         if isinstance(estimate, Detected):
-            store_factors(result, joined(estimate), "detected")
+            store_factors(result, join_factors(estimate), "detected")
             result.uns[CURVE] = np.column_stack([estimate.curve_from, estimate.curve_to])
             return
         model = estimate.model if isinstance(estimate, Shrunk) else estimate
@@ -181,7 +181,7 @@ class DeepMc(MethodSettings):
             check_rank(rank, data.shape)
         return ranks
 
-    def _squared(self, rank: int, zero_weight: float) -> SquaredFactorization:
+    def _squared_recipe(self, rank: int, zero_weight: float) -> SquaredFactorization:
         ridge = SquaredFactorization.ridge if self.ridge is None else self.ridge
         return SquaredFactorization(rank, ridge, zero_weight=zero_weight, device=self.device)
 
@@ -194,7 +194,7 @@ def store_factors(result: AnnData, factors: Factors, kind: ModelKind) -> None:
     result.uns[UNS] = dict(result.uns.get(UNS, {})) | {MODEL: kind}
 
 
-def joined(estimate: Detected) -> Factors:
+def join_factors(estimate: Detected) -> Factors:
     """Return one factorisation that equals the weighted sum of several."""
     offset = np.zeros(estimate.predictions[0].shape[1], np.float32)
     cells, genes = [], []
@@ -237,9 +237,11 @@ def impute_deepmc(adata: AnnData, settings: DeepMc) -> AnnData:
     rank
         None: chosen from held-out molecules or entries. A sequence gives one rank a layer (paper preset).
     depth, alpha, n_iterations
-        Of the paper preset: layers (the papers' 1L, 2L, 3L; 1 if not given), Landweber step (1.1) and sweeps (15).
-    zero_weight, ridge
-        Of the squared loss; the penalty on factors.
+        Paper preset: layers (the papers' 1L, 2L, 3L; 1 if not given), Landweber step (1.1) and sweeps (15).
+    zero_weight
+        Weight of zeros in the squared loss. None: 1 (zeros are data), and chosen from seen entries for ``detected``.
+    ridge
+        Penalty on the factors.
     keep
         ``"observed"`` leaves seen values exactly as they are, ``"max"`` lets none fall.
     gate

@@ -1,4 +1,4 @@
-"""What differs between two tables, slot by slot, and by how much."""
+"""Find what differs between two tables, slot by slot, and by how much."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

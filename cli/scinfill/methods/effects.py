@@ -1,4 +1,4 @@
-"""What an imputed table says of its own imputation: whether it changed the data, and for how many genes."""
+"""Say whether an imputation changed the data, and for how many genes, from the imputed table."""
 
 import numpy as np
 import pandas as pd

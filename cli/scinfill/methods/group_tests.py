@@ -24,14 +24,14 @@ Others = Mapping[int, NDArray[np.bool_]]
 
 @dataclass(frozen=True)
 class Tested:
-    """What the counts say of one group, (n_genes,).
+    """Test of one group on counts, (n_genes,).
 
     Attributes
     ----------
     statistic, p
-        Of the rank-sum test, or of the t-test of replicates; positive where the group is higher.
+        Statistic and p-value of the rank-sum test, or of the t-test of replicates; positive where the group is higher.
     half_width
-        Of the 95 % interval of the mean log2 difference between replicates; None where cells were tested.
+        Half of the 95 % interval of the mean log2 difference between replicates; None where cells were tested.
     """
 
     statistic: Doubles

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
-from scinfill.methods.validation import listed, obs_column
+from scinfill.methods.validation import list_names, obs_column
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ def columns_of_labels(adata: AnnData, column: str) -> str:
         and (not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values))
         and 1 < values.nunique() <= len(values) / 2
     ]
-    return f"columns that look like labels: {listed(found)}"
+    return f"columns that look like labels: {list_names(found)}"
 
 
 def groups_to_compare(

@@ -1,4 +1,4 @@
-"""How an imputer runs: ``auto`` resolved, memory asked for, the estimate learned, the table assembled and signed."""
+"""Run an imputer: resolve ``auto``, ask for memory, learn the estimate, assemble and sign the table."""
 
 import logging
 from collections.abc import Callable
@@ -88,7 +88,7 @@ class Imputation:
 
 @dataclass(frozen=True)
 class Decision:
-    """What ``auto`` came to mean."""
+    """Settings in which ``auto`` is resolved."""
 
     estimate: EstimateKind
     loss: Loss
@@ -105,7 +105,7 @@ def impute(adata: AnnData, settings: MethodSettings) -> Imputation:
         Wrong values, or another scale than log2(1 + x).
     """
     data = observations(adata, settings)
-    published = settings.published(data)
+    published = settings.published_recipe(data)
     decision = decide(settings, data) if published is None else Decision("detected", published.loss)
     tables = local_calibration.memory_for(data) if published is None and settings.calibrate else 0
     require_memory((published or settings).memory_for(data) + tables, data, settings.command)
@@ -232,7 +232,7 @@ def assemble(
     )
     layers = {IMPUTED: RowBlocks(data.shape, with_seen_values(learned.estimate, data, settings.keep))}
     if settings.openproblems:
-        layers[DENOISED] = openproblems.denoised(learned.estimate, data)
+        layers[DENOISED] = openproblems.to_openproblems(learned.estimate, data)
         openproblems.name(result, command=settings.command, parameters=settings.record(), input_sha256=input_sha256)
     return Imputation(result, layers)
 

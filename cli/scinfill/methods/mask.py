@@ -13,7 +13,7 @@ from scinfill.methods import provenance
 from scinfill.methods.counts_kind import CountsClass, classify_counts
 from scinfill.methods.ownership import OWN_PREFIX
 from scinfill.methods.reading import read_observations
-from scinfill.methods.slots import append_genes, stored, with_genes
+from scinfill.methods.slots import append_genes, to_spmatrix, with_genes
 from scinfill.models.observations import Observations
 from scinfill.numerics.filtering import cells_with_gene
 from scinfill.numerics.masking import hide_entries, hide_nonzeros, split, thin
@@ -60,7 +60,7 @@ def mask(
         ``"thin"`` takes single molecules out; ``"halves"`` splits the molecules of every cell in two at random,
         so that the half nobody touched can be asked what imputing the other one made up.
     fraction
-        Of the non-zeros, the entries or the molecules, 0 or more and below 1; .1 unless named, and always .5 for
+        Share of the non-zeros, entries or molecules to hide, 0 or more and below 1; .1 unless given, and always .5 for
         ``"halves"``. 0 hides nothing: for null genes alone.
     seed
         Random seed. The same seed hides the same real values with and without null genes.
@@ -211,9 +211,9 @@ def _put(result: AnnData, key: str | None, matrix: csr_array) -> None:
     if key in (COUNTS, HELDOUT_COUNTS):
         matrix = whole_numbers(matrix)
     if key is None:
-        result.X = stored(matrix)
+        result.X = to_spmatrix(matrix)
     else:
-        result.layers[key] = stored(matrix)
+        result.layers[key] = to_spmatrix(matrix)
 
 
 def _null_var(adata: AnnData, drawn: csr_array) -> pd.DataFrame:

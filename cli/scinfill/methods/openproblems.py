@@ -1,4 +1,4 @@
-"""What the denoising task of Open Problems reads: expected counts, and the names of the dataset and of the method."""
+"""Write what Open Problems' denoising task reads: expected counts, and the names of the dataset and of the method."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +21,7 @@ def check_counts(data: Observations) -> None:
         raise InputError(f"`openproblems` writes counts, and there is no layers[{COUNTS!r}]; keep them beside X")
 
 
-def denoised(estimate: ImputedValues, data: Observations) -> RowBlocks:
+def to_openproblems(estimate: ImputedValues, data: Observations) -> RowBlocks:
     """Return the expected counts (2^x̂ − 1)·s at the depth s of each cell, float32, never negative.
 
     They are the estimate itself, also with ``--keep``: a merge of seen and expected is no mean, and the task

@@ -114,7 +114,7 @@ CELL_WORD = re.compile(r"cell[ ._-]?\d+", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class _Axis:
-    """What the names of one axis say.
+    """Kind of the names along one axis.
 
     Attributes
     ----------

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from scinfill.errors import DataError, InputError
 from scinfill.methods import barcodes, fractions, matrices, ownership, provenance, validation
 from scinfill.methods.features import expression_only
-from scinfill.methods.slots import stored, with_genes, with_unique_names
+from scinfill.methods.slots import to_spmatrix, with_genes, with_unique_names
 from scinfill.numerics.filtering import cells_with_gene, find_spike_ins, seen_genes
 from scinfill.numerics.normalization import library_sizes, log2_counts, size_factors
 from scinfill.numerics.selection import dispersion_scores, gene_moments, top_genes
@@ -163,8 +163,8 @@ def preprocess(
 
     _say_replaced(adata, layer)
     result = with_genes(adata, genes[chosen], without=frozenset({COUNTS}), cells=cells)
-    result.X = stored(log2_counts(selected, size_factor))
-    result.layers[COUNTS] = stored(selected)
+    result.X = to_spmatrix(log2_counts(selected, size_factor))
+    result.layers[COUNTS] = to_spmatrix(selected)
     _put_beside(
         result,
         obs={TOTAL_COUNTS: total_counts},

@@ -1,4 +1,4 @@
-"""From an AnnData to what an imputer sees: values on the log scale, the counts behind them, size factors.
+"""Take from an AnnData what an imputer sees: values on the log scale, the counts behind them, size factors.
 
 Nothing is guessed: a matrix on another scale is refused with the remedy.
 """

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance
 from scinfill.methods.reading import read_observations
-from scinfill.methods.validation import listed
+from scinfill.methods.validation import list_names
 from scinfill.models.estimate.detected import Detected
 from scinfill.models.estimate.values import GatedModel, ImputedValues, LocalFactors, Shrunk
 from scinfill.models.factorization.alternating import Factors
@@ -171,6 +171,6 @@ def _positions(what: str, known: pd.Index, names: Sequence[str]) -> NDArray[np.i
     missing = [name for name, position in zip(names, found, strict=True) if position < 0]
     if missing:
         raise InputError(
-            f"there is no {what} {listed(missing[:5])} ({len(missing)} of {len(names)} names are not there)"
+            f"there is no {what} {list_names(missing[:5])} ({len(missing)} of {len(names)} names are not there)"
         )
     return found

@@ -49,7 +49,7 @@ ESSENTIAL = ("command", "parameters", "seed")
 
 @dataclass(frozen=True)
 class Rerun:
-    """What came out of a repetition.
+    """Result of a repetition.
 
     Attributes
     ----------
@@ -112,7 +112,7 @@ def rerun(adata: AnnData, counts: AnnData | None = None, *, device: Device | Non
     table = counts
     for number, step in enumerate(recorded[n_done:], start=n_done + 1):
         log.info("step %d of %d: %s", number, len(recorded), step["command"])
-        table = _repeated(number, step, table, device)
+        table = _repeat(number, step, table, device)
         if number == n_done + 1:
             _warn_of_another_input(step, table)
     assert table is not None  # noqa: S101 - there was a step
@@ -197,7 +197,7 @@ def _warn_of_other_versions(steps: Sequence[Step]) -> None:
         )
 
 
-def _repeated(number: int, step: Step, table: AnnData | None, device: Device | None) -> AnnData:
+def _repeat(number: int, step: Step, table: AnnData | None, device: Device | None) -> AnnData:
     """Do one step."""
     function = (SOURCES | STEPS)[step["command"]]
     arguments = dict(step["parameters"])

@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, kw_only=True)
 class ImputerSettings:
-    """What every imputer is asked, and what the table and its record keep of it.
+    """Settings that every imputer has, with what the table and its record keep of them.
 
     The fields are the keyword arguments of its Python function and the options of its command.
 
@@ -71,7 +71,7 @@ class ImputerSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class MethodSettings(ImputerSettings, ABC):
-    """What deepMc and AutoImpute are asked beside: which question, by which loss, how carefully.
+    """Settings that deepMc and AutoImpute share: which estimate, by which loss, how carefully.
 
     Each is a subclass that adds its own options, and knows the models that they stand for.
 
@@ -92,7 +92,7 @@ class MethodSettings(ImputerSettings, ABC):
     preset
         ``paper`` is the algorithm as published.
     zero_weight
-        Of the squared loss. None: 1 (zeros are data), and chosen from seen entries for ``detected``.
+        Weight of zeros in the squared loss. None: 1 (zeros are data), and chosen from seen entries for ``detected``.
     device
         ``auto`` takes a GPU if there is one.
     """
@@ -125,7 +125,7 @@ class MethodSettings(ImputerSettings, ABC):
             self.check_recommended()
 
     @abstractmethod
-    def published(self, data: Observations) -> Recipe | None:
+    def published_recipe(self, data: Observations) -> Recipe | None:
         """Return the published algorithm where it was asked for (``preset="paper"``)."""
 
     @abstractmethod

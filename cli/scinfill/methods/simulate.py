@@ -37,7 +37,7 @@ TruthForm = Literal["layer", "factors"]
 
 @dataclass(frozen=True)
 class World:
-    """What to simulate; see :func:`simulate`."""
+    """Settings of a simulation; see :func:`simulate`."""
 
     n_cells: int = 2000
     n_genes: int = 2000
@@ -133,13 +133,13 @@ def simulate(
     ((100, 50), ['type1', 'type2', 'type3'])
     """
     world = World(n_cells, n_genes, n_types, n_batches, depth, density, de_share, de_log2fc, dropout, truth)
-    adata, layers = simulated(world, seed=seed)
+    adata, layers = simulate_in_blocks(world, seed=seed)
     for name, blocks in layers.items():
         adata.layers[name] = blocks.dense()
     return adata
 
 
-def simulated(world: World, *, seed: int) -> tuple[AnnData, dict[str, RowBlocks]]:
+def simulate_in_blocks(world: World, *, seed: int) -> tuple[AnnData, dict[str, RowBlocks]]:
     """Simulate, leaving the dense layer to be computed a block of rows at a time.
 
     Returns

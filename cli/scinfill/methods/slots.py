@@ -15,7 +15,7 @@ from scipy.sparse import csr_array, csr_matrix
 from scinfill.numerics.sparse import beside, columns_of, rows_of
 
 
-def stored(matrix: csr_array) -> csr_matrix:
+def to_spmatrix(matrix: csr_array) -> csr_matrix:
     """Return the matrix as tables keep it: scanpy does not work with SciPy's newer sparse arrays everywhere.
 
     The arrays are handed over. No two slots may share any: SciPy changes some in place.
@@ -30,14 +30,14 @@ def with_genes(
 
     Only what is kept is copied, so the matrices that a verb replaces never exist twice.
     """
-    layers = {key: _taken_columns(value, genes) for key, value in adata.layers.items() if key not in without}
+    layers = {key: _take_columns(value, genes) for key, value in adata.layers.items() if key not in without}
     return AnnData(
         obs=adata.obs.copy() if cells is None else adata.obs.iloc[cells].copy(),
         var=adata.var.iloc[genes].copy(),
         uns=deepcopy(dict(adata.uns)),
-        obsm={key: _copied(value) if cells is None else _taken_rows(value, cells) for key, value in adata.obsm.items()},
-        varm={key: _taken_rows(value, genes) for key, value in adata.varm.items()},
-        layers=layers if cells is None else {key: _taken_cells(value, cells) for key, value in layers.items()},
+        obsm={key: _copy(value) if cells is None else _take_rows(value, cells) for key, value in adata.obsm.items()},
+        varm={key: _take_rows(value, genes) for key, value in adata.varm.items()},
+        layers=layers if cells is None else {key: _take_cells(value, cells) for key, value in layers.items()},
         obsp={key: value.copy() if cells is None else value[cells][:, cells] for key, value in adata.obsp.items()},
         varp={key: value[genes][:, genes] for key, value in adata.varp.items()},
         raw=_raw(adata, cells),
@@ -48,7 +48,7 @@ def of_genes(adata: AnnData, genes: NDArray[np.intp]) -> AnnData:
     """Return a new table of some genes, all matrices among them."""
     result = with_genes(adata, genes, without=frozenset())
     if adata.X is not None:
-        result.X = _taken_columns(adata.X, genes)
+        result.X = _take_columns(adata.X, genes)
     return result
 
 
@@ -81,28 +81,28 @@ def sharing_matrices(adata: AnnData, *, obs: pd.DataFrame, var: pd.DataFrame, un
 def _raw(adata: AnnData, cells: NDArray[np.intp] | None = None) -> dict[str, Any] | None:
     if adata.raw is None:
         return None
-    matrix = adata.raw.X if cells is None else _taken_cells(adata.raw.X, cells)
+    matrix = adata.raw.X if cells is None else _take_cells(adata.raw.X, cells)
     return {"X": matrix, "var": adata.raw.var, "varm": dict(adata.raw.varm)}
 
 
-def _copied(value: Any) -> Any:  # noqa: ANN401 - whatever a slot holds
+def _copy(value: Any) -> Any:  # noqa: ANN401 - whatever a slot holds
     """Return a copy that shares nothing; awkward arrays know only the general way."""
     return value.copy() if hasattr(type(value), "copy") else deepcopy(value)
 
 
-def _taken_columns(value: Any, columns: NDArray[np.intp]) -> Any:  # noqa: ANN401 - array or sparse matrix
+def _take_columns(value: Any, columns: NDArray[np.intp]) -> Any:  # noqa: ANN401 - array or sparse matrix
     if sparse.issparse(value) and value.format == "csr":
-        return stored(columns_of(value, columns))
+        return to_spmatrix(columns_of(value, columns))
     return value[:, columns]
 
 
-def _taken_cells(value: Any, cells: NDArray[np.intp]) -> Any:  # noqa: ANN401 - array or sparse matrix
+def _take_cells(value: Any, cells: NDArray[np.intp]) -> Any:  # noqa: ANN401 - array or sparse matrix
     if sparse.issparse(value) and value.format == "csr":
-        return stored(rows_of(value, cells))
+        return to_spmatrix(rows_of(value, cells))
     return value[cells]
 
 
-def _taken_rows(value: Any, rows: NDArray[np.intp]) -> Any:  # noqa: ANN401 - array, sparse matrix or data frame
+def _take_rows(value: Any, rows: NDArray[np.intp]) -> Any:  # noqa: ANN401 - array, sparse matrix or data frame
     return value.iloc[rows] if hasattr(value, "iloc") else value[rows]
 
 
@@ -110,15 +110,15 @@ def append_genes(adata: AnnData, var: pd.DataFrame) -> AnnData:
     """Return a table with more genes, whose values in the slots that a verb does not own are zero or missing."""
     n_new = len(var)
     return AnnData(
-        X=None if adata.X is None else _wider(adata.X, n_new),
+        X=None if adata.X is None else _widen(adata.X, n_new),
         obs=adata.obs,
         var=_longer(adata.var, var),
         uns=dict(adata.uns),
         obsm=dict(adata.obsm),
-        varm={key: _padded_rows(value, n_new, var.index) for key, value in adata.varm.items()},
-        layers={key: _wider(value, n_new) for key, value in adata.layers.items()},
+        varm={key: _pad_rows(value, n_new, var.index) for key, value in adata.varm.items()},
+        layers={key: _widen(value, n_new) for key, value in adata.layers.items()},
         obsp=dict(adata.obsp),
-        varp={key: _padded_rows(_wider(value, n_new), n_new, var.index) for key, value in adata.varp.items()},
+        varp={key: _pad_rows(_widen(value, n_new), n_new, var.index) for key, value in adata.varp.items()},
         raw=_raw(adata),
     )
 
@@ -139,21 +139,21 @@ def _nothing(column: pd.Series, index: pd.Index) -> pd.Series:
     return pd.Series(None, index=index, dtype=column.dtype)  # categories, dates and pandas' own types can be missing
 
 
-def _wider(matrix: Any, n_new: int) -> Any:  # noqa: ANN401 - array or sparse matrix
+def _widen(matrix: Any, n_new: int) -> Any:  # noqa: ANN401 - array or sparse matrix
     """Return a matrix with columns of zeros added."""
     if sparse.issparse(matrix) and matrix.format == "csr":
-        return stored(beside(matrix, csr_array((matrix.shape[0], n_new), dtype=matrix.dtype)))
+        return to_spmatrix(beside(matrix, csr_array((matrix.shape[0], n_new), dtype=matrix.dtype)))
     if sparse.issparse(matrix):
         return sparse.hstack([matrix, csr_matrix((matrix.shape[0], n_new), dtype=matrix.dtype)], format=matrix.format)
     return np.pad(matrix, ((0, 0), (0, n_new)))
 
 
-def _padded_rows(value: Any, n_new: int, names: pd.Index) -> Any:  # noqa: ANN401 - array, sparse matrix or data frame
+def _pad_rows(value: Any, n_new: int, names: pd.Index) -> Any:  # noqa: ANN401 - array, sparse matrix or data frame
     """Return a slot with rows added: missing values where there are such, zeros elsewhere."""
     if isinstance(value, pd.DataFrame):
         return _longer(value, pd.DataFrame(index=names))
     if sparse.issparse(value):
-        return _wider(value.T, n_new).T.asformat(value.format)
+        return _widen(value.T, n_new).T.asformat(value.format)
     if not isinstance(value, np.ndarray):  # an awkward array: nothing is known of the new rows
         return type(value)([*value, *([None] * n_new)])
     fill = np.nan if value.dtype.kind == "f" else 0

@@ -1,4 +1,4 @@
-"""What makes an AnnData acceptable. Every message names the slot, the cell or gene, and the remedy."""
+"""Check that an AnnData is acceptable. Every message names the slot, the cell or gene, and the remedy."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from scinfill.errors import DataError, InputError
 from scinfill.methods.matrices import RAW, counts_option, is_raw
 from scinfill.methods.orientation import check_orientation
-from scinfill.numerics.rounding import is_fractional, snapped
+from scinfill.numerics.rounding import is_fractional, snap_whole
 from scinfill.numerics.scales import Scale, same_total, scale_of
 from scinfill.numerics.scratch import chunks
 from scinfill.numerics.sparse import canonical, largest, position, row_sums
@@ -39,7 +39,7 @@ LOOKS: dict[Scale, tuple[str, str]] = {
 """What fractions look like, and what to do where there are no other counts."""
 
 
-def listed(names: Iterable[str]) -> str:
+def list_names(names: Iterable[str]) -> str:
     """Return names as a user reads them, or 'none'."""
     return ", ".join(sorted(map(str, names))) or "none"
 
@@ -67,11 +67,11 @@ def matrix_of(adata: AnnData, layer: str | None) -> Any:  # noqa: ANN401 - dense
     if is_raw(adata, layer):
         raise InputError(
             "`layer='raw'` is read by `scinfill preprocess` alone: raw has genes of its own; "
-            f"layers present: {listed(adata.layers)}"
+            f"layers present: {list_names(adata.layers)}"
         )
     if layer is not None and layer not in adata.layers:
         beside = "; raw is there too" if is_raw(adata, RAW) else ""
-        raise InputError(f"there is no layer {layer!r}; layers present: {listed(adata.layers)}{beside}")
+        raise InputError(f"there is no layer {layer!r}; layers present: {list_names(adata.layers)}{beside}")
     check_in_memory(adata)
     matrix = adata.X if layer is None else adata.layers[layer]
     if matrix is None:
@@ -158,7 +158,7 @@ def nonnegative(
     adata, layer
         The table, and the layer instead of ``X``.
     dtype
-        Of the values, where it is to be another.
+        Type of the values, where it is to change.
     slot
         What messages call the matrix, where it was brought there from elsewhere.
     remedy
@@ -241,7 +241,7 @@ def counts(
         raise DataError(
             f"{slot} holds {most:.6g} at {where(adata, *position(values, first))}: no count is that large; {remedy()}"
         )
-    return snapped(values)
+    return snap_whole(values)
 
 
 def obs_column(adata: AnnData, name: str) -> pd.Series:
@@ -253,7 +253,7 @@ def obs_column(adata: AnnData, name: str) -> pd.Series:
         There is no such column.
     """
     if name not in adata.obs:
-        raise InputError(f"there is no column {name!r} in obs; columns present: {listed(adata.obs.columns)}")
+        raise InputError(f"there is no column {name!r} in obs; columns present: {list_names(adata.obs.columns)}")
     return adata.obs[name]
 
 

@@ -1,4 +1,4 @@
-"""What every gene is at its mean, and the largest log rate: shared by the models and by what is made of them."""
+"""The mean of every gene and the largest log rate, shared by the models and by what is made of them."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -29,7 +29,7 @@ def computing_on(device: Device) -> Iterator[ModuleType]:
         A GPU was asked for and TensorFlow sees none.
     """
     with _starting:
-        tf, has_gpu = _started(hide_gpus=device == "cpu")
+        tf, has_gpu = _start_tensorflow(hide_gpus=device == "cpu")
     if device == "gpu" and not has_gpu:
         raise ResourceError("`device='gpu'`: TensorFlow sees no GPU here; use `device='auto'` or `device='cpu'`")
     with tf.device("/GPU:0" if has_gpu and device != "cpu" else "/CPU:0"):
@@ -41,7 +41,7 @@ _starting = Lock()
 
 
 @cache
-def _started(*, hide_gpus: bool) -> tuple[ModuleType, bool]:
+def _start_tensorflow(*, hide_gpus: bool) -> tuple[ModuleType, bool]:
     """Import TensorFlow, start its runtime, and say whether it has a GPU."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _silence():

@@ -1,4 +1,4 @@
-"""What a model sees: the values on the log scale, the counts behind them, and each cell's size factor."""
+"""Observations are what a model sees: values on the log scale, the counts behind them, each cell's size factor."""
 
 from dataclasses import dataclass, replace
 

@@ -1,4 +1,4 @@
-"""What the estimates ask of a model, whichever method it belongs to."""
+"""The contract of a model, whichever method it belongs to."""
 
 from typing import Literal, Protocol
 
@@ -31,7 +31,7 @@ class Recipe(Protocol):
 
     @property
     def loss(self) -> Loss:
-        """Which question the fit answers, and so what its blocks mean."""
+        """Loss of the fit, which decides what its blocks mean."""
         ...
 
     def memory_for(self, data: Observations) -> int:

@@ -1,4 +1,4 @@
-"""What fits take beside the data is made of these; each recipe adds up its own, so that none that cannot end starts.
+"""Count the memory that a fit takes beside the data; each recipe adds up its own, so that no fit starts in vain.
 
 The figures count what grows with cells, genes and settings. Those of the two defaults were compared with the peak of
 real runs; the others follow from the arrays that the code makes.

@@ -1,4 +1,4 @@
-"""How many counts stand for one molecule: about one where molecules were counted (UMI), many where reads were.
+"""Estimate how many counts stand for one molecule: about one where molecules were counted (UMI), many for reads.
 
 PCR makes many copies of a molecule, so copies change every count but no zero: a cell has none of a gene's reads when it
 has none of its molecules. Zeros therefore tell how many molecules there were, and counts how often each was counted.

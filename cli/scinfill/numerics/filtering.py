@@ -1,4 +1,4 @@
-"""Which genes are seen well enough to be used."""
+"""Select the genes that are seen well enough to be used."""
 
 import re
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ def find_spike_ins(names: Iterable[str], pattern: re.Pattern[str] | None = None)
     Parameters
     ----------
     names
-        Of genes.
+        Names of genes.
     pattern
         Found anywhere in a name, it marks others beside the ERCC mix.
     """

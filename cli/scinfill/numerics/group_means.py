@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scinfill.numerics.blocks import row_slices
-from scinfill.numerics.normalization import normalized
+from scinfill.numerics.normalization import normalize
 from scinfill.numerics.parallel import map_in_order
 from scinfill.numerics.sparse import entry_blocks
 
@@ -34,15 +34,15 @@ class GroupSums:
     n_cells, inverse_depth
         Cells, and the sum of 1 / size_factor: one number a group.
     counts, counts_squared
-        Of counts / size_factor.
+        Sums of counts / size_factor, and of its square.
     noise
-        Of counts / size_factor², the Poisson variance of counts / size_factor.
+        Sum of counts / size_factor², the Poisson variance of counts / size_factor.
     seen
-        Cells in which the gene was seen.
+        Number of cells in which the gene was seen.
     estimate, estimate_squared
-        Of 2^x − 1.
+        Sums of 2^x − 1, and of its square.
     posterior
-        Of the variance of each cell's estimate; zero where it is not known.
+        Sum of the variances of the cells' estimates; zero where it is not known.
     """
 
     n_cells: Doubles
@@ -115,7 +115,7 @@ def group_sums(
     shape = (members.shape[1], counts.shape[1])
     sums = {name: np.zeros(shape) for name in ("counts", "counts_squared", "noise", "seen")}
     for rows in entry_blocks(counts.indptr):
-        values, of_rows = normalized(counts[rows], size_factor[rows]), members[rows].T
+        values, of_rows = normalize(counts[rows], size_factor[rows]), members[rows].T
         per_entry = np.repeat(1 / size_factor[rows], np.diff(values.indptr))
         for name, data in (
             ("counts", values.data),
@@ -164,9 +164,9 @@ class FoldChange:
     Attributes
     ----------
     log2fc
-        Of means of the estimate.
+        Log2 ratio of the means of the estimate.
     log2fc_counts
-        Of means of counts / size_factor.
+        Log2 ratio of the means of counts / size_factor.
     variance
         Squared standard error of ``log2fc``, of the cells and their molecules.
     disagreement

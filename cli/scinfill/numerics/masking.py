@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scinfill.numerics import scratch
-from scinfill.numerics.sparse import by_row_blocks, entry_blocks, position_type, row_of_entry, stacked
+from scinfill.numerics.sparse import by_row_blocks, entry_blocks, position_type, row_of_entry, stack_blocks
 
 SAFETY = 6
 """Standard deviations by which a sample is drawn too large at first; falling short has a chance of 1e-9."""
@@ -31,7 +31,7 @@ def sample_positions(total: int, size: int, rng: np.random.Generator) -> NDArray
     while len(positions) < size:
         positions = _independent_positions(total, chance, rng)
     surplus = np.sort(rng.choice(len(positions), len(positions) - size, replace=False, shuffle=False))
-    return _deleted(positions, surplus)
+    return _delete(positions, surplus)
 
 
 def _independent_positions(total: int, chance: float, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -49,7 +49,7 @@ def _independent_positions(total: int, chance: float, rng: np.random.Generator) 
     return positions[: np.searchsorted(positions[:end], total)]
 
 
-def _deleted(values: NDArray[np.int64], gone: NDArray[np.integer]) -> NDArray[np.int64]:
+def _delete(values: NDArray[np.int64], gone: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return what is left of ``values`` without the places ``gone`` (ascending)."""
     left = scratch.empty(len(values) - len(gone), values.dtype)
     end = 0
@@ -125,7 +125,7 @@ def split(matrix: csr_array, held_out: csr_array) -> tuple[csr_array, csr_array]
         return _without(matrix[rows], place[found])
 
     blocks = entry_blocks(matrix.indptr.astype(np.int64) + held_out.indptr)
-    kept = stacked(map(visible, blocks), matrix.shape, matrix.nnz, matrix.dtype)
+    kept = stack_blocks(map(visible, blocks), matrix.shape, matrix.nnz, matrix.dtype)
     return kept, csr_array((truth, held_out.indices, held_out.indptr), shape=held_out.shape)
 
 

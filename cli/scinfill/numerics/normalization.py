@@ -33,7 +33,7 @@ def size_factors(library_size: NDArray[np.float64], of_cells: NDArray[np.bool_] 
     return factors
 
 
-def normalized(counts: csr_array, size_factor: NDArray[np.float64]) -> csr_array:
+def normalize(counts: csr_array, size_factor: NDArray[np.float64]) -> csr_array:
     """Return counts / size_factor, float64, with the pattern of ``counts``."""
     per_entry = np.repeat(size_factor, np.diff(counts.indptr))
     return csr_array((counts.data / per_entry, counts.indices, counts.indptr), shape=counts.shape)
@@ -46,9 +46,9 @@ def log2_counts(counts: csr_array, size_factor: NDArray[np.float64]) -> csr_arra
     """
     values = scratch.empty(counts.nnz, np.float32)
     for rows in entry_blocks(counts.indptr):
-        block = normalized(counts[rows], size_factor[rows])
+        block = normalize(counts[rows], size_factor[rows])
         values[counts.indptr[rows.start] : counts.indptr[rows.stop]] = np.log2(1 + block.data)
-    return csr_array((values, scratch.copied(counts.indices), counts.indptr.copy()), shape=counts.shape)
+    return csr_array((values, scratch.copy(counts.indices), counts.indptr.copy()), shape=counts.shape)
 
 
 def solve_size_factors(log_values: csr_array, counts: csr_array) -> NDArray[np.float64]:

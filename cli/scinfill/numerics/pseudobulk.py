@@ -49,7 +49,7 @@ class ReplicateTest:
     t, p
         Two-sided; t is 0 and p 1 where nothing varies.
     half_width
-        Of the 95 % interval of the mean log2 difference.
+        Half the width of the 95 % interval of the mean log2 difference.
     """
 
     t: Doubles

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
-from scinfill.numerics.normalization import normalized
+from scinfill.numerics.normalization import normalize
 from scinfill.numerics.parallel import map_in_order
 from scinfill.numerics.sparse import by_row_blocks, column_counts, with_data
 
@@ -58,7 +58,7 @@ def rank_sum_z(counts: csr_array, size_factor: Doubles, comparisons: list[Compar
 
     def of_genes(genes: slice) -> Doubles:
         # Equal ratios of different counts and depths may differ in their last digit: in float32 they are ties.
-        values = with_data(normalized(columns_between(counts, genes), size_factor), np.float32)
+        values = with_data(normalize(columns_between(counts, genes), size_factor), np.float32)
         if together:  # one ranking serves every group
             members = np.column_stack([one.members for one in comparisons])
             return _block_z(csc_array(values[comparisons[0].cells]), members)

@@ -26,7 +26,7 @@ def is_fractional(values: NDArray[np.floating]) -> NDArray[np.bool_]:
     return abs(values - np.rint(values)) > tolerance
 
 
-def snapped(values: csr_array) -> csr_array:
+def snap_whole(values: csr_array) -> csr_array:
     """Return values that are whole within precision as exact whole numbers; the matrix itself where they are."""
     if values.dtype.kind != "f" or not any((values.data[part] % 1).any() for part in scratch.chunks(values.nnz)):
         return values

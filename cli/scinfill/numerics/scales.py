@@ -1,4 +1,4 @@
-"""What values that should be counts look like when they are none."""
+"""Recognise the scale of values that should be counts and are not."""
 
 from typing import Literal
 

@@ -82,14 +82,14 @@ def chunks(n_entries: int) -> Iterator[slice]:
         release()
 
 
-def converted(values: NDArray, dtype: DTypeLike) -> NDArray:
+def convert(values: NDArray, dtype: DTypeLike) -> NDArray:
     """Return values as another type; the array itself where it has that type already."""
     if values.dtype == np.dtype(dtype):
         return values
-    return copied(values, dtype)
+    return copy(values, dtype)
 
 
-def copied(values: NDArray, dtype: DTypeLike | None = None) -> NDArray:
+def copy(values: NDArray, dtype: DTypeLike | None = None) -> NDArray:
     """Return a copy, of another type where one is given."""
     out = empty(values.shape, values.dtype if dtype is None else dtype)
     for part in chunks(len(values)):

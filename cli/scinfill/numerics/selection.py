@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from scinfill.numerics.normalization import normalized
+from scinfill.numerics.normalization import normalize
 from scinfill.numerics.sparse import entry_blocks
 
 QUANTILES = np.arange(10, 101, 5) / 100
@@ -62,7 +62,7 @@ def _normalized_blocks(
 ) -> Iterator[tuple[NDArray[np.integer], NDArray[np.float64]]]:
     """Yield gene and normalised value of the stored entries, a block of rows at a time."""
     for rows in entry_blocks(counts.indptr):
-        block = normalized(counts[rows], size_factor[rows])
+        block = normalize(counts[rows], size_factor[rows])
         yield block.indices, block.data
 
 

@@ -39,14 +39,14 @@ Floats = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Profiles:
-    """What cell types express.
+    """Expression of each cell type.
 
     Attributes
     ----------
     shares
         Share of each gene in a type's molecules, (n_types, n_genes); rows sum to 1.
     dispersions
-        Of each gene, φ in variance = mean + φ·mean², (n_genes,).
+        Dispersion φ of each gene, with variance = mean + φ·mean², (n_genes,).
     """
 
     shares: NDArray[np.float64]
@@ -98,12 +98,12 @@ def draw_sizes(n_cells: int, rng: np.random.Generator) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Cells:
-    """What each cell is: the mean of gene g in cell c is ``depth · size_c · share[type_c, g] · effect[batch_c, g]``.
+    """Cell properties; the mean of gene g in cell c is ``depth · size_c · share[type_c, g] · effect[batch_c, g]``.
 
     Attributes
     ----------
     types, batches
-        Of each cell, (n_cells,).
+        Type and batch of each cell, (n_cells,).
     sizes
         Library size relative to the median, (n_cells,).
     batch_effects

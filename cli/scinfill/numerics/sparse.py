@@ -57,18 +57,18 @@ def by_row_blocks(
     Parameters
     ----------
     matrix
-        Whose rows, and their number of stored entries, give the blocks.
+        Matrix whose rows, and their number of stored entries, give the blocks.
     block
-        From a slice of rows to these rows.
+        Function from a slice of rows to these rows.
     n_columns, most_entries, dtype
-        Of the result; as in ``matrix`` where not given.
+        Columns, largest number of entries and type of the result; as in ``matrix`` where not given.
     """
     shape = (matrix.shape[0], matrix.shape[1] if n_columns is None else n_columns)
     blocks = map(block, entry_blocks(matrix.indptr))
-    return stacked(blocks, shape, matrix.nnz if max_entries is None else max_entries, dtype or matrix.dtype)
+    return stack_blocks(blocks, shape, matrix.nnz if max_entries is None else max_entries, dtype or matrix.dtype)
 
 
-def stacked(blocks: Iterable[csr_array], shape: tuple[int, int], max_entries: int, dtype: DTypeLike) -> csr_array:
+def stack_blocks(blocks: Iterable[csr_array], shape: tuple[int, int], max_entries: int, dtype: DTypeLike) -> csr_array:
     """Return blocks of rows as one CSR matrix whose arrays may be larger than memory."""
     data, indices = scratch.empty(max_entries, dtype), scratch.empty(max_entries, position_type(max_entries))
     indptr = np.zeros(shape[0] + 1, indices.dtype)
@@ -98,12 +98,12 @@ def _from_dense(matrix: NDArray[Any], dtype: np.dtype) -> csr_array:
     """Convert a block of rows at a time: the positions of the non-zeros cost more than the matrix."""
     n_entries = sum(int(np.count_nonzero(matrix[rows])) for rows in walk(*matrix.shape))
     blocks = (csr_array(matrix[rows].astype(dtype, copy=False)) for rows in walk(*matrix.shape))
-    return stacked(blocks, matrix.shape, n_entries, dtype)
+    return stack_blocks(blocks, matrix.shape, n_entries, dtype)
 
 
 def with_data(matrix: csr_array, dtype: DTypeLike) -> csr_array:
     """Return ``matrix`` with values of another type, sharing positions, which SciPy's ``astype`` would copy."""
-    return csr_array((scratch.converted(matrix.data, dtype), matrix.indices, matrix.indptr), shape=matrix.shape)
+    return csr_array((scratch.convert(matrix.data, dtype), matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 def whole_numbers(counts: csr_array) -> csr_array:
@@ -171,7 +171,7 @@ def rows_of(matrix: csr_array, rows: NDArray[np.intp]) -> csr_array:
         for part in entry_blocks(matrix.indptr)
     )
     n_entries = int(np.diff(matrix.indptr)[rows].sum())
-    return stacked(blocks, (len(rows), matrix.shape[1]), n_entries, matrix.dtype)
+    return stack_blocks(blocks, (len(rows), matrix.shape[1]), n_entries, matrix.dtype)
 
 
 def columns_of(matrix: csr_array, columns: NDArray[np.intp]) -> csr_array:

@@ -1,4 +1,4 @@
-"""What a matrix holds, told from some of its values, so that also a large file is looked through at once."""
+"""Describe a matrix by some of its values, so that a large file takes no longer."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ LARGEST_EXACT = 2**53
 
 @dataclass(frozen=True)
 class Survey:
-    """What values are.
+    """Properties of the values of a matrix.
 
     Attributes
     ----------

@@ -118,7 +118,7 @@ def test_a_named_pipe_can_be_read_and_sought(tmp_path):
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_bytes, args=(b"0123456789",))
     writer.start()
-    with streams.opened(pipe) as handle:
+    with streams.open_source(pipe) as handle:
         handle.seek(5)
         assert handle.read() == b"56789"
     writer.join()
@@ -129,13 +129,16 @@ def test_an_empty_pipe_is_named(tmp_path):
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_bytes, args=(b"",))
     writer.start()
-    with pytest.raises(DataError, match="is empty: the command before it"), streams.opened(pipe):
+    with pytest.raises(DataError, match="is empty: the command before it"), streams.open_source(pipe):
         pass
     writer.join()
 
 
 def test_missing_input_is_named():
-    with pytest.raises(InputError, match=r"'absent\.h5ad' cannot be read: No such file"), streams.opened("absent.h5ad"):
+    with (
+        pytest.raises(InputError, match=r"'absent\.h5ad' cannot be read: No such file"),
+        streams.open_source("absent.h5ad"),
+    ):
         pass
 
 

@@ -4,7 +4,7 @@ import pytest
 import scinfill
 from scinfill.errors import InputError, ResourceError
 from scinfill.methods import provenance
-from scinfill.methods.simulate import World, simulated
+from scinfill.methods.simulate import World, simulate_in_blocks
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_truth_can_stay_factors():
 
 
 def test_truth_layer_is_computed_in_blocks():
-    table, layers = simulated(World(n_cells=30, n_genes=20), seed=1)
+    table, layers = simulate_in_blocks(World(n_cells=30, n_genes=20), seed=1)
     assert not table.layers
     whole = scinfill.simulate(n_cells=30, n_genes=20, seed=1)
     np.testing.assert_array_equal(layers["truth"].dense(), whole.layers["truth"])

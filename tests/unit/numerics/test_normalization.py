@@ -4,7 +4,7 @@ import pytest
 from scinfill.numerics.normalization import (
     library_sizes,
     log2_counts,
-    normalized,
+    normalize,
     size_factors,
     solve_size_factors,
     whole_multiples,
@@ -34,7 +34,7 @@ def test_logarithm_of_normalised_counts(monkeypatch):
     np.testing.assert_allclose(log2_counts(COUNTS, factors).toarray(), expected, rtol=1e-6)
     monkeypatch.setattr("scinfill.numerics.scratch.ENTRIES_PER_CHUNK", 1)
     np.testing.assert_allclose(log2_counts(COUNTS, factors).toarray(), expected, rtol=1e-6)
-    np.testing.assert_allclose(normalized(COUNTS, factors).toarray(), COUNTS.toarray() / factors[:, np.newaxis])
+    np.testing.assert_allclose(normalize(COUNTS, factors).toarray(), COUNTS.toarray() / factors[:, np.newaxis])
 
 
 def test_the_logarithm_shares_nothing_with_the_counts():

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scinfill.numerics.rounding import is_fractional, rounded_at_random, snapped
+from scinfill.numerics.rounding import is_fractional, rounded_at_random, snap_whole
 from scinfill.numerics.sparse import canonical
 
 
@@ -20,7 +20,7 @@ def test_fractions_are_fractions(value):
 
 def test_snapping_leaves_whole_numbers_and_no_stored_zeros():
     values = canonical(np.array([[1.0000002, 0, 2.9999], [1e-7, 5, 0]]))
-    found = snapped(values)
+    found = snap_whole(values)
     np.testing.assert_array_equal(found.toarray(), [[1, 0, 3], [0, 5, 0]])
     assert found.nnz == 3
     assert values.nnz == 4
@@ -29,7 +29,7 @@ def test_snapping_leaves_whole_numbers_and_no_stored_zeros():
 def test_exact_counts_are_not_copied():
     for dtype in (np.float32, np.float64, np.int64):
         values = canonical(np.array([[1, 0], [2, 3]]), dtype)
-        assert snapped(values) is values
+        assert snap_whole(values) is values
 
 
 @given(st.floats(0.01, 20), st.integers(0, 5))

@@ -74,7 +74,7 @@ def test_chunks_cover_all_values_once(monkeypatch):
     assert list(scratch.chunks(5)) == [slice(0, 2), slice(2, 4), slice(4, 5)]
 
 
-@pytest.mark.parametrize("change", [lambda values: scratch.converted(values, np.float32), scratch.copied])
+@pytest.mark.parametrize("change", [lambda values: scratch.convert(values, np.float32), scratch.copy])
 def test_conversion_and_copy(change, little_memory):
     values = np.arange(50)
     changed = change(values)
@@ -89,4 +89,4 @@ def test_one_value_everywhere(little_memory):
 
 def test_what_has_the_type_is_shared():
     values = np.arange(5.0)
-    assert scratch.converted(values, np.float64) is values
+    assert scratch.convert(values, np.float64) is values

@@ -4,7 +4,7 @@ import pytest
 
 from _support import shared
 from scinfill.numerics.filtering import seen_genes
-from scinfill.numerics.normalization import library_sizes, normalized, size_factors
+from scinfill.numerics.normalization import library_sizes, normalize, size_factors
 from scinfill.numerics.selection import GeneMoments, dispersion_scores, gene_moments, top_genes
 from scinfill.numerics.sparse import canonical
 
@@ -20,7 +20,7 @@ def test_the_published_genes_and_values_are_reproduced():
     filtered = counts[:, np.flatnonzero(kept)]
     chosen = top_genes(dispersion_scores(gene_moments(filtered, factors)), 1000)
     assert raw.index[kept][chosen].tolist() == published.columns.tolist()
-    values = np.log2(1 + normalized(filtered, factors).toarray()[:, chosen])
+    values = np.log2(1 + normalize(filtered, factors).toarray()[:, chosen])
     np.testing.assert_allclose(values, published.to_numpy(), rtol=0, atol=1e-10)
 
 

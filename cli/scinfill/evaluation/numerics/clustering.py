@@ -1,4 +1,4 @@
-"""How well cells of one label hold together: k-means, silhouettes and correlations between cells."""
+"""Measure how well cells of one label hold together: k-means, silhouettes and correlations between cells."""
 
 import warnings
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What one half of the molecules says of differences that were claimed on values made from the other half.
+"""Test differences that were claimed on one half of the molecules against the other half.
 
 Every molecule of every cell falls into one of two halves at random. Where counts are Poisson around a cell's mean the
 halves are independent given the means, so a difference that is there keeps its sign in the other half as far as that

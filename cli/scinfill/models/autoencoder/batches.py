@@ -77,7 +77,7 @@ class Inputs:
         share = 0 if self.held_out is None else self.held_out.nnz / np.prod(self.shape, dtype=float)
         return np.float32(1 / (1 - share))
 
-    def centred(self, rows: Rows) -> Floats:
+    def centre_rows(self, rows: Rows) -> Floats:
         """Return the inputs of some cells, (n_rows, n_genes), without regard to what is held out."""
         block: Floats = self.log_values[rows].toarray()
         block /= self.spread
@@ -93,7 +93,7 @@ class Inputs:
 
     def inputs(self, rows: Rows) -> Floats:
         """Return what the network reads of some cells when nothing but the held-out entries is kept from it."""
-        block = self.centred(rows)
+        block = self.centre_rows(rows)
         block *= self.seen(rows)
         block *= self.gain()
         return block
@@ -101,7 +101,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class FitData(Inputs):
-    """What a network reads, and what it should say of it.
+    """Inputs of a network, and the values it should give for them.
 
     Attributes
     ----------
@@ -149,4 +149,4 @@ def epoch(data: FitData, *, batch_cells: int, input_dropout: float, rng: np.rand
     order = np.resize(rng.permutation(n_cells), n_batches * n_rows)
     for rows in order.reshape(n_batches, n_rows):
         target = data.target[rows].toarray()
-        yield Batch(data.centred(rows), target, data.exposure[rows], data.seen(rows), visible, counted)
+        yield Batch(data.centre_rows(rows), target, data.exposure[rows], data.seen(rows), visible, counted)

@@ -38,7 +38,7 @@ class StepScalars(NamedTuple):
     second_power: Tensor
 
 
-def mirrored(hidden_units: Sequence[int]) -> tuple[int, ...]:
+def mirror_widths(hidden_units: Sequence[int]) -> tuple[int, ...]:
     """Return the widths of the stacked form: A, B, C becomes A, B, C, B, A."""
     return (*hidden_units, *reversed(hidden_units[:-1]))
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from scinfill.models.autoencoder.batches import Floats, Inputs, prepare
-from scinfill.models.autoencoder.network import Weights, compiled_forward, initial_weights, mirrored
+from scinfill.models.autoencoder.network import Weights, compiled_forward, initial_weights, mirror_widths
 from scinfill.models.autoencoder.training import TrainSettings, train
 from scinfill.models.centre import gene_centre
 from scinfill.models.devices import Device, computing_on
@@ -21,7 +21,7 @@ TRAINING_CELLS = 50_000
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What a trained network says of cells.
+    """Prediction of a trained network for all cells.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class AutoencoderRecipe(TrainSettings):
 
     def memory_for(self, data: Observations) -> int:
         """Return the bytes of training: weights, moments, best weights, batches, and a sample."""
-        widths = [data.shape[1], *mirrored(self.hidden_units), data.shape[1]]
+        widths = [data.shape[1], *mirror_widths(self.hidden_units), data.shape[1]]
         weights = int(np.dot(widths[:-1], widths[1:]))
         batches = 12 * self.batch_cells * max(widths)
         return TENSORFLOW + (8 * weights + batches) * SINGLE + sample_bytes(data, TRAINING_CELLS) + BLOCKS
@@ -82,7 +82,7 @@ class AutoencoderRecipe(TrainSettings):
         fit_data = prepare(sample, self.loss, sample_held_out)
         centre = gene_centre(self.loss, sample, sample_held_out, zero_weight=self.zero_weight)
         output_bias = np.log(centre) if self.loss == "poisson" else centre
-        start = initial_weights(data.shape[1], mirrored(self.hidden_units), output_bias, rng)
+        start = initial_weights(data.shape[1], mirror_widths(self.hidden_units), output_bias, rng)
         with computing_on(self.device) as tf:
             trained = train(tf, start, fit_data, self, rng)
         everything = Inputs(data.log_values, fit_data.spread, fit_data.centre, held_out)

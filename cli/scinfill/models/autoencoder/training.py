@@ -27,7 +27,7 @@ SLOWDOWN = 0.3
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How a network is trained.
+    """Settings of the training.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class TrainSettings:
     ridge
         ρ in ρ/2·(‖E‖² + ‖D‖²), beside the loss summed over all entries: a prior, so it weighs less the more cells.
     learning_rate
-        Of Adam, at first.
+        Learning rate of Adam at the start.
     batch_cells
         At most; cells are shared out evenly.
     max_steps
@@ -93,7 +93,7 @@ def train(tf: ModuleType, start: Weights, data: FitData, settings: TrainSettings
         replace(first, losses=[validation.loss(first.weights)]),
         one_epoch,
         n_validations * epochs_per_validation,
-        result=TrainingState.trained,
+        result=TrainingState.finish,
         until=TrainingState.is_over,
         rng=rng,
         label="train",
@@ -160,7 +160,7 @@ class TrainingState:
         """Whether a further slowdown would be one too many."""
         return self.slowdowns > SLOWDOWNS
 
-    def trained(self) -> Trained:
+    def finish(self) -> Trained:
         """Return what is needed of a training that is over."""
         return Trained(self.best, self.losses)
 

@@ -1,1 +1,1 @@
-"""From a model's prediction to imputed values: gate, weights, and the three named estimates."""
+"""Make imputed values of a model's prediction: gate, local calibration, weights, and the three named estimates."""

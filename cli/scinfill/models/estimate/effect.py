@@ -1,4 +1,4 @@
-"""What an estimate did to the data at all: how much of it is the model's, and for how many genes there is one."""
+"""Summarise what an estimate changed: the share that comes from the model, and the number of genes that it changed."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ NEARLY_ALL = 0.9
 
 @dataclass(frozen=True)
 class Effect:
-    """What was learned of all genes together.
+    """Summary over all genes of what was learned.
 
     Attributes
     ----------

@@ -26,7 +26,7 @@ HELD_OUT_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Gate:
-    """What held-out entries say of each gene.
+    """Support for each gene's prediction by held-out entries.
 
     Attributes
     ----------

@@ -37,7 +37,7 @@ SMALLEST_SIZE = 1e-3
 
 @dataclass(frozen=True)
 class Grouping:
-    """Which group a cell belongs to, by what the model predicts of it.
+    """Assignment of cells to groups, by what the model predicts of them.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Grouping:
 
     def assign(self, prediction: Prediction, rows: slice) -> Codes:
         """Return the smallest group whose centre is nearest to each of some cells, (n_rows,)."""
-        place = _placed(prediction, rows, self.mean, self.components)
+        place = _positions(prediction, rows, self.mean, self.components)
         distance = np.sum(self.centres**2, axis=1) - 2 * place @ self.centres.T
         return np.argmin(distance, axis=1).astype(np.int16)
 
@@ -92,9 +92,9 @@ def learn_groupings(
     if components.shape[1] == 0:
         return []
     slices = _spread_rows(prediction.shape, GROUPING_CELLS)
-    cells = np.concatenate([_placed(prediction, rows, mean, components) for rows in slices])
+    cells = np.concatenate([_positions(prediction, rows, mean, components) for rows in slices])
     several = (_centres(cells, sizes[0], seed) for seed in rng.integers(2**31, size=n_groupings))
-    return [Grouping(mean, components, centres, _nested(centres, sizes[1:])) for centres in several]
+    return [Grouping(mean, components, centres, _merge_small(centres, sizes[1:])) for centres in several]
 
 
 def _centres(cells: Floats, n_groups: int, seed: int) -> Floats:
@@ -110,7 +110,7 @@ def _centres(cells: Floats, n_groups: int, seed: int) -> Floats:
     return np.asarray(centres[kept], np.float32)
 
 
-def _nested(centres: Floats, larger: list[int]) -> tuple[NDArray[np.intp], ...]:
+def _merge_small(centres: Floats, larger: list[int]) -> tuple[NDArray[np.intp], ...]:
     """Join the smallest groups to larger ones; return these from the largest to the smallest."""
     from scipy.cluster.hierarchy import fcluster, linkage
 
@@ -126,7 +126,7 @@ def _components(prediction: Prediction, slope: Floats, rng: np.random.Generator)
     n_cells, n_genes = prediction.shape
     n_landmarks = int(np.clip(LANDMARK_VALUES // n_genes, 5 * COMPONENTS, LANDMARK_CELLS))
     slices = _spread_rows((n_cells, n_genes), n_landmarks)
-    values = np.concatenate([_limited(prediction.block(rows)) for rows in slices])
+    values = np.concatenate([_cap(prediction.block(rows)) for rows in slices])
     mean = values.mean(axis=0)
     values -= mean
     values *= slope
@@ -136,14 +136,14 @@ def _components(prediction: Prediction, slope: Floats, rng: np.random.Generator)
     return mean, slope[:, None] * components[kept].T
 
 
-def _placed(prediction: Prediction, rows: slice, mean: Floats, components: Floats) -> Floats:
+def _positions(prediction: Prediction, rows: slice, mean: Floats, components: Floats) -> Floats:
     """Return where some cells lie, (n_rows, n_components)."""
-    values = _limited(prediction.block(rows))
+    values = _cap(prediction.block(rows))
     values -= mean
     return values @ components
 
 
-def _limited(values: Floats) -> Floats:
+def _cap(values: Floats) -> Floats:
     return np.clip(values, -LARGEST_LOG_RATE, LARGEST_LOG_RATE)
 
 

@@ -1,4 +1,4 @@
-"""How an estimate is learned: gate and weights on a sample of cells, then one fit of everything."""
+"""Learn an estimate: gate and weights on a sample of cells, then one fit of everything."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from scinfill.models.estimate.choices import THINNED_SHARE
 from scinfill.models.estimate.detected import learn_detected
 from scinfill.models.estimate.gate import Gate, learn_gate
-from scinfill.models.estimate.local_calibration import Priors, calibrated, choose_priors, totals_of_groups
+from scinfill.models.estimate.local_calibration import Priors, calibrate, choose_priors, totals_of_groups
 from scinfill.models.estimate.shrinkage import GRID, choose_weights, loglikelihood_grid
 from scinfill.models.estimate.values import ExpectedCounts, GatedModel, ImputedValues, Shrunk, gated_model
 from scinfill.models.observations import Observations
@@ -29,7 +29,7 @@ FEWEST_FOLDS = 2
 
 @dataclass(frozen=True)
 class Effort:
-    """How often small data are refitted at most, according to what a fit costs.
+    """Largest numbers of refits of small data, according to what a fit costs.
 
     Attributes
     ----------
@@ -157,7 +157,7 @@ def _fit_calibrated(
     model = _fit_gated(recipe, data, gate, rng, match_totals=True)
     if priors is None or priors.n_calibrated == 0:
         return model
-    return calibrated(model, totals_of_groups(model, data, _slope(data, gate), rng=rng), priors)
+    return calibrate(model, totals_of_groups(model, data, _slope(data, gate), rng=rng), priors)
 
 
 @dataclass
@@ -198,7 +198,7 @@ def _priors(fits: Sequence[ThinnedFit], sample: Observations, gate: Gate | None,
     tests = [(several, fit.taken) for several, fit in zip(totals, fits, strict=True)]
     priors = choose_priors(tests, slope, column_sums(sample.molecules()[0]))
     for fit, several in zip(fits, totals, strict=True):
-        fit.model = calibrated(fit.model, several, priors)
+        fit.model = calibrate(fit.model, several, priors)
     return priors
 
 

@@ -64,7 +64,7 @@ class Priors:
 
     @property
     def n_calibrated(self) -> int:
-        """How many genes anything is done to."""
+        """Number of genes that are changed."""
         return int(np.sum(np.any([np.isfinite(alpha) for alpha in self.alpha], axis=0)))
 
 
@@ -147,7 +147,7 @@ def local_factors(several: Sequence[Totals], priors: Priors) -> LocalFactors | N
     return LocalFactors(np.column_stack(groups), np.concatenate(tables))
 
 
-def calibrated(model: GatedModel, several: Sequence[Totals], priors: Priors) -> GatedModel:
+def calibrate(model: GatedModel, several: Sequence[Totals], priors: Priors) -> GatedModel:
     """Return the model with its rates multiplied, group by group."""
     return replace(model, local=local_factors(several, priors))
 

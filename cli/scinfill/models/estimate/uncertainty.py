@@ -1,4 +1,4 @@
-"""How far the true value may lie from the estimate ``shrunk``: a posterior that held-out molecules can test.
+"""Estimate how far the true value may lie from ``shrunk``: a posterior that held-out molecules can test.
 
 With a_g = m_g·(1 − w_g)/w_g and m_g the gene's mean of λ/s, the expected count of a cell is a posteriori
 Gamma(shape a_g + C, rate (a_g + λ)/λ).

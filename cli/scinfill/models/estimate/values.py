@@ -1,4 +1,4 @@
-"""From a model's prediction to the imputed value: the three named estimates."""
+"""Compute the imputed values of a block of cells from a model's prediction: the three named estimates."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -27,7 +27,7 @@ class ImputedValues(Protocol):
 
 @dataclass(frozen=True)
 class LocalFactors:
-    """What the rates of a cell are multiplied by: the mean over several groupings of its groups' factors.
+    """Factors by which the rates of a cell are multiplied: the mean over several groupings of its groups' factors.
 
     Attributes
     ----------

@@ -75,7 +75,7 @@ class BlockLoss(Protocol):
 
     @property
     def arrays(self) -> Arrays:
-        """Where its systems are computed, and solved."""
+        """Array library in which the systems are computed and solved."""
         ...
 
     def cell_system(self, rows: slice, factors: Factors) -> System:
@@ -157,7 +157,7 @@ def _move_cells(loss: BlockLoss, rows: slice, factors: Factors, *, ridge: float)
     current = factors.cells[rows]
     # Solve (H + ρI)·step = g − ρ·z for every cell.
     step = np.asarray(loss.arrays.solve(system.curvature, system.gradient - penalty * current, penalty))
-    factors.cells[rows] = current + _damped(step, factors.genes, loss.largest_step)
+    factors.cells[rows] = current + _damp(step, factors.genes, loss.largest_step)
 
 
 def _gene_step(factors: Factors, system: System, *, ridge: float, largest: float) -> tuple[Floats, Floats]:
@@ -169,12 +169,12 @@ def _gene_step(factors: Factors, system: System, *, ridge: float, largest: float
     step = solve_packed(system.curvature, system.gradient - penalty * current, penalty)
     # Shorten steps that would move the rate of some cell too far; a sample of cells tells.
     sample = factors.cells[:: max(1, len(factors.cells) // DAMPING_CELLS)]
-    moved = current + _damped(step, design_with_offset(sample), largest)
+    moved = current + _damp(step, design_with_offset(sample), largest)
     moved = moved.astype(np.float32)
     return np.ascontiguousarray(moved[:, 0]), np.ascontiguousarray(moved[:, 1:])
 
 
-def _damped(step: AnyFloats, design: Floats, largest: float) -> AnyFloats:
+def _damp(step: AnyFloats, design: Floats, largest: float) -> AnyFloats:
     """Shorten each row of ``step`` so that no predicted value, step · designᵀ, moves by more than ``largest``."""
     if np.isinf(largest):
         return step

@@ -1,4 +1,4 @@
-"""Where the half-steps of a factorisation are computed: numpy on the CPU, TensorFlow on a GPU.
+"""Choose where the half-steps of a factorisation are computed: numpy on the CPU, TensorFlow on a GPU.
 
 TensorFlow speaks numpy's interface, so the equations in ``poisson.py`` and ``squared.py`` stand once. On the
 CPU numpy is as fast, and spares TensorFlow's seconds of loading.

@@ -31,7 +31,7 @@ class Factorization(ABC):
     Attributes
     ----------
     rank
-        Of Z and D.
+        Columns of Z and D.
     ridge
         Penalty on Z and D.
     n_rounds

@@ -56,7 +56,7 @@ class PaperReconstruction:
     log_values
         (n_cells, n_genes) input.
     history
-        Of the training.
+        Losses during training.
     """
 
     weights: PaperWeights
@@ -85,7 +85,7 @@ class PaperAutoencoder:
     Attributes
     ----------
     hidden_units
-        Of the one hidden layer; two to seven times the genes in the authors' scripts.
+        Width of the one hidden layer; two to seven times the genes in the authors' scripts.
     regularisation
         λ. It weighs against sums over all entries, so it must grow with the data.
     threshold
@@ -122,7 +122,7 @@ class PaperAutoencoder:
                 return state
 
             # Stop when the data term a cell changes by no more than the threshold.
-            def converged(state: PaperTraining) -> bool:
+            def has_converged(state: PaperTraining) -> bool:
                 (before, _), (now, _) = state.history[-2:]
                 return abs(before / data.shape[0] - now / data.shape[0]) <= self.threshold
 
@@ -131,8 +131,8 @@ class PaperAutoencoder:
                 PaperTraining.starting_at(tf, start),
                 iterate,
                 self.max_iterations,
-                result=PaperTraining.trained,
-                until=converged,
+                result=PaperTraining.finish,
+                until=has_converged,
                 label="AutoImpute",
             )
         return PaperReconstruction(trained.weights, data.log_values, trained.history[1:])
@@ -160,7 +160,7 @@ class PaperTraining:
         squares = (tf.Variable(tf.fill(value.shape, FIRST_MEAN_SQUARE)) for value in start)
         return cls(tuple(map(tf.Variable, start)), tuple(squares), [(0.0, 0.0)])
 
-    def trained(self) -> PaperTrained:
+    def finish(self) -> PaperTrained:
         """Return what is needed of a training that is over."""
         return PaperTrained(PaperWeights(*(variable.numpy() for variable in self.weights)), self.history)
 

@@ -1,4 +1,4 @@
-"""What any method must beat: the gene mean, plain low rank, nuclear norm (mcImpute) and a thresholded SVD (ALRA)."""
+"""The baselines: gene mean, plain low rank, nuclear norm (mcImpute) and a thresholded SVD (ALRA)."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -19,7 +19,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class FilledZeros:
-    """What was seen, with one value a gene in the place of every zero."""
+    """The seen values, with one value a gene in the place of every zero."""
 
     seen: csr_array
     fill: Floats

@@ -57,7 +57,7 @@ class Chain:
         """Return Z, (n_cells, r_L), and (D_L ⋯ D_1)ᵀ, (n_genes, r_L)."""
         return self.factors[0].astype(np.float32), _product(self.factors[1:]).T.astype(np.float32)
 
-    def replaced(self, position: int, factor: Doubles) -> "Chain":
+    def replace_factor(self, position: int, factor: Doubles) -> "Chain":
         """Return the chain with one factor exchanged."""
         return Chain((*self.factors[:position], factor, *self.factors[position + 1 :]))
 
@@ -98,7 +98,7 @@ class PaperFactorization:
                 updated = Majorised(chain, data.log_values, self.alpha).solve(position)
                 if position > 0 and len(self.ranks) > 1:
                     updated = unit_rows(updated)
-                chain = chain.replaced(position, updated)
+                chain = chain.replace_factor(position, updated)
             return chain
 
         chain: Chain = resumable("chain", start, sweep, self.n_iterations, label="deepMc")

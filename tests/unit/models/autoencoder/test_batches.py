@@ -65,7 +65,7 @@ def test_a_batch_belongs_together():
     cell_of = {row.tobytes(): cell for cell, row in enumerate(WORLD.data.counts.toarray())}
     for batch in one_epoch(data):
         cells = np.array([cell_of[row.tobytes()] for row in batch.target])
-        np.testing.assert_array_equal(batch.inputs, data.centred(cells))
+        np.testing.assert_array_equal(batch.inputs, data.centre_rows(cells))
         np.testing.assert_array_equal(batch.exposure, data.exposure[cells])
 
 

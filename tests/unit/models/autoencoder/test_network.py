@@ -15,7 +15,7 @@ from scinfill.models.autoencoder.network import (
     compiled_forward,
     compiled_step,
     initial_weights,
-    mirrored,
+    mirror_widths,
     output_gradient,
 )
 from scinfill.models.autoencoder.training import TrainSettings, entry_loss
@@ -152,8 +152,8 @@ def test_hidden_layers_keep_the_spread():
 
 
 def test_a_stack_is_mirrored():
-    assert mirrored((512,)) == (512,)
-    assert mirrored((8, 4, 2)) == (8, 4, 2, 4, 8)
+    assert mirror_widths((512,)) == (512,)
+    assert mirror_widths((8, 4, 2)) == (8, 4, 2, 4, 8)
 
 
 def test_a_huge_rate_gives_finite_steps():

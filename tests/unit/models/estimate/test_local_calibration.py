@@ -12,7 +12,7 @@ from scinfill.models.estimate.learning import learn_model, learn_shrunk
 from scinfill.models.estimate.local_calibration import (
     ALPHAS,
     Priors,
-    calibrated,
+    calibrate,
     choose_priors,
     group_factors,
     totals_of_groups,
@@ -110,7 +110,7 @@ def test_totals_of_types_come_near_and_totals_of_genes_stay():
     data, _, model = world(missed=0.5)
     counts, size_factor = data.molecules()
     before = gated(model, data)
-    after = calibrated(before, totals_of_groups(before, data, SLOPE, rng=rng()), priors(3.0))
+    after = calibrate(before, totals_of_groups(before, data, SLOPE, rng=rng()), priors(3.0))
 
     def totals(found):
         expected = size_factor[:, None] * found.rate(ALL)
@@ -124,7 +124,7 @@ def test_totals_of_types_come_near_and_totals_of_genes_stay():
 def test_what_is_shut_keeps_its_bytes():
     data, _, model = world(missed=0.5)
     before = gated(model, data)
-    after = calibrated(before, totals_of_groups(before, data, SLOPE, rng=rng()), priors(3.0))
+    after = calibrate(before, totals_of_groups(before, data, SLOPE, rng=rng()), priors(3.0))
     assert before.block(ALL)[:, ~OPEN].tobytes() == after.block(ALL)[:, ~OPEN].tobytes()
     assert not np.array_equal(before.block(ALL)[:, OPEN], after.block(ALL)[:, OPEN])
 
@@ -133,7 +133,7 @@ def test_infinity_everywhere_leaves_the_model_alone():
     data, _, model = world(missed=0.5)
     before = gated(model, data)
     totals = totals_of_groups(before, data, SLOPE, rng=rng())
-    assert calibrated(before, totals, priors(np.inf)).local is None
+    assert calibrate(before, totals, priors(np.inf)).local is None
 
 
 # --- what held-out molecules choose ------------------------------------------------------------------------------
@@ -154,12 +154,12 @@ def test_alphas_run_from_nothing_to_nearly_all():
 def test_calibration_brings_the_means_of_groups_nearer_the_truth(learn):
     data, rate, model = world(missed=0.5)
     error = {}
-    for calibrate in (False, True):
-        learned = learn(Oracle(model), data, gated=False, calibrate=calibrate, rng=rng())
+    for local in (False, True):
+        learned = learn(Oracle(model), data, gated=False, calibrate=local, rng=rng())
         found = np.exp2(learned.estimate.block(ALL)) - 1
         means = [np.log(found[number == TYPE].mean(axis=0)) - np.log(rate[number == TYPE][0]) for number in range(4)]
-        error[calibrate] = np.sqrt(np.mean(np.square(means)))
-        assert ("genes_calibrated" in learned.details) == calibrate
+        error[local] = np.sqrt(np.mean(np.square(means)))
+        assert ("genes_calibrated" in learned.details) == local
     assert error[True] < 0.6 * error[False]
 
 
@@ -191,7 +191,7 @@ def test_cells_in_another_order_keep_their_factors():
     """Factors belong to groups, not to positions."""
     data, _, model = world(missed=0.5)
     before = gated(model, data)
-    after = calibrated(before, totals_of_groups(before, data, SLOPE, rng=rng()), priors(3.0))
+    after = calibrate(before, totals_of_groups(before, data, SLOPE, rng=rng()), priors(3.0))
     order = rng().permutation(N_CELLS)
     moved = replace(after.local, group=after.local.group[order])
     np.testing.assert_array_equal(moved.block(ALL), after.local.block(ALL)[order])

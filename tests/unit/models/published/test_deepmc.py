@@ -54,12 +54,12 @@ def test_no_block_update_raises_the_majorised_objective(ranks, alpha):
         for position in reversed(range(len(chain.factors))):
             before = whole(chain)
             majorised = before + seen * (values - before) / alpha
-            update = chain.replaced(position, Majorised(chain, observed, alpha).solve(position))
+            update = chain.replace_factor(position, Majorised(chain, observed, alpha).solve(position))
             after = whole(update)
             assert np.linalg.norm(majorised - after) <= np.linalg.norm(majorised - before) * (1 + 1e-9)
             assert np.linalg.norm(seen * (values - after)) <= np.linalg.norm(seen * (values - before)) * (1 + 1e-9)
             if position > 0 and len(ranks) > 1:
-                update = update.replaced(position, unit_rows(update.factors[position]))
+                update = update.replace_factor(position, unit_rows(update.factors[position]))
             chain = update
 
 
