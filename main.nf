@@ -7,6 +7,7 @@ include { problemsOf ; warningsOf ; initialise          } from './nextflow/funct
 include { helpText                                      } from './nextflow/functions/parameters'
 include { failures ; failureLines                       } from './nextflow/functions/failures'
 include { recordProblem ; parametersAsJson ; keepTrace  } from './nextflow/functions/bookkeeping'
+include { summary                                       } from './nextflow/functions/bookkeeping'
 
 // Ends the run with one line before any task. Until here nothing was written to --outdir, so nothing has to go.
 def refuse(problems) {
@@ -55,6 +56,7 @@ workflow {
         if (unwritable) {
             refuse([unwritable])
         }
+        log.info(summary(run, params, rules))
 
         // 2. Run
         SCINFILL(
@@ -65,6 +67,7 @@ workflow {
             job.planned,
             job.seed,
             around,
+            file("${projectDir}/nextflow/assets/multiqc_config.yml"),
         )
 
         // 3. Complete

@@ -1,7 +1,19 @@
 // What a run writes of itself into pipeline_info. Nothing here, nor elsewhere in the pipeline, deletes a file.
 
-include { parameterRules ; typedParameters } from './parameters'
-include { settled                          } from './failures'
+include { parameterRules ; typedParameters ; typedValue } from './parameters'
+include { settled                                       } from './failures'
+
+// What this run is, and which parameters differ from their defaults: its first lines.
+def summary(run, given, schemas) {
+    def rules = parameterRules(schemas.parameters)
+    def differing = typedParameters(given, rules).findAll { name, value ->
+        !rules[name].hidden && value != typedValue(rules[name].default, rules[name]) && !(value in [null, false])
+    }
+    def lines = [run: run.runName, profile: run.profile, work: run.workDir] + differing
+    def width = lines.keySet().collect { name -> name.size() }.max()
+    def title = "${run.manifest.name} ${run.manifest.version}"
+    return ([title] + lines.collect { name, value -> "  ${name.padRight(width)} : ${value}" }).join('\n')
+}
 
 def parametersAsJson(given, schemas) {
     def settings = typedParameters(given, parameterRules(schemas.parameters)).findAll { _name, value -> value != null }

@@ -1,4 +1,4 @@
-// What failed and why, from the trace that Nextflow keeps: its own messages name the process, not the reason.
+// What failed and why, and what did not come, from the trace that Nextflow keeps: its own messages name the process, not the reason.
 
 // The rows of a trace as maps, the last try of each task. None where there is no trace, or one of the user's own without
 // these columns.
@@ -75,7 +75,20 @@ def reasonsFor(sample, method, failed) {
     return failed.findAll { task ->
         def parts = task.tag.tokenize('.')
         def own = parts && parts[0] == sample
-        def other = parts.size() > 1 && parts.last() != method && task.process ==~ /IMPUTE_.*|EXPORT|SCIMPUTE|DRIMPUTE|ADOPT/
+        def other = parts.size() > 1 && parts.last() != method && task.process ==~ /SCINFILL_(IMPUTE.*|EXPORT|ADOPT)|SCIMPUTE|DRIMPUTE/
         own && !other
     }
+}
+
+// One line for each sample and method with gaps, with the reasons where failed tasks are given.
+def absences(planned, gaps, failed) {
+    def total = planned.countBy { _key, sample, method -> [sample, method] }
+    def absent = gaps.countBy { row -> [row[1], row[2]] }
+    return total.keySet()
+        .findAll { pair -> absent[pair] }
+        .collect { pair ->
+            def because = failureLines(reasonsFor(pair[0], pair[1], failed)).unique()
+            def line = "${pair[0]}: ${pair[1]} did not finish (${absent[pair]} of ${total[pair]} results are missing)"
+            ([line] + because).join('; ')
+        }
 }

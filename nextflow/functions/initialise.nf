@@ -9,7 +9,7 @@ include { skippedMethods ; maskPlan ; plannedScores                       } from
 
 def schemas(projectFolder) {
     return [
-        parameters: readJson(projectFolder.resolve('nextflow/nextflow_schema.json')),
+        parameters: readJson(projectFolder.resolve('nextflow_schema.json')),
         samplesheet: readJson(projectFolder.resolve('nextflow/assets/schema_input.json')),
     ]
 }
@@ -92,6 +92,7 @@ def initialise(values, schemas, around) {
         skipped: skipped,
         planned: plannedScores(names, masks, methods),
         seed: settings.seed,
+        multiqc: settings.multiqc,
     ]
 }
 

@@ -1,6 +1,4 @@
-// What is to be done, known before it starts: methods, masks, scores; and afterwards what did not come.
-
-include { reasonsFor ; failureLines } from './failures'
+// What is to be done, known before it starts: methods, masks, scores.
 
 // The parts of a comma-separated value; 'none' is the empty list on a command line that cannot pass empty text.
 def words(text) {
@@ -37,6 +35,9 @@ def maskPlan(settings) {
     if (settings.thinned_fraction > 0) {
         kinds += [mode: 'thin', fraction: settings.thinned_fraction, null_genes: settings.null_genes ?: 0]
     }
+    if (!settings.skip_halves) {
+        kinds += [mode: 'halves', fraction: 0.5, null_genes: settings.null_genes ?: 0]
+    }
     return [kinds, (1..<settings.replicates + 1).toList()]
         .combinations()
         .collect { kind, replicate ->
@@ -58,17 +59,4 @@ def plannedScores(names, masks, methods) {
     return [names, [''] + masks.collect { mask -> ".${mask.name}" }, methods]
         .combinations()
         .collect { sample, mask, method -> ["${sample}${mask}.${method}".toString(), sample, method] }
-}
-
-// One line for each sample and method with gaps, with the reasons where failed tasks are given.
-def absences(planned, gaps, failed) {
-    def total = planned.countBy { _key, sample, method -> [sample, method] }
-    def absent = gaps.countBy { row -> [row[1], row[2]] }
-    return total.keySet()
-        .findAll { pair -> absent[pair] }
-        .collect { pair ->
-            def because = failureLines(reasonsFor(pair[0], pair[1], failed)).unique()
-            def line = "${pair[0]}: ${pair[1]} did not finish (${absent[pair]} of ${total[pair]} results are missing)"
-            ([line] + because).join('; ')
-        }
 }

@@ -1,6 +1,6 @@
 // The samplesheet against the rules in assets/schema_input.json; every problem names its line.
 
-include { readJson ; valueProblem           } from './parameters'
+include { valueProblem                      } from './parameters'
 include { escapable ; isNamable ; unnamable } from './shell'
 
 // The rows as [ line, fields ], the header first; blank lines are left out and still counted.
@@ -129,12 +129,4 @@ def readSamplesheet(path, launchFolder, workFolder, labels) {
         ]
         [meta, escaped.counts[0]]
     }
-}
-
-// What `scinfill inspect` says of a sample's label column: '' if it is there.
-def labelProblem(meta, summary) {
-    def columns = readJson(summary).obs
-    return meta.labels in columns
-        ? ''
-        : "${meta.where}: sample '${meta.id}' has no obs column '${meta.labels}'; it has ${columns ? columns.join(', ') : 'none'}".toString()
 }

@@ -53,7 +53,7 @@ class Outcome:
     @property
     def messages(self) -> list[str]:
         """The lines a user reads, without banner and progress."""
-        noise = re.compile(r"N E X T F L O W|Launching |\[../......\] |-- Check |^$")
+        noise = re.compile(r"N E X T F L O W|Launching |\[../......\] |-- Check |scinfill/scinfill \d|\w+ +: |^$")
         return [line for line in map(str.strip, self.output.splitlines()) if not noise.match(line)]
 
 

@@ -145,7 +145,13 @@ RIGHT = {
         "hidden_fractions": "0.1,0.5",
         "methods": "auto, deepmc,auto",
     },
-    "text for everything": {"seed": "7", "thinned_fraction": "0", "hidden_fractions": "none", "replicates": "1"},
+    "text for everything": {
+        "seed": "7",
+        "thinned_fraction": "0",
+        "hidden_fractions": "none",
+        "replicates": "1",
+        "skip_halves": "true",
+    },
     "without images": {"methods": "deepmc,magic,scimpute,drimpute"},
     "with images": {
         "methods": "deepmc,magic,scimpute,drimpute",
@@ -362,9 +368,10 @@ def test_everything_is_planned_once(said):
     job = said[1]["simulated"]["job"]
     assert job["methods"] == ["auto", "deepmc"]
     masks = [mask["name"] for mask in job["masks"]]
-    assert sorted(masks) == [f"{kind}-{n}" for kind in ("nonzero-0.1", "nonzero-0.5", "thin-0.1") for n in (1, 2)]
+    kinds = ("halves-0.5", "nonzero-0.1", "nonzero-0.5", "thin-0.1")
+    assert sorted(masks) == [f"{kind}-{n}" for kind in kinds for n in (1, 2)]
     planned = {tuple(score) for score in job["planned"]}
-    assert len(planned) == 2 * (1 + 6) * 2
+    assert len(planned) == 2 * (1 + 8) * 2
     assert ("simulated_2.thin-0.1-1.auto", "simulated_2", "auto") in planned
     assert ("simulated_1.deepmc", "simulated_1", "deepmc") in planned
 

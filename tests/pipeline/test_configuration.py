@@ -7,7 +7,7 @@ from _pipeline.machine import REPOSITORY
 from _pipeline.nextflow import tasks
 
 ENGINES = ("apptainer", "charliecloud", "conda", "docker", "podman", "singularity")
-IMAGES = {"magic": "IMPUTE_MAGIC", "scimpute": "SCIMPUTE", "drimpute": "DRIMPUTE"}
+IMAGES = {"magic": "SCINFILL_IMPUTEMAGIC", "scimpute": "SCIMPUTE", "drimpute": "DRIMPUTE"}
 
 TASKS = """\
 process CPU { script: 'true' }
@@ -57,8 +57,11 @@ def test_every_process_has_resources_and_an_image(resolved):
 
 def test_results_are_published_below_outdir(resolved):
     process = resolved("")["process"]
-    paths = {name: setting["publishDir"]["path"] for name, setting in process.items() if "publishDir" in str(setting)}
-    assert sorted(paths.values()) == ["results", "results/imputed", "results/preprocessed", "results/scores"]
+    published = [
+        place for setting in process.values() if "publishDir" in str(setting) for place in setting["publishDir"]
+    ]
+    parts = ("", "/imputed", "/multiqc", "/multiqc", "/preprocessed", "/scores")
+    assert sorted(place["path"] for place in published) == [f"results{part}" for part in parts]
 
 
 @pytest.mark.parametrize(
@@ -127,12 +130,13 @@ def test_arm64_asks_for_its_images(resolved):
 
 
 def test_conda_installs_this_repository(resolved):
-    path = resolved("conda")["process"]["conda"]
-    assert path == str(REPOSITORY / "containers" / "environment.yml")
-    *programs, pip = yaml.safe_load((REPOSITORY / "containers" / "environment.yml").read_text())["dependencies"]
-    assert {"python=3.11", "pip", "procps-ng"} == set(programs)
-    installed = (REPOSITORY / "containers" / pip["pip"][0]).resolve()
-    assert (installed / "pyproject.toml").is_file()
+    assert resolved("conda")["conda"]["enabled"]
+    modules = REPOSITORY / "nextflow" / "modules" / "local" / "scinfill"
+    for path in modules.glob("*/main.nf"):
+        assert 'conda "${moduleDir}/environment.yml"' in path.read_text()
+        *programs, pip = yaml.safe_load((path.parent / "environment.yml").read_text())["dependencies"]
+        assert {program.split("::")[1].split("=")[0] for program in programs} == {"python", "pip", "procps-ng"}
+        assert (path.parent / pip["pip"][0]).resolve() == REPOSITORY
 
 
 def test_the_test_profile_fits_two_cores(resolved):
@@ -142,7 +146,7 @@ def test_the_test_profile_fits_two_cores(resolved):
 
 
 def test_a_profile_can_set_what_a_module_is_given(resolved):
-    assert resolved("test")["process"]["withName:PREPROCESS"]["ext"]["args"] == "--n-genes 150"
+    assert resolved("test")["params"]["preprocess_args"] == "--n-genes 150"
 
 
 def test_the_full_test_has_every_fraction_of_the_papers(resolved):

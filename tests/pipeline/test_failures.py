@@ -7,9 +7,9 @@ from _pipeline import imitation, object_store
 from _pipeline.nextflow import trace
 
 SAMPLES = ("good", "wrong", "killed", "unreadable")
-WRONG = "PREPROCESS (wrong): scinfill preprocess: error: X holds NaN"
-KILLED = "PREPROCESS (killed): killed (exit code 137)"
-UNREADABLE = "INSPECT (unreadable): scinfill inspect: error: no HDF5 file"
+WRONG = "SCINFILL_PREPROCESS (wrong): scinfill preprocess: error: X holds NaN"
+KILLED = "SCINFILL_PREPROCESS (killed): killed (exit code 137)"
+UNREADABLE = "SCINFILL_INSPECT (unreadable): scinfill inspect: error: no HDF5 file"
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_the_other_samples_go_on(outcome):
 
 def test_what_cannot_be_read_goes_no_further(outcome):
     tasks = [task for task in outcome[1] if task["tag"].startswith("unreadable")]
-    assert [(task["process"], task["exit"]) for task in tasks] == [("SCINFILL:INSPECT", "3")]
+    assert [(task["process"], task["exit"]) for task in tasks] == [("SCINFILL:SCINFILL_INSPECT", "3")]
 
 
 def test_nothing_is_deleted_in_an_object_store(outcome):

@@ -11,7 +11,7 @@ from _pipeline.nextflow import trace
 
 METHODS = ("deepmc", "auto", "als", "magic", "scimpute", "drimpute")
 SAMPLES = ("one", "two")
-DATASETS = [f"{sample}{mask}" for sample in SAMPLES for mask in ("", ".nonzero-0.1-1", ".thin-0.1-1")]
+DATASETS = [f"{sample}{mask}" for sample in SAMPLES for mask in ("", ".nonzero-0.1-1", ".thin-0.1-1", ".halves-0.5-1")]
 R_PROGRAMS = ("scinfill-scimpute", "scinfill-drimpute")
 
 
@@ -50,30 +50,30 @@ def test_every_dataset_goes_through_every_method(tasks):
     numbers = Counter(task["process"].split(":")[-1] for task in tasks)
     n = len(DATASETS)
     assert numbers == {
-        "INSPECT": 1,
-        "PREPROCESS": 2,
-        "MASK": 4,
-        "IMPUTE_DEEPMC": n,
-        "IMPUTE_AUTO": n,
-        "IMPUTE_BASELINE": n,
-        "IMPUTE_MAGIC": n,
-        "EXPORT": 2 * n,
+        "SCINFILL_INSPECT": 1,
+        "SCINFILL_PREPROCESS": 2,
+        "SCINFILL_MASK": 6,
+        "SCINFILL_IMPUTEDEEPMC": n,
+        "SCINFILL_IMPUTEAUTO": n,
+        "SCINFILL_IMPUTEBASELINE": n,
+        "SCINFILL_IMPUTEMAGIC": n,
+        "SCINFILL_EXPORT": 2 * n,
         "SCIMPUTE": n,
         "DRIMPUTE": n,
-        "ADOPT": 2 * n,
-        "EVALUATE": n,
-        "REPORT": 1,
+        "SCINFILL_ADOPT": 2 * n,
+        "SCINFILL_EVALUATE": n,
+        "SCINFILL_REPORT": 1,
     }
 
 
 def test_labels_are_looked_for_before_anything_starts(tasks):
-    assert tasks[0]["process"] == "SCINFILL:INSPECT"
+    assert tasks[0]["process"] == "SCINFILL:SCINFILL_INSPECT"
     assert tasks[0]["tag"] == "one"
 
 
 def test_hidden_values_have_their_own_estimate(tasks):
-    branches = {task["process"].split(":")[2] for task in tasks if ":BENCHMARK:IMPUTE" in task["process"]}
-    assert branches == {"IMPUTE_HIDDEN", "IMPUTE_THINNED"}
+    branches = {task["process"].split(":")[1] for task in tasks if ":IMPUTE" in task["process"]}
+    assert branches == {"IMPUTE", "IMPUTE_HIDDEN", "IMPUTE_MOLECULES"}
     for task in tasks:
         if ":IMPUTE_HIDDEN:" in task["process"]:
             assert ".nonzero-" in task["tag"]

@@ -21,8 +21,8 @@ TYPES = {"type1": "T $1 [x]*", "type2": 'it\'s "B"'}
 TRUTH = f"{TYPES['type1']}_vs_{TYPES['type2']}.csv"
 CONFIGURATION = """\
 process {{
-    withName: IMPUTE_MAGIC {{ beforeScript = 'export PATH={magic}:$PATH' }}
-    withName: PREPROCESS {{ memory = {{ 70.MB * task.attempt }} }}
+    withName: SCINFILL_IMPUTEMAGIC {{ beforeScript = 'export PATH={magic}:$PATH' }}
+    withName: SCINFILL_PREPROCESS {{ memory = {{ 70.MB * task.attempt }} }}
 }}
 """
 

@@ -25,10 +25,18 @@ def test_one_command_goes_from_simulated_samples_to_a_report(finished):
     assert {task["status"] for task in trace(results)} == {"COMPLETED"}
     page = (results / "report.html").read_text()
     assert "Not in this report" not in page
-    for text in ("simulated_1", "simulated_2", "deepmc", "auto", "molecules held out", "non-zeros hidden"):
+    for text in (
+        "simulated_1",
+        "simulated_2",
+        "deepmc",
+        "auto",
+        "molecules held out",
+        "non-zeros hidden",
+        "of the molecules kept apart",
+    ):
         assert text in page
-    # Two samples as they are and under two masks.
-    assert re.search(r"<tr><th>auto</th><td>[0-9.]+<small>± [0-9.]+</small></td><td>\d+</td><td>6</td></tr>", page)
+    # Two samples as they are and under three masks.
+    assert re.search(r"<tr><th>auto</th><td>[0-9.]+<small>± [0-9.]+</small></td><td>\d+</td><td>8</td></tr>", page)
     assert list((results / "figures").glob("*.svg"))
 
 
@@ -71,7 +79,7 @@ def test_a_failing_sample_stops_its_own_branch_only(nextflow, samples):
     )
     outcome = nextflow.pipeline("--input", "samples.csv", *ALONE, cwd=samples)
     assert outcome.exit_code != 0
-    (reason,) = (line for line in outcome.messages if "INSPECT (broken)" in line)
+    (reason,) = (line for line in outcome.messages if "SCINFILL_INSPECT (broken)" in line)
     assert "truncated" in reason
     assert "WARN: broken: als did not finish (1 of 1 results are missing)" in outcome.messages
     results = samples / "results"
@@ -90,7 +98,7 @@ def test_an_unknown_label_column_stops_everything_before_work(nextflow, samples)
     (line,) = outcome.messages
     assert line.startswith("labels.csv, line 2: sample 'good' has no obs column 'cluster'; it has ")
     assert "cell_type" in line
-    assert [task["process"] for task in trace(samples / "refused")] == ["SCINFILL:INSPECT"]
+    assert [task["process"] for task in trace(samples / "refused")] == ["SCINFILL:SCINFILL_INSPECT"]
     assert [path.name for path in (samples / "refused").iterdir()] == ["pipeline_info"]
 
 

@@ -52,6 +52,6 @@ def test_gpu_tasks_ask_for_one_and_only_they(nextflow, cluster, tmp_path):
     assert outcome.exit_code == 0, outcome.output
     assert {task["status"] for task in trace(tmp_path / "results")} == {"COMPLETED"}
     for name, header in jobs(tmp_path).items():
-        on_gpu = name.startswith(("IMPUTE_DEEPMC", "IMPUTE_AUTO"))
+        on_gpu = name.startswith(("SCINFILL_IMPUTEDEEPMC", "SCINFILL_IMPUTEAUTO"))
         assert ("--gres=gpu:1" in header) == on_gpu, name
         assert ("-p accelerated" if on_gpu else "-p main") in header, name

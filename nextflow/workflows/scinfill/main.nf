@@ -1,26 +1,31 @@
 // Samples to one report: impute and evaluate each with each method, and again with values hidden whose truth is known.
 
-include { SIMULATE   } from '../../modules/local/scinfill/simulate'
-include { INSPECT    } from '../../modules/local/scinfill/inspect'
-include { PREPROCESS } from '../../modules/local/scinfill/preprocess'
-include { EVALUATE   } from '../../modules/local/scinfill/evaluate'
-include { REPORT     } from '../../modules/local/scinfill/report'
-include { IMPUTE     } from '../../subworkflows/local/impute'
-include { BENCHMARK  } from '../../subworkflows/local/benchmark'
-include { labelProblem } from '../../functions/samplesheet'
-include { absences   } from '../../functions/plan'
-include { failuresBehind        } from '../../functions/failures'
-include { costLine ; costHeader } from '../../functions/costs'
+include { SCINFILL_SIMULATE            } from '../../modules/local/scinfill/simulate'
+include { SCINFILL_INSPECT             } from '../../modules/local/scinfill/inspect'
+include { SCINFILL_PREPROCESS          } from '../../modules/local/scinfill/preprocess'
+include { SCINFILL_MASK                } from '../../modules/local/scinfill/mask'
+include { SCINFILL_EVALUATE            } from '../../modules/local/scinfill/evaluate'
+include { SCINFILL_REPORT              } from '../../modules/local/scinfill/report'
+include { MULTIQC                      } from '../../modules/local/multiqc'
+// Under all its names here: a script that includes others may be included by one script only, as the strict parser of 25.04
+// takes a second time for a second definition of everything in it.
+include { IMPUTE                       } from '../../subworkflows/local/impute'
+include { IMPUTE as IMPUTE_HIDDEN      } from '../../subworkflows/local/impute'
+include { IMPUTE as IMPUTE_MOLECULES   } from '../../subworkflows/local/impute'
+include { labelProblem                 } from '../../functions/labels'
+include { absences ; failuresBehind    } from '../../functions/failures'
+include { costLine ; costHeader        } from '../../functions/costs'
 
 workflow SCINFILL {
     take:
-    samples   // channel: [ meta, counts ]; meta: id, sample, labels, layer, genes_in_rows, bulk, de_truths, where
+    samples   // channel: [ meta, counts ]; meta: id, sample, labels, layer, genes_in_rows, bulk, de_truths, contrasts, where
     simulated // channel: [ meta, cells, genes, seed ]
     masks     // list of maps: name, mode, fraction, null_genes, seed
     methods   // list of names
     planned   // list of [ key, sample, method ]: every score that is to come
     seed      // integer
     around    // map: what surrounds the run; its trace tells why a task failed
+    config    // file: configuration of the MultiQC report
 
     main:
     // The one thing that only the files can tell: is the label column there? All are asked before any work starts, and what
@@ -29,8 +34,8 @@ workflow SCINFILL {
         labelled: meta.labels
         other: true
     }
-    INSPECT(asked.labelled)
-    checked = INSPECT.out.summary
+    SCINFILL_INSPECT(asked.labelled)
+    checked = SCINFILL_INSPECT.out.json
         .map { meta, summary -> labelProblem(meta, summary) }
         .filter { problem -> problem }
         .toSortedList()
@@ -41,45 +46,79 @@ workflow SCINFILL {
             true
         }
 
-    SIMULATE(simulated)
+    SCINFILL_SIMULATE(simulated)
     readable = asked.labelled
-        .join(INSPECT.out.summary)
+        .join(SCINFILL_INSPECT.out.json)
         .map { meta, counts, _summary -> [meta, counts] }
         .mix(asked.other)
-    PREPROCESS(readable.combine(checked).map { meta, counts, _checked -> [meta, counts] }.mix(SIMULATE.out.counts))
+    SCINFILL_PREPROCESS(
+        readable
+            .combine(checked)
+            .map { meta, counts, _checked -> [meta, counts] }
+            .mix(SCINFILL_SIMULATE.out.h5ad)
+            .map { meta, counts -> [meta, counts, meta.layer, meta.genes_in_rows] }
+    )
 
-    IMPUTE(PREPROCESS.out.h5ad, methods, 'auto', seed)
-    BENCHMARK(PREPROCESS.out.h5ad, masks, methods, seed)
+    // What is known is hidden and asked for: every sample under every mask.
+    SCINFILL_MASK(
+        SCINFILL_PREPROCESS.out.h5ad
+            .combine(channel.fromList(masks))
+            .map { meta, h5ad, mask ->
+                def own = meta + [id: "${meta.id}.${mask.name}".toString(), mode: mask.mode]
+                [own, h5ad, mask.mode, mask.fraction, mask.null_genes, mask.seed]
+            }
+    )
+    masked = SCINFILL_MASK.out.h5ad.branch { meta, _h5ad ->
+        molecules: meta.mode in ['thin', 'halves']
+        hidden: true
+    }
+
+    // Hidden non-zeros ask what would have been seen, molecules what is expressed: two estimates.
+    IMPUTE(SCINFILL_PREPROCESS.out.h5ad, methods, 'auto', seed)
+    IMPUTE_HIDDEN(masked.hidden, methods, 'detected', seed)
+    IMPUTE_MOLECULES(masked.molecules, methods, 'auto', seed)
+    imputed = IMPUTE.out.imputed.mix(IMPUTE_HIDDEN.out.imputed, IMPUTE_MOLECULES.out.imputed)
+    measured = IMPUTE.out.measured.mix(IMPUTE_HIDDEN.out.measured, IMPUTE_MOLECULES.out.measured)
 
     // All methods of a dataset are compared in one call; those that failed are not waited for.
-    compared = IMPUTE.out.imputed
-        .mix(BENCHMARK.out.imputed)
-        .map { meta, h5ad -> [meta.subMap(meta.keySet() - 'method'), [meta.method, h5ad]] }
+    compared = imputed
+        .map { meta, h5ad -> [meta.dataset, [meta.method, h5ad]] }
         .groupTuple(size: methods.size(), remainder: true)
         .map { meta, pairs ->
             def ordered = pairs.sort { pair -> methods.indexOf(pair[0]) }
-            [meta, ordered.collect { pair -> pair[0] }, ordered.collect { pair -> pair[1] }, meta.bulk, meta.de_truths]
+            def names = ordered.collect { pair -> pair[0] }
+            [
+                meta + [methods: names],
+                names,
+                ordered.collect { pair -> pair[1] },
+                meta.sample,
+                meta.labels,
+                meta.bulk,
+                meta.de_truths,
+                meta.contrasts,
+            ]
         }
-    EVALUATE(compared, seed)
+    SCINFILL_EVALUATE(compared, seed)
 
     // A branch that failed leaves a gap, which the report names.
-    finished = EVALUATE.out.scores.flatMap { meta, names, _file -> names.collect { method -> ["${meta.id}.${method}".toString(), true] } }
+    finished = SCINFILL_EVALUATE.out.json.flatMap { meta, _file -> meta.methods.collect { method -> ["${meta.id}.${method}".toString(), true] } }
     gaps = channel.fromList(planned)
         .join(finished, remainder: true)
         .filter { row -> row.last() == null }
         .toList()
     missing = gaps.map { rows -> absences(planned, rows, []) }
 
-    costs = IMPUTE.out.measured
-        .mix(BENCHMARK.out.measured)
+    costs = measured
         .map { meta, output -> costLine(meta.method, output) }
         .filter { line -> line }
         .collectFile(name: 'costs.csv', seed: costHeader(), newLine: true, sort: true)
-    REPORT(
-        EVALUATE.out.scores.map { _meta, _methods, file -> file }.toSortedList { file -> file.name }.filter { files -> files },
+    SCINFILL_REPORT(
+        SCINFILL_EVALUATE.out.json.map { _meta, file -> file }.toSortedList { file -> file.name }.filter { files -> files },
         gaps.map { rows -> absences(planned, rows, failuresBehind(around, rows)) },
         costs.ifEmpty([]),
     )
+    // Only where the report was asked for sections (--multiqc).
+    MULTIQC(SCINFILL_REPORT.out.mqc, config)
 
     versions = channel.topic('versions').map { _process, tool, version -> "${tool}: ${version}" }.unique()
 

@@ -1,13 +1,13 @@
 // Every dataset through every method.
 
-include { IMPUTE_DEEPMC                      } from '../../../modules/local/scinfill/imputedeepmc'
-include { IMPUTE_AUTO                        } from '../../../modules/local/scinfill/imputeauto'
-include { IMPUTE_BASELINE                    } from '../../../modules/local/scinfill/imputebaseline'
-include { IMPUTE_BASELINE as IMPUTE_MAGIC    } from '../../../modules/local/scinfill/imputebaseline'
-include { EXPORT                             } from '../../../modules/local/scinfill/export'
-include { SCIMPUTE                           } from '../../../modules/local/scimpute'
-include { DRIMPUTE                           } from '../../../modules/local/drimpute'
-include { ADOPT                              } from '../../../modules/local/scinfill/adopt'
+include { SCINFILL_IMPUTEDEEPMC                            } from '../../../modules/local/scinfill/imputedeepmc'
+include { SCINFILL_IMPUTEAUTO                              } from '../../../modules/local/scinfill/imputeauto'
+include { SCINFILL_IMPUTEBASELINE                          } from '../../../modules/local/scinfill/imputebaseline'
+include { SCINFILL_IMPUTEBASELINE as SCINFILL_IMPUTEMAGIC  } from '../../../modules/local/scinfill/imputebaseline'
+include { SCINFILL_EXPORT                                  } from '../../../modules/local/scinfill/export'
+include { SCIMPUTE                                         } from '../../../modules/local/scimpute'
+include { DRIMPUTE                                         } from '../../../modules/local/drimpute'
+include { SCINFILL_ADOPT                                   } from '../../../modules/local/scinfill/adopt'
 
 workflow IMPUTE {
     take:
@@ -19,7 +19,7 @@ workflow IMPUTE {
     main:
     jobs = datasets
         .combine(channel.fromList(methods))
-        .map { meta, h5ad, method -> [meta + [method: method], h5ad] }
+        .map { meta, h5ad, method -> [meta + [id: "${meta.id}.${method}".toString(), dataset: meta, method: method], h5ad] }
         .branch { meta, _h5ad ->
             deepmc: meta.method == 'deepmc'
             auto: meta.method == 'auto'
@@ -28,41 +28,41 @@ workflow IMPUTE {
             baseline: true
         }
 
-    IMPUTE_DEEPMC(jobs.deepmc.map { meta, h5ad -> [meta, h5ad, estimate] }, seed)
-    IMPUTE_AUTO(jobs.auto.map { meta, h5ad -> [meta, h5ad, estimate] }, seed)
-    IMPUTE_BASELINE(jobs.baseline, seed)
-    IMPUTE_MAGIC(jobs.magic, seed)
+    SCINFILL_IMPUTEDEEPMC(jobs.deepmc.map { meta, h5ad -> [meta, h5ad, estimate] }, seed)
+    SCINFILL_IMPUTEAUTO(jobs.auto.map { meta, h5ad -> [meta, h5ad, estimate] }, seed)
+    SCINFILL_IMPUTEBASELINE(jobs.baseline.map { meta, h5ad -> [meta, h5ad, meta.method] }, seed)
+    SCINFILL_IMPUTEMAGIC(jobs.magic.map { meta, h5ad -> [meta, h5ad, meta.method] }, seed)
 
     // Programs of other languages: Matrix Market out, Matrix Market back.
-    EXPORT(jobs.foreign)
-    exported = EXPORT.out.folder.branch { meta, _folder ->
+    SCINFILL_EXPORT(jobs.foreign)
+    exported = SCINFILL_EXPORT.out.folder.branch { meta, _folder ->
         scimpute: meta.method == 'scimpute'
         drimpute: meta.method == 'drimpute'
     }
     SCIMPUTE(exported.scimpute)
     DRIMPUTE(exported.drimpute, seed)
     returned = SCIMPUTE.out.matrix
-        .map { meta, matrix -> [meta, matrix, 'counts'] }
-        .mix(DRIMPUTE.out.matrix.map { meta, matrix -> [meta, matrix, 'log2'] })
-    ADOPT(jobs.foreign.join(returned))
+        .map { meta, matrix -> [meta, matrix, meta.method, 'counts'] }
+        .mix(DRIMPUTE.out.matrix.map { meta, matrix -> [meta, matrix, meta.method, 'log2'] })
+    SCINFILL_ADOPT(jobs.foreign.join(returned))
 
-    imputed = IMPUTE_DEEPMC.out.h5ad.mix(
-        IMPUTE_AUTO.out.h5ad,
-        IMPUTE_BASELINE.out.h5ad,
-        IMPUTE_MAGIC.out.h5ad,
-        ADOPT.out.h5ad,
+    imputed = SCINFILL_IMPUTEDEEPMC.out.h5ad.mix(
+        SCINFILL_IMPUTEAUTO.out.h5ad,
+        SCINFILL_IMPUTEBASELINE.out.h5ad,
+        SCINFILL_IMPUTEMAGIC.out.h5ad,
+        SCINFILL_ADOPT.out.h5ad,
     )
 
     // Of a foreign method the program itself is measured, not the conversions around it.
-    measured = IMPUTE_DEEPMC.out.h5ad.mix(
-        IMPUTE_AUTO.out.h5ad,
-        IMPUTE_BASELINE.out.h5ad,
-        IMPUTE_MAGIC.out.h5ad,
+    measured = SCINFILL_IMPUTEDEEPMC.out.h5ad.mix(
+        SCINFILL_IMPUTEAUTO.out.h5ad,
+        SCINFILL_IMPUTEBASELINE.out.h5ad,
+        SCINFILL_IMPUTEMAGIC.out.h5ad,
         SCIMPUTE.out.matrix,
         DRIMPUTE.out.matrix,
     )
 
     emit:
-    imputed  // channel: [ meta + method, h5ad ]
-    measured // channel: [ meta + method, output of the task that took the time ]
+    imputed  // channel: [ meta + dataset (the meta that came in) and method, h5ad ]
+    measured // channel: [ the same, output of the task that took the time ]
 }

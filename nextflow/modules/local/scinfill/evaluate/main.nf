@@ -1,43 +1,50 @@
 include { quoted ; quotedWords } from '../../../../functions/shell'
 
 // The papers' experiments on one dataset, all its methods beside each other and beside raw, gene mean and SVD.
-process EVALUATE {
+process SCINFILL_EVALUATE {
     tag "${meta.id}"
     label 'process_low'
 
+    conda "${moduleDir}/environment.yml"
+
     input:
-    tuple val(meta), val(methods), path(h5ads), path(bulk, stageAs: 'bulk/*'), path(de_truths, stageAs: 'truth?/*')
+    tuple val(meta), val(methods), path(h5ads), val(title), val(labels), path(bulk, stageAs: 'bulk/*'), path(de_truths, stageAs: 'truth?/*'), val(contrasts)
     val seed
 
     output:
-    tuple val(meta), val(methods), path("${meta.id}.scores.json"), emit: scores
-    tuple val(meta), path("${meta.id}.genes.csv"), emit: genes
-    tuple val("${task.process}"), val('scinfill'), eval('scinfill --version | sed "s/.* //"'), topic: versions
+    tuple val(meta), path("*.scores.json"), emit: json
+    tuple val(meta), path("*.genes.csv"), emit: csv
+    tuple val("${task.process}"), val('scinfill'), eval("scinfill --version | sed 's/.* //'"), topic: versions, emit: versions_scinfill
+
+    when:
+    task.ext.when == null || task.ext.when
 
     script:
     def args = quotedWords(task.ext.args ?: '')
+    def prefix = task.ext.prefix ?: "${meta.id}"
     def memory = task.memory ? "--max-memory ${task.memory.toMega()}M" : ''
     def files = h5ads instanceof List ? h5ads : [h5ads]
     def inputs = [methods, files].transpose().collect { method, file -> "${method}=${file}" }.join(' ')
-    def labels = meta.labels ? "--labels ${quoted(meta.labels)}" : ''
+    def column = labels ? "--labels ${quoted(labels)}" : ''
     def references = bulk ? "--bulk ${quoted(bulk)}" : ''
     def tables = de_truths instanceof List ? de_truths : [de_truths]
-    def truths = [meta.contrasts, tables].transpose().collect { contrast, table -> "--de-truth ${quoted(contrast + table.name)}" }.join(' ')
+    def truths = [contrasts, tables].transpose().collect { contrast, table -> "--de-truth ${quoted(contrast + table.name)}" }.join(' ')
     """
     scinfill evaluate ${inputs} \\
-        --title ${quoted(meta.sample)} \\
-        ${labels} ${references} ${truths} \\
-        --table ${meta.id}.genes.csv \\
+        --title ${quoted(title)} \\
+        ${column} ${references} ${truths} \\
+        --table ${prefix}.genes.csv \\
         --seed ${seed} \\
         --threads ${task.cpus} \\
         ${memory} \\
         ${args} \\
-        -o ${meta.id}.scores.json
+        -o ${prefix}.scores.json
     """
 
     stub:
+    def prefix = task.ext.prefix ?: "${meta.id}"
     """
-    echo '{}' > ${meta.id}.scores.json
-    touch ${meta.id}.genes.csv
+    echo '{}' > ${prefix}.scores.json
+    touch ${prefix}.genes.csv
     """
 }

@@ -1,22 +1,34 @@
+include { quotedWords } from '../../../../functions/shell'
+
 // The counts and log2 values as Matrix Market files, for programs that read no H5AD.
-process EXPORT {
-    tag "${meta.id}.${meta.method}"
+process SCINFILL_EXPORT {
+    tag "${meta.id}"
     label 'process_low'
 
+    conda "${moduleDir}/environment.yml"
+
     input:
-    tuple val(meta), path(h5ad)
+    tuple val(meta), path(h5ad, stageAs: 'input/*')
 
     output:
-    tuple val(meta), path("${meta.id}.exported"), emit: folder
-    tuple val("${task.process}"), val('scinfill'), eval('scinfill --version | sed "s/.* //"'), topic: versions
+    tuple val(meta), path("*.exported"), emit: folder
+    tuple val("${task.process}"), val('scinfill'), eval("scinfill --version | sed 's/.* //'"), topic: versions, emit: versions_scinfill
+
+    when:
+    task.ext.when == null || task.ext.when
 
     script:
+    def args = quotedWords(task.ext.args ?: '')
+    def prefix = task.ext.prefix ?: "${meta.id}"
     """
-    scinfill export ${h5ad} -o ${meta.id}.exported
+    scinfill export ${h5ad} \\
+        ${args} \\
+        -o ${prefix}.exported
     """
 
     stub:
+    def prefix = task.ext.prefix ?: "${meta.id}"
     """
-    mkdir ${meta.id}.exported
+    mkdir ${prefix}.exported
     """
 }

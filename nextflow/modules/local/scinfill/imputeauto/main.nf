@@ -1,21 +1,27 @@
 include { quotedWords } from '../../../../functions/shell'
 
 // AutoImpute: an autoencoder.
-process IMPUTE_AUTO {
-    tag "${meta.id}.${meta.method}"
+process SCINFILL_IMPUTEAUTO {
+    tag "${meta.id}"
     label 'process_medium'
     label 'process_gpu'
 
+    conda "${moduleDir}/environment.yml"
+
     input:
-    tuple val(meta), path(h5ad), val(estimate)
+    tuple val(meta), path(h5ad, stageAs: 'input/*'), val(estimate)
     val seed
 
     output:
-    tuple val(meta), path("${meta.id}.${meta.method}.h5ad"), emit: h5ad
-    tuple val("${task.process}"), val('scinfill'), eval('scinfill --version | sed "s/.* //"'), topic: versions
+    tuple val(meta), path("*.h5ad"), emit: h5ad
+    tuple val("${task.process}"), val('scinfill'), eval("scinfill --version | sed 's/.* //'"), topic: versions, emit: versions_scinfill
+
+    when:
+    task.ext.when == null || task.ext.when
 
     script:
     def args = quotedWords(task.ext.args ?: '')
+    def prefix = task.ext.prefix ?: "${meta.id}"
     def memory = task.memory ? "--max-memory ${task.memory.toMega()}M" : ''
     def device = task.accelerator ? 'gpu' : 'cpu'
     """
@@ -26,11 +32,12 @@ process IMPUTE_AUTO {
         ${memory} \\
         --device ${device} \\
         ${args} \\
-        -o ${meta.id}.${meta.method}.h5ad
+        -o ${prefix}.h5ad
     """
 
     stub:
+    def prefix = task.ext.prefix ?: "${meta.id}"
     """
-    touch ${meta.id}.${meta.method}.h5ad
+    touch ${prefix}.h5ad
     """
 }

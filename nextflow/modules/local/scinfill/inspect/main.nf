@@ -1,24 +1,34 @@
-include { quoted } from '../../../../functions/shell'
+include { quoted ; quotedWords } from '../../../../functions/shell'
 
 // What a file holds, so that a wrong label column is named before any work starts.
-process INSPECT {
+process SCINFILL_INSPECT {
     tag "${meta.id}"
+    label 'process_single'
+
+    conda "${moduleDir}/environment.yml"
 
     input:
     tuple val(meta), path(counts, stageAs: 'input/*')
 
     output:
-    tuple val(meta), path("${meta.id}.inspected.json"), emit: summary
-    tuple val("${task.process}"), val('scinfill'), eval('scinfill --version | sed "s/.* //"'), topic: versions
+    tuple val(meta), path("*.json"), emit: json
+    tuple val("${task.process}"), val('scinfill'), eval("scinfill --version | sed 's/.* //'"), topic: versions, emit: versions_scinfill
+
+    when:
+    task.ext.when == null || task.ext.when
 
     script:
+    def args = quotedWords(task.ext.args ?: '')
+    def prefix = task.ext.prefix ?: "${meta.id}"
     """
-    scinfill inspect ${quoted(counts)} -o ${meta.id}.inspected.json
+    scinfill inspect ${quoted(counts)} \\
+        ${args} \\
+        -o ${prefix}.json
     """
 
     stub:
-    def summary = groovy.json.JsonOutput.toJson([obs: [meta.labels]])
+    def prefix = task.ext.prefix ?: "${meta.id}"
     """
-    echo ${quoted(summary)} > ${meta.id}.inspected.json
+    echo '{}' > ${prefix}.json
     """
 }

@@ -1,33 +1,39 @@
 include { quoted ; quotedWords } from '../../../../functions/shell'
 
 // Counts to normalised log2 values of the genes that vary most.
-process PREPROCESS {
+process SCINFILL_PREPROCESS {
     tag "${meta.id}"
     label 'process_low'
 
+    conda "${moduleDir}/environment.yml"
+
     input:
-    tuple val(meta), path(counts, stageAs: 'input/*')
+    tuple val(meta), path(counts, stageAs: 'input/*'), val(layer), val(transpose)
 
     output:
-    tuple val(meta), path("${meta.id}.preprocessed.h5ad"), emit: h5ad
-    tuple val("${task.process}"), val('scinfill'), eval('scinfill --version | sed "s/.* //"'), topic: versions
+    tuple val(meta), path("*.h5ad"), emit: h5ad
+    tuple val("${task.process}"), val('scinfill'), eval("scinfill --version | sed 's/.* //'"), topic: versions, emit: versions_scinfill
+
+    when:
+    task.ext.when == null || task.ext.when
 
     script:
     def args = quotedWords(task.ext.args ?: '')
+    def prefix = task.ext.prefix ?: "${meta.id}"
     def memory = task.memory ? "--max-memory ${task.memory.toMega()}M" : ''
-    def layer = meta.layer ? "--layer ${quoted(meta.layer)}" : ''
-    def transpose = meta.genes_in_rows ? '--transpose' : ''
+    def options = [layer ? "--layer ${quoted(layer)}" : '', transpose ? '--transpose' : ''].join(' ')
     """
     scinfill preprocess ${quoted(counts)} \\
-        ${layer} ${transpose} \\
+        ${options} \\
         --threads ${task.cpus} \\
         ${memory} \\
         ${args} \\
-        -o ${meta.id}.preprocessed.h5ad
+        -o ${prefix}.h5ad
     """
 
     stub:
+    def prefix = task.ext.prefix ?: "${meta.id}"
     """
-    touch ${meta.id}.preprocessed.h5ad
+    touch ${prefix}.h5ad
     """
 }

@@ -1,10 +1,12 @@
 include { quoted ; quotedWords } from '../../../../functions/shell'
 
 // All scores on one page; what is missing is named there.
-process REPORT {
+process SCINFILL_REPORT {
     label 'process_low'
     // By content: the table of costs is made anew in every run, and -resume should still find the report done.
     cache 'deep'
+
+    conda "${moduleDir}/environment.yml"
 
     input:
     path scores, stageAs: 'scores/*'
@@ -12,13 +14,18 @@ process REPORT {
     path costs
 
     output:
-    path 'report.html', emit: html
+    path "*.html", emit: html
     // File by file: published as a folder, they would replace a folder of that name with all that is in it.
     path 'figures/*', emit: figures, optional: true
-    tuple val("${task.process}"), val('scinfill'), eval('scinfill --version | sed "s/.* //"'), topic: versions
+    path '*_mqc.json', emit: mqc, optional: true
+    tuple val("${task.process}"), val('scinfill'), eval("scinfill --version | sed 's/.* //'"), topic: versions, emit: versions_scinfill
+
+    when:
+    task.ext.when == null || task.ext.when
 
     script:
     def args = quotedWords(task.ext.args ?: '')
+    def prefix = task.ext.prefix ?: 'report'
     def cost = costs ? "--cost ${costs}" : ''
     def absent = missing.collect { line -> "--missing ${quoted(line)}" }.join(' ')
     """
@@ -27,12 +34,15 @@ process REPORT {
         ${cost} \\
         ${args} \\
         --figures figures \\
-        -o report.html
+        -o ${prefix}.html
     """
 
     stub:
+    def prefix = task.ext.prefix ?: 'report'
+    def sections = (task.ext.args ?: '').contains('--multiqc') ? "echo '{}' > stub_mqc.json" : ''
     """
     mkdir figures
-    touch report.html figures/stub.svg
+    touch ${prefix}.html figures/stub.svg
+    ${sections}
     """
 }

@@ -1,19 +1,25 @@
 include { quotedWords } from '../../../../functions/shell'
 
 // A sample with known truth and cell types, for trying the pipeline out.
-process SIMULATE {
+process SCINFILL_SIMULATE {
     tag "${meta.id}"
     label 'process_low'
+
+    conda "${moduleDir}/environment.yml"
 
     input:
     tuple val(meta), val(cells), val(genes), val(seed)
 
     output:
-    tuple val(meta), path("${meta.id}.h5ad"), emit: counts
-    tuple val("${task.process}"), val('scinfill'), eval('scinfill --version | sed "s/.* //"'), topic: versions
+    tuple val(meta), path("*.h5ad"), emit: h5ad
+    tuple val("${task.process}"), val('scinfill'), eval("scinfill --version | sed 's/.* //'"), topic: versions, emit: versions_scinfill
+
+    when:
+    task.ext.when == null || task.ext.when
 
     script:
     def args = quotedWords(task.ext.args ?: '')
+    def prefix = task.ext.prefix ?: "${meta.id}"
     def memory = task.memory ? "--max-memory ${task.memory.toMega()}M" : ''
     """
     scinfill simulate \\
@@ -23,11 +29,12 @@ process SIMULATE {
         --threads ${task.cpus} \\
         ${memory} \\
         ${args} \\
-        -o ${meta.id}.h5ad
+        -o ${prefix}.h5ad
     """
 
     stub:
+    def prefix = task.ext.prefix ?: "${meta.id}"
     """
-    touch ${meta.id}.h5ad
+    touch ${prefix}.h5ad
     """
 }
