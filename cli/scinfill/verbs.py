@@ -98,6 +98,7 @@ def report(
     cost: str | Path | None = None,
     missing: Sequence[str] = (),
     figures: str | Path | None = None,
+    multiqc: str | Path | None = None,
 ) -> Report:
     """Turn results of :func:`scinfill.evaluate` into one HTML page that opens with a verdict in plain words.
 
@@ -113,6 +114,8 @@ def report(
         One line for each result that was to come and did not: the page says so.
     figures
         Folder that receives every figure as SVG and PNG.
+    multiqc
+        Folder that receives a table and a bar graph as sections of a MultiQC report (``*_mqc.json``).
 
     Returns
     -------
@@ -133,8 +136,9 @@ def report(
     >>> scinfill.report([scores]).html.startswith("<!doctype html>")
     True
     """
-    if figures is not None:
-        check_folder(figures)
+    for folder in (figures, multiqc):
+        if folder is not None:
+            check_folder(folder)
     made = build(
         [_document(number, result) for number, result in enumerate(results, start=1)],
         title=title,
@@ -144,6 +148,8 @@ def report(
     )
     if figures is not None:
         scores.write_folder(made.figures, figures)
+    if multiqc is not None:
+        scores.write_folder(made.sections, multiqc)
     return made
 
 

@@ -56,3 +56,13 @@ def test_missing_files_are_wrong_use(results, tmp_path):
     result = invoke("report", results, "--figures", tmp_path / "file" / "figures", "-o", tmp_path / "r.html")
     assert result.exit_code == 2
     assert "cannot be made a folder" in result.stderr
+
+
+def test_sections_for_multiqc(results, tmp_path):
+    result = invoke("report", results, "-o", tmp_path / "report.html", "--multiqc", tmp_path / "sections")
+    assert result.exit_code == 0, result.stderr
+    (table,) = (tmp_path / "sections").iterdir()
+    assert json.loads(table.read_text())["data"] == {
+        "data: raw": {"ari": 0.5, "poisson": 0.1},
+        "data: mine": {"ari": 0.9, "poisson": 0.0},
+    }

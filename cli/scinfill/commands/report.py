@@ -18,6 +18,12 @@ log = logging.getLogger(__name__)
 @click.option("--title", default="Did imputation help?", show_default=True, help="Heading of the page.")
 @click.option("--figures", metavar="DIR", type=click.Path(), help="Also write every figure as SVG and PNG.")
 @click.option(
+    "--multiqc",
+    metavar="DIR",
+    type=click.Path(),
+    help="Also write a table and a bar graph as sections of a MultiQC report, NAME_mqc.json.",
+)
+@click.option(
     "--cost",
     metavar="FILE",
     help="Table of time and memory: columns name, seconds and, where known, peak_mib; one row a run.",
@@ -34,6 +40,7 @@ def command(sources: tuple[str, ...], target: str, **settings: Any) -> None:  # 
 
     \b
       scinfill report scores/*.json -o report.html --figures figures
+      scinfill report scores/*.json -o report.html --multiqc sections && multiqc sections
       scinfill evaluate imputed.h5ad --labels cell_type | scinfill report > report.html
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io.streams import write_text

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from scinfill.errors import DataError, InputError
-from scinfill.reporting import figures, page, style
+from scinfill.reporting import figures, multiqc, page, style
 from scinfill.reporting.page import Section
 from scinfill.reporting.results import Setting, collect
 from scinfill.reporting.verdict import Sentence, verdict
@@ -31,11 +31,14 @@ class Report:
         Content by file name, SVG and PNG of each.
     sentences
         The verdict.
+    sections
+        Sections of a MultiQC report, JSON by file name.
     """
 
     html: str
     figures: Mapping[str, bytes]
     sentences: Sequence[Sentence]
+    sections: Mapping[str, bytes]
 
 
 def build(
@@ -79,7 +82,7 @@ def build(
     with style.house_style():
         html = page.render(title, sentences, sections, costs, absent)
         drawn = _files(sections) if with_files else {}
-    return Report(html, drawn, sentences)
+    return Report(html, drawn, sentences, multiqc.sections(settings))
 
 
 def _checked(costs: pd.DataFrame) -> pd.DataFrame:
