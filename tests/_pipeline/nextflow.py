@@ -67,26 +67,26 @@ class Nextflow:
         self, *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, programs: Path | None = None
     ) -> Outcome:
         """Call the launcher in a folder; on PATH are ``programs`` and scinfill of the tests' own environment."""
+        environment = self.environment(cwd, programs) | dict(env or {})
+        result = run(self.home / "bin" / "nextflow", *arguments, cwd=cwd, env=environment, check=False)
+        return Outcome(result.returncode, result.stdout + result.stderr)
+
+    def environment(self, cwd: Path, programs: Path | None = None) -> dict[str, str]:
+        """Return the environment in which the launcher finds its jars and downloads nothing."""
         scratch = cwd / "tmp"
         scratch.mkdir(exist_ok=True)
         first = [] if programs is None else [str(programs)]
         path = os.pathsep.join([*first, str(Path(sys.executable).parent), os.environ["PATH"]])
-        environment = (
-            os.environ
-            | {
-                "PATH": path,
-                "TMPDIR": str(scratch),
-                "NXF_HOME": str(self.home),
-                "NXF_VER": VERSION,
-                "NXF_OFFLINE": "true",
-                "NXF_PLUGINS_DEFAULT": "false",
-                "NXF_ANSI_LOG": "false",
-                "NXF_OPTS": OPTIONS,
-            }
-            | dict(env or {})
-        )
-        result = run(self.home / "bin" / "nextflow", *arguments, cwd=cwd, env=environment, check=False)
-        return Outcome(result.returncode, result.stdout + result.stderr)
+        return os.environ | {
+            "PATH": path,
+            "TMPDIR": str(scratch),
+            "NXF_HOME": str(self.home),
+            "NXF_VER": VERSION,
+            "NXF_OFFLINE": "true",
+            "NXF_PLUGINS_DEFAULT": "false",
+            "NXF_ANSI_LOG": "false",
+            "NXF_OPTS": OPTIONS,
+        }
 
     def pipeline(self, *arguments: str | Path, **options: Any) -> Outcome:
         """Run the pipeline of this repository."""

@@ -25,7 +25,7 @@ def name_of(path):
 
 
 def test_strict_syntax(nextflow, tmp_path):
-    """In a copy without ``when:``: nf-core asks for it, the linter warns of it, and this version breaks down over that."""
+    """In a copy without ``when:``: nf-core asks for it, the linter warns of it, and this version fails at warnings."""
     for name in LINTED:
         copied = tmp_path / "copy" / name
         copied.parent.mkdir(parents=True, exist_ok=True)
