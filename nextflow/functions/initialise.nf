@@ -92,7 +92,6 @@ def initialise(values, schemas, around) {
         skipped: skipped,
         planned: plannedScores(names, masks, methods),
         seed: settings.seed,
-        multiqc: settings.multiqc,
     ]
 }
 
