@@ -206,7 +206,12 @@ def test_names_from_a_file(counts, counts_file, tmp_path, content):
 
 @pytest.mark.parametrize(
     ("content", "code", "word"),
-    [(b"", 3, "holds no name"), (b"# none\n", 3, "holds no name"), (b"\xff\xfe\x00", 3, "not text"), (None, 2, "'names.txt'")],
+    [
+        (b"", 3, "holds no name"),
+        (b"# none\n", 3, "holds no name"),
+        (b"\xff\xfe\x00", 3, "not text"),
+        (None, 2, "'names.txt'"),
+    ],
 )
 def test_names_that_cannot_be_read(counts_file, tmp_path, monkeypatch, content, code, word):
     monkeypatch.chdir(tmp_path)

@@ -3,13 +3,14 @@
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 from anndata import AnnData
+from numpy.typing import NDArray
 
 from scinfill import __version__
 from scinfill.errors import DataError
@@ -31,7 +32,7 @@ def sign(
     command: str,
     parameters: dict[str, Any],
     seed: int | None,
-    input_sha256: str,
+    input_sha256: str | list[dict[str, Any]],
     metrics: dict[str, Any] | None = None,
     scale: str | None = None,
     estimate: EstimateKind | None = None,
@@ -51,7 +52,8 @@ def sign(
     seed
         None where nothing is random.
     input_sha256
-        :func:`sha256` of the matrix the step read.
+        :func:`sha256` of the matrix the step read; of several tables a list with the name, the hash and the earlier
+        steps of each.
     metrics
         What the step measured on its way.
     scale, estimate
@@ -69,12 +71,17 @@ def sign(
     }
     signed = dict(record(adata))
     text = json.dumps(step, default=_plain, sort_keys=True)
-    signed[STEPS_KEY] = np.array([*map(json.dumps, steps(adata)), text], dtype=object)
+    signed[STEPS_KEY] = np.array([*written(steps(adata)), text], dtype=object)
     if scale is not None:
         signed[SCALE_KEY] = scale
     if estimate is not None:
         signed |= {ESTIMATE_KEY: estimate, USE: USES[estimate]}
     adata.uns[UNS] = signed
+
+
+def written(steps: Sequence[Mapping[str, Any]]) -> NDArray[np.object_]:
+    """Return steps as a table holds them."""
+    return np.array([json.dumps(step, sort_keys=True) for step in steps], dtype=object)
 
 
 def steps(adata: AnnData) -> list[dict[str, Any]]:

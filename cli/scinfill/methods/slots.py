@@ -52,6 +52,15 @@ def of_genes(adata: AnnData, genes: NDArray[np.intp]) -> AnnData:
     return result
 
 
+def of_cells(adata: AnnData, cells: NDArray[np.intp], genes: NDArray[np.intp] | None = None) -> AnnData:
+    """Return a new table of some cells, and of all or some genes, all matrices among them."""
+    chosen = np.arange(adata.n_vars) if genes is None else genes
+    result = with_genes(adata, chosen, without=frozenset(), cells=cells)
+    if adata.X is not None:
+        result.X = _taken_cells(_taken_columns(adata.X, chosen), cells)
+    return result
+
+
 def with_unique_names(adata: AnnData) -> AnnData:
     """Return the same table, sharing all matrices, where -1, -2, … tell names apart that stand there before."""
     return sharing_matrices(
