@@ -21,6 +21,8 @@ STEPS_KEY = "steps"
 SCALE_KEY = "scale"
 ESTIMATE_KEY = "estimate"
 USE = "use"
+INPUT = {"name", "sha256", "steps"}
+"""What a step that read several tables records of each, in the place of one hash."""
 LIBRARIES = ("anndata", "numpy", "scipy", "scikit-learn")
 TENSORFLOW_PACKAGES = ("tensorflow-cpu", "tensorflow")
 """TensorFlow goes by either name; the second wins where both are there."""
@@ -102,7 +104,16 @@ def steps(adata: AnnData) -> list[dict[str, Any]]:
         for part in ("parameters", "libraries", "metrics"):
             if not isinstance(step.setdefault(part, {}), dict):
                 raise _foreign(f"{part} of step {number} have no names")
+        for given in inputs(step):
+            if not (isinstance(given, dict) and given.keys() >= INPUT and isinstance(given["steps"], list)):
+                raise _foreign(f"an input of step {number} has no name, hash or steps")
     return found
+
+
+def inputs(step: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the name, the hash and the earlier steps of every table that a step joined, none for other steps."""
+    found = step.get("input_sha256")
+    return found if isinstance(found, list) else []
 
 
 def last_imputation(adata: AnnData) -> dict[str, Any] | None:

@@ -167,18 +167,17 @@ def _join_of(recorded: Sequence[Step], tables: Sequence[AnnData]) -> int:
     joins = [number for number, step in enumerate(recorded) if step["command"] == JOIN]
     if not joins:
         raise InputError(f"the record joins no tables, so `counts` is one; {len(tables)} are given")
-    fitting = [number for number in joins if len(recorded[number]["input_sha256"]) == len(tables)]
+    fitting = [number for number in joins if len(provenance.inputs(recorded[number])) == len(tables)]
     if not fitting:
-        names = ", ".join(repr(given["name"]) for given in recorded[joins[0]]["input_sha256"])
+        names = ", ".join(repr(given["name"]) for given in provenance.inputs(recorded[joins[0]]))
         raise InputError(f"the record joins {names}: name these as `counts`, in this order; {len(tables)} are given")
-    number = fitting[0]
-    for table, given in zip(tables, recorded[number]["input_sha256"], strict=True):
-        made_by = [*recorded[:number], *given["steps"]]
-        if list(map(_essence, _steps(table))) != list(map(_essence, made_by)):
-            raise DataError(
-                f"the input for {given['name']!r} was made by other steps than the record's; name what was joined"
-            )
-    return number
+    made_by = [[_essence(step) for step in _steps(table)] for table in tables]
+    for number in fitting:
+        before = [_essence(step) for step in recorded[:number]]
+        inputs = provenance.inputs(recorded[number])
+        if made_by == [[*before, *(_essence(step) for step in given["steps"])] for given in inputs]:
+            return number
+    raise DataError("the inputs were made by other steps than the record's; name what was joined, in its order")
 
 
 def _essence(step: Step) -> list[Any]:
@@ -247,7 +246,7 @@ def _split_one(table: AnnData, *, only: str, **parameters: Any) -> AnnData:  # n
 
 def _joining(number: int, step: Step) -> Callable[..., AnnData]:
     """Return ``join`` as a function of the tables in their order."""
-    names = [given["name"] for given in step["input_sha256"]]
+    names = [given["name"] for given in provenance.inputs(step)]
 
     def joined(tables: AnnData | Sequence[AnnData], **parameters: Any) -> AnnData:  # noqa: ANN401 - as recorded
         given = [tables] if isinstance(tables, AnnData) else tables
@@ -267,8 +266,7 @@ def _warn_of_another_input(step: Step, table: AnnData) -> None:
 
 
 def _hashes(step: Step) -> list[str | None]:
-    found = step.get("input_sha256")
-    return [given["sha256"] for given in found] if isinstance(found, list) else [found]
+    return [given["sha256"] for given in provenance.inputs(step)] or [step.get("input_sha256")]
 
 
 def _other_metrics(recorded: Sequence[Step], table: AnnData) -> list[str]:
