@@ -80,9 +80,15 @@ def _with_one_type(frames: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame
         log.info("columns of obs that some tables lack are kept, with missing values there: %s", listed(partly))
     made = {}
     for name, frame in frames.items():
-        made[name] = frame.copy(deep=False)
+        # Nothing but gaps has a type of its own, which would be mixed with that of values.
+        gaps = [
+            column
+            for column in frame
+            if kinds[column][name] == "nothing" and set(kinds[column].values()) != {"nothing"}
+        ]
+        made[name] = frame.drop(columns=gaps)
         for column in several:
-            if column in frame:
+            if column in made[name]:
                 made[name][column] = _text(frame[column])
     return made
 

@@ -79,7 +79,7 @@ def check_one_scale(samples: list[Sample], counts_kind: CountsKind | None) -> No
         _check_one_kind({sample.name: sample.values for sample in samples}, counts_kind)
         return
     _check_one_base(samples)
-    n_known = max(_check_one_total(samples, scales[0]), _check_one_unit(samples))
+    n_known = max(_check_one_unit(samples), _check_one_total(samples, scales[0]))
     if len(samples) > n_known and "fractional" not in scales[0]:
         log.warning("the values do not tell whether all of them are on one scale: join counts where there are any")
     if all(COUNTS in sample.adata.layers for sample in samples):
@@ -101,6 +101,7 @@ def _words(sample: Sample, scale: ScaleOrCounts) -> str:
 def _remedy(odd: Sample, samples: list[Sample]) -> str:
     """Return how a user joins the counts of all."""
     found = [name for name in matrices.with_counts(odd.adata) if name is not None]
+    found = [COUNTS] if COUNTS in found else found  # rather than those of some molecules, such as the spliced ones
     for name in found:
         if all(name in matrices.with_counts(sample.adata) for sample in samples):
             return f"`layer={name!r}` joins the counts of all"
