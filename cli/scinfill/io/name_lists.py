@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from scinfill.errors import DataError
-from scinfill.io.streams import display, opened
+from scinfill.io.streams import display, open_source
 
 SEPARATORS = re.compile(r"[,\t\r\n]")
 
@@ -19,7 +19,7 @@ def read_names(source: str | Path) -> tuple[str, ...]:
     DataError
         It is no text, or holds no name.
     """
-    with opened(source) as handle:
+    with open_source(source) as handle:
         try:
             text = handle.read().decode("utf-8-sig")
         except UnicodeDecodeError as error:

@@ -21,7 +21,7 @@ MOST_SAID = 5
 """Names that a message tells."""
 
 
-def listed(names: Sequence[object]) -> str:
+def list_some(names: Sequence[object]) -> str:
     """Return some names as a message tells them."""
     more = f" and {len(names) - MOST_SAID} more" if len(names) > MOST_SAID else ""
     return ", ".join(map(repr, names[:MOST_SAID])) + more
@@ -30,7 +30,7 @@ def listed(names: Sequence[object]) -> str:
 # --- cells ----------------------------------------------------------------------------------------------------------
 
 
-def joined_cells(tables: Tables, frames: Mapping[str, pd.DataFrame], names: Mapping[str, pd.Index]) -> AnnData:
+def merge_cells(tables: Tables, frames: Mapping[str, pd.DataFrame], names: Mapping[str, pd.Index]) -> AnnData:
     """Return ``obs``, ``obsm`` and ``uns`` of all cells, in the order of the tables, without any gene.
 
     Parameters
@@ -49,18 +49,18 @@ def joined_cells(tables: Tables, frames: Mapping[str, pd.DataFrame], names: Mapp
     light = [
         AnnData(
             obs=frames[name].set_axis(names[name]),
-            obsm={key: _named(adata.obsm[key], names[name]) for key in parts},
+            obsm={key: _set_names(adata.obsm[key], names[name]) for key in parts},
             uns=deepcopy({key: value for key, value in adata.uns.items() if key != UNS}),
         )
         for name, adata in tables.items()
     ]
     together = anndata.concat(light, join="outer", uns_merge="same")
     order = list(dict.fromkeys(column for frame in frames.values() for column in frame))
-    together.obs = together.obs[order].apply(_writable)
+    together.obs = together.obs[order].apply(_to_writable)
     return together
 
 
-def _writable(column: pd.Series) -> pd.Series:
+def _to_writable(column: pd.Series) -> pd.Series:
     """Return words of which some are missing as categories, the form in which files hold them."""
     return column.astype("category") if column.dtype.kind == "O" and column.isna().any() else column
 
@@ -77,7 +77,7 @@ def _with_one_type(frames: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame
         log.warning("obs[%r] holds %s: kept as text", column, said)
     partly = [column for column, found in kinds.items() if len(found) < len(frames)]
     if partly:
-        log.info("columns of obs that some tables lack are kept, with missing values there: %s", listed(partly))
+        log.info("columns of obs that some tables lack are kept, with missing values there: %s", list_some(partly))
     made = {}
     for name, frame in frames.items():
         # Nothing but gaps has a type of its own, which would be mixed with that of values.
@@ -122,20 +122,20 @@ def _form(part: Any) -> tuple[Any, ...]:  # noqa: ANN401 - whatever a slot may h
     return (type(part).__module__.partition(".")[0], *getattr(part, "shape", (0,))[1:])
 
 
-def _named(part: Any, names: pd.Index) -> Any:  # noqa: ANN401 - whatever a slot may hold
+def _set_names(part: Any, names: pd.Index) -> Any:  # noqa: ANN401 - whatever a slot may hold
     return part.set_axis(names) if isinstance(part, pd.DataFrame) else part
 
 
 def say_left_out(slot: str, keys: Sequence[str], why: str) -> None:
     """Say what of a slot does not stand in the joined table."""
     if keys:
-        log.warning("%s of %s left out: %s", listed(keys), slot, why)
+        log.warning("%s of %s left out: %s", list_some(keys), slot, why)
 
 
 # --- genes ----------------------------------------------------------------------------------------------------------
 
 
-def joined_genes(tables: Tables, genes: pd.Index) -> tuple[pd.DataFrame, dict[str, Any]]:
+def merge_genes(tables: Tables, genes: pd.Index) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return ``var`` and ``varm`` of some genes: what all tables say of their genes, and say alike.
 
     A column that says what kind a feature is stays where only some tables have it, too. What does not stay is said.
@@ -148,7 +148,7 @@ def joined_genes(tables: Tables, genes: pd.Index) -> tuple[pd.DataFrame, dict[st
         if len(found) < len(tables) and column not in KIND_COLUMNS:
             contradicted.append(column)
             continue
-        merged = _merged([(tables[name].var_names, values) for name, values in found.items()], genes)
+        merged = _merge([(tables[name].var_names, values) for name, values in found.items()], genes)
         if merged is None:
             contradicted.append(column)
         else:
@@ -159,13 +159,13 @@ def joined_genes(tables: Tables, genes: pd.Index) -> tuple[pd.DataFrame, dict[st
     for key in keys:
         if all(key in adata.varm for adata in tables.values()):
             parts = [(adata.var_names, adata.varm[key]) for adata in tables.values()]
-            if (merged := _merged(parts, genes)) is not None:
+            if (merged := _merge(parts, genes)) is not None:
                 varm[key] = merged
     say_left_out("varm", [key for key in keys if key not in varm], "not in all tables, or not the same for a gene")
     return var, varm
 
 
-def _merged(parts: Sequence[tuple[pd.Index, Any]], genes: pd.Index) -> Any:  # noqa: ANN401 - column, frame or array
+def _merge(parts: Sequence[tuple[pd.Index, Any]], genes: pd.Index) -> Any:  # noqa: ANN401 - column, frame or array
     """Return what is said of each gene by the first table that has it; None where another says something else.
 
     Parameters

@@ -12,11 +12,11 @@ from scipy import sparse
 
 from scinfill.errors import DataError, InputError, ScinfillError
 from scinfill.methods import matrices, provenance, validation
-from scinfill.methods.common_slots import Tables, joined_cells, joined_genes, say_left_out
-from scinfill.methods.measured import measured_genes
+from scinfill.methods.common_slots import Tables, merge_cells, merge_genes, say_left_out
+from scinfill.methods.measured import get_measured
 from scinfill.methods.one_scale import Sample, check_one_scale
 from scinfill.methods.samples import samples_of_cells, unique_cell_names
-from scinfill.methods.slots import stored, with_unique_names
+from scinfill.methods.slots import to_spmatrix, with_unique_names
 from scinfill.numerics.stacking import stack_rows
 from scinfill.numerics.survey import survey
 from scinfill.schema import (
@@ -118,16 +118,16 @@ def join(
     kept = _genes(inputs, genes)
     columns = {name: adata.var_names.get_indexer(kept) for name, adata in inputs.items()}
     with_batch = {name: adata.obs.assign(**{batch: of_cells[name]}) for name, adata in inputs.items()}
-    result = _assembled(inputs, with_batch, names, kept)
+    result = _assemble(inputs, with_batch, names, kept)
     result.obs[batch] = pd.Categorical(
         np.concatenate([values.to_numpy() for values in of_cells.values()]),
         categories=list(dict.fromkeys(value for values in of_cells.values() for value in values.cat.categories)),
     )
-    result.X = _stored(stack_rows([(_x(sample, layer), columns[name]) for name, sample in found.items()]))
+    result.X = _to_table_form(stack_rows([(_x(sample, layer), columns[name]) for name, sample in found.items()]))
     for key in _common_layers(inputs, layer):
         parts = [(adata.layers[key], columns[name]) for name, adata in inputs.items()]
-        result.layers[key] = _stored(stack_rows(parts))
-    measured = _measured(inputs, of_cells, kept)
+        result.layers[key] = _to_table_form(stack_rows(parts))
+    measured = _find_measured(inputs, of_cells, kept)
     if not measured.to_numpy().all():
         _say_not_measured(measured)
         result.varm[MEASURED] = measured
@@ -183,8 +183,8 @@ def _x(sample: Sample, layer: str | None) -> Any:  # noqa: ANN401 - dense or any
     return validation.matrix_of(sample.adata, None if sample.slot == "raw.X" else layer)
 
 
-def _stored(matrix: Any) -> Any:  # noqa: ANN401 - an array or CSR
-    return stored(matrix) if sparse.issparse(matrix) else matrix
+def _to_table_form(matrix: Any) -> Any:  # noqa: ANN401 - an array or CSR
+    return to_spmatrix(matrix) if sparse.issparse(matrix) else matrix
 
 
 # --- genes ----------------------------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ def _genes(tables: Tables, which: JoinedGenes) -> pd.Index:
 
 
 def _everywhere(adata: AnnData) -> pd.Index:
-    measured = measured_genes(adata)
+    measured = get_measured(adata)
     return adata.var_names if measured is None else adata.var_names[measured.to_numpy().all(axis=1)]
 
 
@@ -229,11 +229,11 @@ def _renaming(one: str, first: AnnData, other: str, second: AnnData) -> str:
     return "; give all genes names of one kind"
 
 
-def _measured(tables: Tables, of_cells: Mapping[str, pd.Series], genes: pd.Index) -> pd.DataFrame:
+def _find_measured(tables: Tables, of_cells: Mapping[str, pd.Series], genes: pd.Index) -> pd.DataFrame:
     """Return which sample measured which gene, (n_genes, n_samples)."""
     columns: dict[str, np.ndarray] = {}
     for name, adata in tables.items():
-        own = measured_genes(adata)
+        own = get_measured(adata)
         there = genes.isin(adata.var_names)
         for sample in of_cells[name].cat.categories:
             known = there.copy()
@@ -256,12 +256,12 @@ def _say_not_measured(measured: pd.DataFrame) -> None:
 # --- the table ------------------------------------------------------------------------------------------------------
 
 
-def _assembled(
+def _assemble(
     tables: Tables, frames: Mapping[str, pd.DataFrame], names: Mapping[str, pd.Index], genes: pd.Index
 ) -> AnnData:
     """Return the joined table without its matrices."""
-    cells = joined_cells(tables, frames, names)
-    var, varm = joined_genes(tables, genes)
+    cells = merge_cells(tables, frames, names)
+    var, varm = merge_genes(tables, genes)
     if any(GENE_FACTORS in adata.varm for adata in tables.values()) and GENE_FACTORS not in varm:
         for key in (CELL_FACTORS, CELL_GROUPS):  # of several fits, so that no factors of genes belong to them
             cells.obsm.pop(key, None)
@@ -325,7 +325,7 @@ def _sign(
     }
     if GENE_FACTORS not in result.varm:
         alike.pop(MODEL, None)
-    result.uns[UNS] = alike | {provenance.STEPS_KEY: provenance.written(shared)}
+    result.uns[UNS] = alike | {provenance.STEPS_KEY: provenance.to_array(shared)}
     inputs = [
         {
             "name": name,

@@ -13,14 +13,14 @@ from scinfill.schema import MEASURED
 log = logging.getLogger(__name__)
 
 
-def measured_genes(adata: AnnData) -> pd.DataFrame | None:
+def get_measured(adata: AnnData) -> pd.DataFrame | None:
     """Return what ``join`` says of the genes (rows) and samples (columns) of a table, None where it says nothing."""
     found = adata.varm.get(MEASURED)
     is_ours = isinstance(found, pd.DataFrame) and found.shape[1] > 0 and all(kind == bool for kind in found.dtypes)  # noqa: E721 - a NumPy type
     return found if is_ours else None
 
 
-def measured_everywhere(adata: AnnData) -> AnnData:
+def drop_unmeasured(adata: AnnData) -> AnnData:
     """Return the table of the genes that every sample measured, the same object where that are all; others are said.
 
     Raises
@@ -28,7 +28,7 @@ def measured_everywhere(adata: AnnData) -> AnnData:
     DataError
         No gene was measured in every sample.
     """
-    measured = measured_genes(adata)
+    measured = get_measured(adata)
     if measured is None:
         return adata
     everywhere = measured.to_numpy().all(axis=1)
@@ -47,7 +47,7 @@ def measured_everywhere(adata: AnnData) -> AnnData:
     return result
 
 
-def check_measured_everywhere(adata: AnnData) -> None:
+def check_measured(adata: AnnData) -> None:
     """Refuse zeros that are no data where no gene can be left out.
 
     Raises
@@ -55,7 +55,7 @@ def check_measured_everywhere(adata: AnnData) -> None:
     DataError
         Some sample did not measure some gene.
     """
-    measured = measured_genes(adata)
+    measured = get_measured(adata)
     if measured is not None and not (everywhere := measured.to_numpy().all(axis=1)).all():
         raise DataError(
             f"varm[{MEASURED!r}] says that not every sample measured {int((~everywhere).sum())} genes, such as "

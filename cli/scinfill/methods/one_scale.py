@@ -14,7 +14,7 @@ from scinfill.errors import DataError
 from scinfill.methods import matrices, validation
 from scinfill.methods.counts_kind import classify_counts
 from scinfill.numerics.rounding import is_fractional
-from scinfill.numerics.scales import BASES, Scale, is_logged, same_total, scale_of, unlogged
+from scinfill.numerics.scales import BASES, Scale, is_logged, same_total, scale_of, undo_log
 from scinfill.numerics.scratch import chunks
 from scinfill.numerics.sparse import entry_blocks, row_sums
 from scinfill.schema import COUNTS, LOG1P, SIZE_FACTOR, TOTAL_COUNTS, CountsKind
@@ -177,7 +177,7 @@ def _total(sample: Sample, scale: ScaleOrCounts) -> float | None:
     some = sample.values[: next(iter(entry_blocks(sample.values.indptr))).stop]
     for base in BASES if declared is None else (declared,):
         if is_logged(some, base):
-            return same_total(row_sums(unlogged(some, base)))
+            return same_total(row_sums(undo_log(some, base)))
     return None
 
 

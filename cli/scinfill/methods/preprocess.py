@@ -16,7 +16,7 @@ from scinfill.errors import DataError, InputError
 from scinfill.methods import barcodes, fractions, matrices, ownership, provenance, validation
 from scinfill.methods.features import expression_only
 from scinfill.methods.gene_names import find_genes
-from scinfill.methods.measured import measured_everywhere
+from scinfill.methods.measured import drop_unmeasured
 from scinfill.methods.slots import to_spmatrix, with_genes, with_unique_names
 from scinfill.numerics.filtering import cells_with_gene, find_spike_ins, seen_genes
 from scinfill.numerics.normalization import library_sizes, log2_counts, size_factors
@@ -140,7 +140,7 @@ def preprocess(
     adata, counts_layer, slot = matrices.source(adata, layer)
     if transpose:
         adata = adata.T
-    adata = measured_everywhere(expression_only(adata))
+    adata = drop_unmeasured(expression_only(adata))
     if unique_names:
         adata = with_unique_names(adata)
     validation.check_table(adata, transposed=transpose)

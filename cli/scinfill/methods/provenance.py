@@ -73,7 +73,7 @@ def sign(
     }
     signed = dict(record(adata))
     text = json.dumps(step, default=_plain, sort_keys=True)
-    signed[STEPS_KEY] = np.array([*written(steps(adata)), text], dtype=object)
+    signed[STEPS_KEY] = np.array([*to_array(steps(adata)), text], dtype=object)
     if scale is not None:
         signed[SCALE_KEY] = scale
     if estimate is not None:
@@ -81,7 +81,7 @@ def sign(
     adata.uns[UNS] = signed
 
 
-def written(steps: Sequence[Mapping[str, Any]]) -> NDArray[np.object_]:
+def to_array(steps: Sequence[Mapping[str, Any]]) -> NDArray[np.object_]:
     """Return steps as a table holds them."""
     return np.array([json.dumps(step, sort_keys=True) for step in steps], dtype=object)
 

@@ -225,7 +225,7 @@ def _warn_of_other_versions(steps: Sequence[Step]) -> None:
 def _repeat(number: int, step: Step, table: AnnData | Sequence[AnnData] | None, device: Device | None) -> AnnData:
     """Do one step."""
     function = (
-        _joining(number, step) if step["command"] == JOIN else (SOURCES | STEPS | {SPLIT: _split_one})[step["command"]]
+        _join_in_order(number, step) if step["command"] == JOIN else (SOURCES | STEPS | {SPLIT: _split_one})[step["command"]]
     )
     arguments = dict(step["parameters"])
     if step.get("seed") is not None:
@@ -244,17 +244,17 @@ def _split_one(table: AnnData, *, only: str, **parameters: Any) -> AnnData:  # n
     return split(table, only=only, **parameters)[only]
 
 
-def _joining(number: int, step: Step) -> Callable[..., AnnData]:
+def _join_in_order(number: int, step: Step) -> Callable[..., AnnData]:
     """Return ``join`` as a function of the tables in their order."""
     names = [given["name"] for given in provenance.inputs(step)]
 
-    def joined(tables: AnnData | Sequence[AnnData], **parameters: Any) -> AnnData:  # noqa: ANN401 - as recorded
+    def join_tables(tables: AnnData | Sequence[AnnData], **parameters: Any) -> AnnData:  # noqa: ANN401 - as recorded
         given = [tables] if isinstance(tables, AnnData) else tables
         if len(given) != len(names):
             raise InputError(f"it joined {', '.join(map(repr, names))}: name each of these as `counts`, in this order")
         return join(dict(zip(names, given, strict=True)), **parameters)
 
-    return joined
+    return join_tables
 
 
 def _warn_of_another_input(step: Step, table: AnnData) -> None:

@@ -57,7 +57,7 @@ def of_cells(adata: AnnData, cells: NDArray[np.intp], genes: NDArray[np.intp] | 
     chosen = np.arange(adata.n_vars) if genes is None else genes
     result = with_genes(adata, chosen, without=frozenset(), cells=cells)
     if adata.X is not None:
-        result.X = _taken_cells(_taken_columns(adata.X, chosen), cells)
+        result.X = _take_cells(_take_columns(adata.X, chosen), cells)
     return result
 
 

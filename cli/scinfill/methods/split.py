@@ -8,7 +8,7 @@ from anndata import AnnData
 
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance, validation
-from scinfill.methods.measured import measured_genes
+from scinfill.methods.measured import get_measured
 from scinfill.methods.samples import SEPARATOR, has_sample_in_cell_names
 from scinfill.methods.slots import of_cells
 from scinfill.schema import MEASURED
@@ -59,7 +59,7 @@ def pieces(adata: AnnData, *, by: str = "sample", only: str | None = None) -> It
     samples = _samples(adata, by)
     names = list(samples.cat.categories)
     if only is not None and only not in names:
-        raise InputError(f"obs[{by!r}] names no sample {only!r}; there are {validation.listed(names)}")
+        raise InputError(f"obs[{by!r}] names no sample {only!r}; there are {validation.list_names(names)}")
     input_sha256 = "" if adata.X is None else provenance.sha256(adata.X)
     for name in names if only is None else [only]:
         piece = _piece(adata, samples, by, name)
@@ -88,7 +88,7 @@ def _samples(adata: AnnData, by: str) -> pd.Series:
 def _piece(adata: AnnData, samples: pd.Series, by: str, name: str) -> AnnData:
     """Return a new table of one sample."""
     cells = np.flatnonzero(samples == name)
-    measured = measured_genes(adata)
+    measured = get_measured(adata)
     genes = np.flatnonzero(measured[name]) if measured is not None and name in measured else None
     piece = of_cells(adata, cells, genes)
     if genes is not None:

@@ -71,10 +71,10 @@ def scale_of(values: csr_array) -> Scale:
 
 def is_logged(values: csr_array, base: float) -> bool:
     """Whether before a logarithm every cell had the same total, or its values were whole multiples of its smallest."""
-    return same_total(row_sums(unlogged(values, base))) is not None or whole_multiples(values, base) > MOSTLY
+    return same_total(row_sums(undo_log(values, base))) is not None or whole_multiples(values, base) > MOSTLY
 
 
-def unlogged(values: csr_array, base: float) -> csr_array:
+def undo_log(values: csr_array, base: float) -> csr_array:
     """Return what log(1 + x) of a base was taken of."""
     return csr_array((np.expm1(values.data * np.log(base)), values.indices, values.indptr), shape=values.shape)
 

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from scinfill.numerics import scratch
 from scinfill.numerics.blocks import walk
-from scinfill.numerics.sparse import as_rows, column_counts, entry_blocks, stacked
+from scinfill.numerics.sparse import as_rows, column_counts, entry_blocks, stack_blocks
 
 Part = tuple[Any, NDArray[np.intp]]
 """A matrix, and for every column of the result, (n_columns,), which of its columns that is; −1 for none."""
@@ -27,7 +27,7 @@ def stack_rows(parts: Sequence[Part]) -> csr_array | NDArray[Any]:
     rows = [(as_rows(matrix), columns) for matrix, columns in parts]
     n_entries = sum(int(column_counts(matrix)[columns[columns >= 0]].sum()) for matrix, columns in rows)
     blocks = (block for matrix, columns in rows for block in _in_columns(matrix, columns))
-    return stacked(blocks, shape, n_entries, dtype)
+    return stack_blocks(blocks, shape, n_entries, dtype)
 
 
 def _stack_dense(parts: Sequence[Part], shape: tuple[int, int], dtype: np.dtype) -> NDArray[Any]:
