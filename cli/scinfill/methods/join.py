@@ -119,6 +119,8 @@ def join(
     columns = {name: adata.var_names.get_indexer(kept) for name, adata in inputs.items()}
     with_batch = {name: adata.obs.assign(**{batch: of_cells[name]}) for name, adata in inputs.items()}
     result = _assemble(inputs, with_batch, names, kept)
+    if layer != matrices.RAW and any(adata.raw is not None for adata in inputs.values()):
+        log.warning("raw is left out: it has genes of its own, which `layer='raw'` joins")
     result.obs[batch] = pd.Categorical(
         np.concatenate([values.to_numpy() for values in of_cells.values()]),
         categories=list(dict.fromkeys(value for values in of_cells.values() for value in values.cat.categories)),
@@ -268,8 +270,6 @@ def _assemble(
     for slot in ("obsp", "varp"):
         keys = dict.fromkeys(key for adata in tables.values() for key in getattr(adata, slot))
         say_left_out(slot, list(keys), "what it says holds within a table")
-    if any(adata.raw is not None for adata in tables.values()):
-        log.warning("raw is left out; `layer='raw'` joins its counts")
     return AnnData(obs=cells.obs, var=var, obsm=dict(cells.obsm), varm=varm, uns=dict(cells.uns))
 
 
@@ -326,12 +326,10 @@ def _sign(
     if GENE_FACTORS not in result.varm:
         alike.pop(MODEL, None)
     result.uns[UNS] = alike | {provenance.STEPS_KEY: provenance.to_array(shared)}
+    hashes = {name: provenance.sha256(sample.values) for name, sample in found.items()}
+    _say_same_values(hashes)
     inputs = [
-        {
-            "name": name,
-            "sha256": provenance.sha256(sample.values),
-            "steps": provenance.steps(sample.adata)[len(shared) :],
-        }
+        {"name": name, "sha256": hashes[name], "steps": provenance.steps(sample.adata)[len(shared) :]}
         for name, sample in found.items()
     ]
     provenance.sign(
@@ -342,3 +340,12 @@ def _sign(
         input_sha256=inputs,
         metrics={"sample_in_cell_names": with_sample},
     )
+
+
+def _say_same_values(hashes: Mapping[str, str]) -> None:
+    """Say where two tables hold the same values: one sample under two names counts twice."""
+    seen: dict[str, str] = {}
+    for name, found in hashes.items():
+        other = seen.setdefault(found, name)
+        if other != name:
+            log.warning("%r and %r hold the same values: is that one sample twice?", other, name)

@@ -225,7 +225,9 @@ def _warn_of_other_versions(steps: Sequence[Step]) -> None:
 def _repeat(number: int, step: Step, table: AnnData | Sequence[AnnData] | None, device: Device | None) -> AnnData:
     """Do one step."""
     function = (
-        _join_in_order(number, step) if step["command"] == JOIN else (SOURCES | STEPS | {SPLIT: _split_one})[step["command"]]
+        _join_in_order(number, step)
+        if step["command"] == JOIN
+        else (SOURCES | STEPS | {SPLIT: _split_one})[step["command"]]
     )
     arguments = dict(step["parameters"])
     if step.get("seed") is not None:

@@ -369,6 +369,13 @@ def test_a_column_that_does_not_tell_samples_apart(a, b, message):
     assert set(scinfill.join(samples, batch="file").obs["file"]) == {"a", "b"}
 
 
+def test_one_sample_under_two_names_is_said(counts, caplog):
+    with caplog.at_level(logging.WARNING, logger="scinfill"):
+        scinfill.join({"one": counts, "two": counts, "other": make_counts(20, seed=1)})
+    assert caplog.text.count("hold the same values") == 1
+    assert "'one' and 'two' hold the same values: is that one sample twice?" in caplog.text
+
+
 def test_one_cell_in_two_tables(counts):
     pieces = scinfill.split(scinfill.join({"x": counts}), by="sample")
     with pytest.raises(DataError, match=r"cell 'cell0-x' is in 'one' and in 'two' \(40 such cells\), in one sample"):
