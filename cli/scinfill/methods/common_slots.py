@@ -17,6 +17,8 @@ from scinfill.schema import MEASURED, UNS
 log = logging.getLogger(__name__)
 
 Tables = Mapping[str, AnnData]
+COLORS = "_colors"
+"""Behind the name of a column, where scanpy keeps a colour for each of its categories."""
 MOST_SAID = 5
 """Names that a message tells."""
 
@@ -44,6 +46,7 @@ def merge_cells(tables: Tables, frames: Mapping[str, pd.DataFrame], names: Mappi
     holds words. Of ``obsm`` stays what all tables have in one width, of ``uns`` what is the same in all. What does not
     stay is said.
     """
+    order = list(dict.fromkeys(column for frame in frames.values() for column in frame))
     frames = _with_one_type(frames)
     parts = _common_parts(tables)
     light = [
@@ -55,9 +58,25 @@ def merge_cells(tables: Tables, frames: Mapping[str, pd.DataFrame], names: Mappi
         for name, adata in tables.items()
     ]
     together = anndata.concat(light, join="outer", uns_merge="same")
-    order = list(dict.fromkeys(column for frame in frames.values() for column in frame))
     together.obs = together.obs[order].apply(_to_writable)
+    _order_categories(together, list(frames.values()))
     return together
+
+
+def _order_categories(together: AnnData, frames: Sequence[pd.DataFrame]) -> None:
+    """Put categories in the order in which the tables name them; colours that are not of all of them go."""
+    for name in together.obs.select_dtypes("category"):
+        orders = [
+            list(frame[name].cat.categories)
+            for frame in frames
+            if name in frame and isinstance(frame[name].dtype, pd.CategoricalDtype)
+        ]
+        order = list(dict.fromkeys(category for found in orders for category in found))
+        column = together.obs[name]
+        if not column.cat.ordered and set(order) == set(column.cat.categories):
+            together.obs[name] = column.cat.reorder_categories(order)
+        if any(found != list(together.obs[name].cat.categories) for found in orders):
+            together.uns.pop(f"{name}{COLORS}", None)
 
 
 def _to_writable(column: pd.Series) -> pd.Series:

@@ -105,9 +105,15 @@ def steps(adata: AnnData) -> list[dict[str, Any]]:
             if not isinstance(step.setdefault(part, {}), dict):
                 raise _foreign(f"{part} of step {number} have no names")
         for given in inputs(step):
-            if not (isinstance(given, dict) and given.keys() >= INPUT and isinstance(given["steps"], list)):
+            if not (isinstance(given, dict) and given.keys() >= INPUT and _are_steps(given["steps"])):
                 raise _foreign(f"an input of step {number} has no name, hash or steps")
     return found
+
+
+def _are_steps(found: Any) -> bool:  # noqa: ANN401 - whatever a record holds
+    return isinstance(found, list) and all(
+        isinstance(step, dict) and isinstance(step.get("parameters"), dict) and "command" in step for step in found
+    )
 
 
 def inputs(step: Mapping[str, Any]) -> list[dict[str, Any]]:

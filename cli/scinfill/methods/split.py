@@ -8,14 +8,13 @@ from anndata import AnnData
 
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance, validation
+from scinfill.methods.common_slots import COLORS
 from scinfill.methods.measured import get_measured
 from scinfill.methods.samples import SEPARATOR, has_sample_in_cell_names
 from scinfill.methods.slots import of_cells
 from scinfill.schema import MEASURED
 
 COMMAND = "split"
-COLORS = "_colors"
-"""Behind the name of a column, where scanpy keeps a colour for each of its categories."""
 
 
 def split(adata: AnnData, *, by: str = "sample", only: str | None = None) -> dict[str, AnnData]:

@@ -1,5 +1,7 @@
 """Samples become one table, which says where everything comes from, and come apart again as they were."""
 
+import inspect
+import json
 import logging
 from itertools import pairwise, product
 
@@ -263,6 +265,26 @@ def test_every_kind_of_column_can_be_written(tmp_path):
     assert back["level level"].cat.ordered
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "together", "colours"),
+    [
+        (["b", "a"], ["b", "a"], ["b", "a"], True),
+        (["b", "a"], ["b", "a", "c"], ["b", "a", "c"], False),
+        (["b", "a"], ["a", "b"], ["b", "a"], False),
+    ],
+)
+def test_categories_keep_their_order_and_their_colours(one, other, together, colours):
+    """A colour belongs to the place of its category."""
+    samples = make_samples(4, 4)
+    for adata, categories in zip(samples.values(), (one, other), strict=True):
+        adata.obs["cell_type"] = adata.obs["cell_type"].cat.set_categories(categories)
+        adata.uns["cell_type_colors"] = np.array(["#222222", "#111111"])
+    joined = scinfill.join(samples)
+    assert joined.obs["cell_type"].cat.categories.tolist() == together
+    assert joined.obs["cell_type"].tolist() == ["a", "b"] * 4
+    assert ("cell_type_colors" in joined.uns) == colours
+
+
 def test_what_samples_do_not_share_is_said(caplog):
     samples = make_samples(20, 25)
     a, b = samples.values()
@@ -496,6 +518,35 @@ def test_joined_samples_are_repeated():
     assert (again.identical, again.n_steps) == (True, 3)
     together = scinfill.join(scinfill.split(log, by="donor"), batch="donor")
     assert scinfill.rerun(together, list(scinfill.split(log, by="donor").values())).identical
+
+
+def test_what_is_recorded_is_what_the_functions_take():
+    samples = make_samples(20, 25)
+    joined = scinfill.join(samples)
+    for function, table, argument in (
+        (scinfill.join, joined, "tables"),
+        (scinfill.split, scinfill.split(joined)["a"], "adata"),
+    ):
+        taken = inspect.signature(function).parameters.keys() - {argument}
+        assert provenance.steps(table)[-1]["parameters"].keys() == taken
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        [1],
+        [{}],
+        [{"name": "a", "sha256": "x", "steps": 3}],
+        [{"name": "a", "sha256": "x", "steps": [3]}],
+        [{"name": "a", "sha256": "x"}],
+    ],
+)
+def test_a_record_of_inputs_that_is_none(inputs):
+    joined = scinfill.join(make_samples(20))
+    (step,) = provenance.steps(joined)
+    joined.uns["scinfill"]["steps"] = np.array([json.dumps(step | {"input_sha256": inputs})], dtype=object)
+    with pytest.raises(DataError, match="an input of step 1 has no name, hash or steps"):
+        scinfill.rerun(joined, make_samples(20)["a"])
 
 
 def test_other_inputs_than_those_that_were_joined(caplog):
