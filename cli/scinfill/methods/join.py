@@ -12,8 +12,8 @@ from scipy import sparse
 
 from scinfill.errors import DataError, InputError, ScinfillError
 from scinfill.methods import matrices, provenance, validation
+from scinfill.methods.common_genes import choose_genes, find_measured, say_not_measured
 from scinfill.methods.common_slots import Tables, merge_cells, merge_genes, say_left_out
-from scinfill.methods.measured import get_measured
 from scinfill.methods.one_scale import Sample, check_one_scale
 from scinfill.methods.samples import samples_of_cells, unique_cell_names
 from scinfill.methods.slots import to_spmatrix, with_unique_names
@@ -33,8 +33,6 @@ from scinfill.schema import (
 log = logging.getLogger(__name__)
 
 COMMAND = "join"
-FEW = 0.5
-"""Less than this share of a table's genes in common is warned of."""
 
 
 def join(
@@ -115,7 +113,7 @@ def join(
     shared = _shared_steps(list(inputs.values()))
     of_cells = samples_of_cells(inputs, batch, joined_before=any(_is_join(step, batch) for step in shared))
     names, with_sample = unique_cell_names(inputs, of_cells, batch)
-    kept = _genes(inputs, genes)
+    kept = choose_genes(inputs, genes)
     columns = {name: adata.var_names.get_indexer(kept) for name, adata in inputs.items()}
     with_batch = {name: adata.obs.assign(**{batch: of_cells[name]}) for name, adata in inputs.items()}
     result = _assemble(inputs, with_batch, names, kept)
@@ -129,9 +127,9 @@ def join(
     for key in _common_layers(inputs, layer):
         parts = [(adata.layers[key], columns[name]) for name, adata in inputs.items()]
         result.layers[key] = _to_table_form(stack_rows(parts))
-    measured = _find_measured(inputs, of_cells, kept)
+    measured = find_measured(inputs, of_cells, kept)
     if not measured.to_numpy().all():
-        _say_not_measured(measured)
+        say_not_measured(measured)
         result.varm[MEASURED] = measured
     _sign(
         result,
@@ -187,72 +185,6 @@ def _x(sample: Sample, layer: str | None) -> Any:  # noqa: ANN401 - dense or any
 
 def _to_table_form(matrix: Any) -> Any:  # noqa: ANN401 - an array or CSR
     return to_spmatrix(matrix) if sparse.issparse(matrix) else matrix
-
-
-# --- genes ----------------------------------------------------------------------------------------------------------
-
-
-def _genes(tables: Tables, which: JoinedGenes) -> pd.Index:
-    """Return the genes of the joined table."""
-    measured = {name: _everywhere(adata) if which == "common" else adata.var_names for name, adata in tables.items()}
-    (first_name, first), *others = measured.items()
-    if which == "all":
-        for _, names in others:
-            first = first.append(names.difference(first, sort=False))
-        return first
-    kept = first
-    for _, names in others:
-        kept = kept[kept.isin(names)]
-    if not len(kept):
-        other_name = next((name for name, names in others if not first.isin(names).any()), others[-1][0])
-        raise DataError(
-            f"no gene is in all {len(tables)} tables: those of {first_name!r} are called such as "
-            f"{str(first[0])!r}, those of {other_name!r} such as {str(measured[other_name][0])!r}"
-            f"{_renaming(first_name, tables[first_name], other_name, tables[other_name])}"
-        )
-    for name, names in measured.items():
-        if len(kept) < len(names):
-            say = log.warning if len(kept) < FEW * len(names) else log.info
-            say("%d of %d genes of %r are in all tables", len(kept), len(names), name)
-    return kept
-
-
-def _everywhere(adata: AnnData) -> pd.Index:
-    measured = get_measured(adata)
-    return adata.var_names if measured is None else adata.var_names[measured.to_numpy().all(axis=1)]
-
-
-def _renaming(one: str, first: AnnData, other: str, second: AnnData) -> str:
-    """Return how genes of two tables get the same names, where a column of one has the names of the other."""
-    for name, adata, names in ((one, first, second.var_names), (other, second, first.var_names)):
-        for column in adata.var:
-            if adata.var[column].astype(str).isin(names).any():
-                return f"; var[{column!r}] of {name!r} has the other's: adata.var_names = adata.var[{column!r}]"
-    return "; give all genes names of one kind"
-
-
-def _find_measured(tables: Tables, of_cells: Mapping[str, pd.Series], genes: pd.Index) -> pd.DataFrame:
-    """Return which sample measured which gene, (n_genes, n_samples)."""
-    columns: dict[str, np.ndarray] = {}
-    for name, adata in tables.items():
-        own = get_measured(adata)
-        there = genes.isin(adata.var_names)
-        for sample in of_cells[name].cat.categories:
-            known = there.copy()
-            if own is not None and sample in own:
-                known[there] = own[sample].reindex(genes[there]).to_numpy()
-            columns[str(sample)] = columns.get(str(sample), known) | known
-    return pd.DataFrame(columns, index=genes)
-
-
-def _say_not_measured(measured: pd.DataFrame) -> None:
-    log.warning(
-        "%d of %d genes were not measured in every sample: their zeros there are no data, as varm[%r] says; "
-        "`scinfill preprocess` leaves these genes out",
-        int((~measured.to_numpy().all(axis=1)).sum()),
-        len(measured),
-        MEASURED,
-    )
 
 
 # --- the table ------------------------------------------------------------------------------------------------------
