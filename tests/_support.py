@@ -30,8 +30,12 @@ LOG_READERS = ("mask", "impute-deepmc", "impute-baseline", "impute-auto")
 """Verbs that read log2 values."""
 READERS = ("preprocess", *LOG_READERS, "evaluate")
 """Verbs that read a table and need no other option."""
-FILE_READERS = (*READERS, "reconstruct", "export", "adopt", "rerun", "inspect", "markers")
+FILE_READERS = (*READERS, "reconstruct", "export", "adopt", "rerun", "inspect", "markers", "join", "split")
 """Verbs that read an H5AD file, with what they need beside it."""
+COUNTS_READERS = ("preprocess", "inspect", "join")
+"""Verbs that read counts in any form."""
+FOLDER_WRITERS = ("export", "split")
+"""Verbs that make a folder."""
 NEEDED = {
     "adopt": ("--matrix", "absent.mtx", "--method", "other"),
     "rerun": ("--input", "absent.h5ad"),
@@ -169,8 +173,8 @@ def _ended(call: list[str], **options) -> subprocess.CompletedProcess:
 
 
 def invoke_to(out: Path, verb: str, *args: object, stdin: bytes | None = None) -> Result:
-    """Run a verb with what it needs, into a file that holds something; ``export`` into a folder that is not there."""
-    target = out.with_name("folder") if verb == "export" else out
+    """Run a verb with what it needs, into a file that holds something, or into a folder that is not there."""
+    target = out.with_name("folder") if verb in FOLDER_WRITERS else out
     out.write_bytes(b"earlier")
     return invoke(verb, *args, *NEEDED.get(verb, ()), "-o", target, stdin=stdin)
 

@@ -16,12 +16,14 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from scinfill.methods.autoimpute import impute_auto
     from scinfill.methods.baselines import impute_baseline
     from scinfill.methods.deepmc import impute_deepmc
+    from scinfill.methods.join import join
     from scinfill.methods.markers import markers
     from scinfill.methods.mask import mask
     from scinfill.methods.preprocess import preprocess
     from scinfill.methods.reconstruct import reconstruct
     from scinfill.methods.rerun import rerun
     from scinfill.methods.simulate import simulate
+    from scinfill.methods.split import split
     from scinfill.verbs import demo, export, inspect, report
 
 __version__ = "0.1.0"
@@ -37,6 +39,7 @@ __all__ = [
     "impute_baseline",
     "impute_deepmc",
     "inspect",
+    "join",
     "markers",
     "mask",
     "preprocess",
@@ -45,6 +48,7 @@ __all__ = [
     "report",
     "rerun",
     "simulate",
+    "split",
 ]
 
 _MODULES = {
@@ -57,6 +61,7 @@ _MODULES = {
     "impute_baseline": "scinfill.methods.baselines",
     "impute_deepmc": "scinfill.methods.deepmc",
     "inspect": "scinfill.verbs",
+    "join": "scinfill.methods.join",
     "markers": "scinfill.methods.markers",
     "mask": "scinfill.methods.mask",
     "preprocess": "scinfill.methods.preprocess",
@@ -65,6 +70,7 @@ _MODULES = {
     "report": "scinfill.verbs",
     "rerun": "scinfill.methods.rerun",
     "simulate": "scinfill.methods.simulate",
+    "split": "scinfill.methods.split",
 }
 
 

@@ -52,6 +52,8 @@ BULK: Final = "bulk"
 """Bulk counts, genes × libraries; a library's name starts with its label."""
 TRUE_PROFILES: Final = "true_profiles"
 """Simulated mean counts of each cell type in a cell of median depth, genes × types."""
+MEASURED: Final = "measured"
+"""Of tables joined with all genes: a frame, genes × samples, of whether the sample measured the gene."""
 
 MODEL_OFFSET: Final = "model_offset"
 """μ: the model's prediction is μ + Z·D."""
@@ -96,6 +98,8 @@ Preset = Literal["recommended", "paper"]
 Keep = Literal["none", "observed", "max"]
 Form = Literal["dense", "factors"]
 """Whether a deepMc result holds the dense layer, or only the factors that it is made of."""
+JoinedGenes = Literal["common", "all"]
+"""Which genes of several tables a joined one has."""
 MaskMode = Literal["nonzero", "entries", "thin", "halves"]
 MASK_MODES: Final[tuple[MaskMode, ...]] = get_args(MaskMode)
 CountsKind = Literal["umi", "reads"]

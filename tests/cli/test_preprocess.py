@@ -53,6 +53,7 @@ def test_pipe_to_pipe_gives_the_same_bytes(counts, counts_file, out):
         (["--spike-ins", "gene1[0-9]"], {"spike_ins": "gene1[0-9]"}),
         (["--preset", "paper"], {"preset": "paper"}),
         (["--unique-names"], {"unique_names": True}),
+        (["--n-genes", 3, "--keep-genes", "gene2,gene9"], {"n_genes": 3, "keep_genes": ["gene2", "gene9"]}),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
 )
@@ -187,3 +188,38 @@ def test_the_published_table_of_the_papers(out):
     assert invoke("preprocess", "--transpose", raw, "-o", out).exit_code == 0
     header = shared("golden/blakeley_processed_log2.csv").read_text().splitlines()[0].split(",")
     assert set(anndata.read_h5ad(out).var_names) == set(header)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["gene2\ngene9\n", "# mine\r\ngene2\r\n\r\ngene9", "gene2,gene9", '"gene2"\t"gene9"\n', "\ufeffgene2\ngene9"],
+    ids=["lines", "notes", "commas", "quotes and tabs", "byte order mark"],
+)
+def test_names_from_a_file(counts, counts_file, tmp_path, content):
+    names = tmp_path / "names.txt"
+    names.write_bytes(content.encode())
+    result = invoke("preprocess", counts_file, "--n-genes", 3, "--keep-genes", names, "-q")
+    assert result.exit_code == 0, result.stderr
+    expected = scinfill.preprocess(counts, n_genes=3, keep_genes=["gene2", "gene9"])
+    assert_adata_equal(from_bytes(result.stdout_bytes), expected)
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "word"),
+    [
+        (b"", 3, "holds no name"),
+        (b"# none\n", 3, "holds no name"),
+        (b"\xff\xfe\x00", 3, "not text"),
+        (None, 2, "'names.txt'"),
+    ],
+)
+def test_names_that_cannot_be_read(counts_file, tmp_path, monkeypatch, content, code, word):
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / "names.txt").write_bytes(content)
+    assert_refused(invoke("preprocess", counts_file, "--keep-genes", "names.txt"), code, word)
+
+
+def test_more_names_than_a_path_may_have_letters(counts_file):
+    names = ",".join(f"gene{number}" for number in range(30)) * 2
+    assert invoke("preprocess", counts_file, "-q", "--keep-genes", names).exit_code == 0

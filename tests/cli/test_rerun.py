@@ -68,7 +68,9 @@ def test_a_simulated_table_needs_no_input(tmp_path):
 
 
 def test_two_inputs_from_one_pipe(chain):
-    assert_refused(invoke("rerun", "--input", "-", stdin=chain[2].read_bytes()), 2, "cannot both be standard input")
+    said = "only one of INPUT and --input can be standard input"
+    for inputs in (("-", "--input", "-"), (chain[2], "--input", "-", "--input", "-")):
+        assert_refused(invoke("rerun", *inputs, stdin=chain[2].read_bytes()), 2, said)
 
 
 def test_another_device_than_the_recorded_one(chain):

@@ -13,7 +13,7 @@ from scipy import io as matrix_market
 
 import scinfill
 from _results import document
-from _support import assert_refused, invoke, make_counts, run, run_program, start
+from _support import FOLDER_WRITERS, assert_refused, invoke, make_counts, run, run_program, start
 from scinfill.io import h5ad, scores
 from scinfill.models import devices
 
@@ -118,6 +118,8 @@ def writing(inputs):
         "rerun": ("rerun", table, "--input", counts),
         "markers": ("markers", table, "--groupby", "cell_type"),
         "export": ("export", table),
+        "split": ("split", table, "--by", "cell_type"),
+        "join": ("join", f"a={counts}", f"b={counts}"),
     }
 
 
@@ -140,7 +142,7 @@ def test_a_full_disk_under_every_verb(inputs, full_disk, verb):
     assert [path.name for path in full_disk.iterdir()] == ["rest"]
 
 
-@pytest.mark.parametrize("verb", [verb for verb in WRITERS if verb != "export"])
+@pytest.mark.parametrize("verb", [verb for verb in WRITERS if verb not in FOLDER_WRITERS])
 def test_no_space_for_the_copy_that_goes_to_a_pipe(inputs, full_disk, monkeypatch, verb):
     monkeypatch.setattr("tempfile.tempdir", str(full_disk))
     result = invoke(*writing(inputs)[verb], "-q", "-o", "-")
@@ -354,7 +356,7 @@ def test_every_verb_with_nothing_around_it(inputs, tmp_path, verb):
     assert b"rror" not in done.stderr
     assert b"atplotlib" not in done.stderr
     assert b"WARNING" not in done.stderr
-    assert out.is_dir() if verb == "export" else out.stat().st_size
+    assert out.is_dir() if verb in FOLDER_WRITERS else out.stat().st_size
 
 
 def test_errors_in_a_plain_locale(tmp_path):

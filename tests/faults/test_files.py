@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from _support import (
+    COUNTS_READERS,
     FILE_READERS,
     assert_adata_equal,
     assert_refused,
@@ -45,7 +46,7 @@ def test_missing(verb, tmp_path, out):
 
 @pytest.mark.parametrize("verb", FILE_READERS)
 def test_a_folder(verb, tmp_path, out):
-    refused(verb, tmp_path, out, 2, "not a 10x folder" if verb in ("preprocess", "inspect") else "Is a directory")
+    refused(verb, tmp_path, out, 2, "not a 10x folder" if verb in COUNTS_READERS else "Is a directory")
 
 
 @pytest.mark.parametrize("verb", FILE_READERS)
@@ -87,7 +88,7 @@ def test_another_kind_of_hdf5(verb, tmp_path, out):
     refused(verb, path, out, 3, "not an AnnData", "temperature")
 
 
-@pytest.mark.parametrize("verb", [verb for verb in FILE_READERS if verb not in ("preprocess", "inspect")])
+@pytest.mark.parametrize("verb", [verb for verb in FILE_READERS if verb not in COUNTS_READERS])
 def test_a_10x_file_names_the_verb_that_reads_it(verb, tmp_path, out):
     path = tmp_path / "raw.h5"
     with h5py.File(path, "w") as file:
@@ -95,7 +96,7 @@ def test_a_10x_file_names_the_verb_that_reads_it(verb, tmp_path, out):
     refused(verb, path, out, 3, "`scinfill preprocess` reads it")
 
 
-@pytest.mark.parametrize("verb", [verb for verb in FILE_READERS if verb not in ("preprocess", "inspect")])
+@pytest.mark.parametrize("verb", [verb for verb in FILE_READERS if verb not in COUNTS_READERS])
 def test_a_loom_file_says_how_to_convert_it(verb, tmp_path, out):
     path = tmp_path / "cells.loom"
     with h5py.File(path, "w") as file:
@@ -244,6 +245,8 @@ def test_a_read_only_output_folder_is_refused_before_any_work(tmp_path):
         ("report", "absent", "--figures", "{}/figures", "-o", os.devnull),
         ("inspect", "absent", "-o", "{}/out"),
         ("export", "absent", "-o", "{}/new"),
+        ("split", "absent", "-o", "{}/new"),
+        ("join", "absent", "-o", "{}/out"),
         ("adopt", "absent", "--matrix", "absent", "--method", "x", "-o", "{}/out"),
         ("rerun", "absent", "-o", "{}/out"),
         ("demo", "-o", "{}"),

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import click
 
+from scinfill.errors import InputError
+from scinfill.io.streams import STDIO
+
 
 class NamedFile(click.ParamType):
     """``NAME=FILE``, or a file alone, as (name or None, path); a file whose own name holds ``=`` is a file."""
@@ -29,6 +32,29 @@ class NamedFile(click.ParamType):
 def stem(path: str) -> str:
     """Return a file's name without its folder and endings."""
     return Path(path).name.split(".")[0]
+
+
+def one_name_each(files: Sequence[tuple[str | None, str]]) -> dict[str, str]:
+    """Return files by name, those that carry none by their own.
+
+    Raises
+    ------
+    InputError
+        No file, standard input without a name or twice, or two files of one name.
+    """
+    if not files:
+        raise InputError("no input: name the files to join, such as a.h5ad b.h5ad")
+    if sum(path == STDIO for _, path in files) > 1:
+        raise InputError("standard input can be one of the inputs only; name files for the others")
+    named: dict[str, str] = {}
+    for name, path in files:
+        if name is None and path == STDIO:
+            raise InputError("standard input needs a name: NAME=-")
+        called = name or stem(path)
+        if called in named:
+            raise InputError(f"{named[called]!r} and {path!r} are both called {called!r}; name them apart: NAME={path}")
+        named[called] = path
+    return named
 
 
 def named_by_file(files: Sequence[tuple[str | None, str]]) -> list[tuple[str | None, str]]:

@@ -11,7 +11,7 @@ import click
 from scinfill.commands._failures import DEBUG, LOG_JSON
 from scinfill.commands._names import in_options_of
 from scinfill.commands._runtime import running
-from scinfill.io.streams import STDIO, check_writable
+from scinfill.io.streams import STDIO, check_new_folder, check_writable
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Decorator = Callable[[Function], Function]
@@ -71,6 +71,19 @@ def output_option(
         callback=check,
         help=help,
     )
+
+
+def new_folder_option(function: Function) -> Function:
+    """Add ``-o`` as ``target``, a folder that is made, refused before any work where it cannot be."""
+
+    def check(ctx: click.Context, param: click.Parameter, value: str) -> str:
+        if not ctx.resilient_parsing:
+            check_new_folder(value)
+        return value
+
+    return click.option(
+        "-o", "--output", "target", metavar="FOLDER", required=True, callback=check, help="Folder to make."
+    )(function)
 
 
 def layer_option(help: str) -> Decorator:

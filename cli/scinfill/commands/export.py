@@ -3,20 +3,12 @@
 import click
 
 from scinfill.commands._help import Verb
-from scinfill.commands._options import input_argument, layer_option, runtime_options
-
-
-def _new_folder(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    from scinfill.io.exchange import check_new_folder
-
-    if not ctx.resilient_parsing:
-        check_new_folder(value)
-    return value
+from scinfill.commands._options import input_argument, layer_option, new_folder_option, runtime_options
 
 
 @click.command(name="export", cls=Verb)
 @input_argument
-@click.option("-o", "--output", "target", metavar="FOLDER", required=True, callback=_new_folder, help="Folder to make.")
+@new_folder_option
 @layer_option("Layer that holds the log2 values instead of X.")
 @runtime_options
 def command(source: str, target: str, layer: str | None) -> None:

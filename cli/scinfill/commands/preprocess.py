@@ -1,5 +1,6 @@
 """``scinfill preprocess``."""
 
+import os
 from typing import Any, get_args
 
 import click
@@ -31,6 +32,17 @@ class GeneNumber(click.ParamType):
         return int(text)
 
 
+def _names_or_file(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """Return the names that a file holds, where there is one, or that were typed."""
+    if value is None or ctx.resilient_parsing:
+        return ()
+    from scinfill.io.name_lists import read_names, split_names
+
+    # os.path answers no where a long list of names is no path at all; a folder may be called like a gene.
+    is_file = os.path.exists(value) and not os.path.isdir(value)  # noqa: PTH110, PTH112
+    return read_names(value) if is_file else split_names(value)
+
+
 @click.command(name="preprocess", cls=Verb, own="Cells, genes and counts")
 @input_argument
 @output_option()
@@ -56,7 +68,15 @@ class GeneNumber(click.ParamType):
     type=GeneNumber(),
     default="1000",
     show_default=True,
-    help="Number of genes to keep, the most dispersed first; 'all' keeps every one.",
+    help="Number of genes to keep, the most dispersed first; 'all' keeps every one that passes the filter: for markers "
+    "and gene sets that the most dispersed leave out. Time and memory grow with the number.",
+)
+@click.option(
+    "--keep-genes",
+    metavar="A,B,…|FILE",
+    callback=_names_or_file,
+    help="Names of genes to keep beside these, whatever their dispersion and however few their counts, or a file with "
+    "one a line. Names that are not there are said.",
 )
 @click.option(
     "--preset",
@@ -109,6 +129,8 @@ def command(source: str, target: str, *, modality: str | None, genome: str | Non
 
     \b
       scinfill preprocess counts.h5ad -o log.h5ad
+      scinfill preprocess --n-genes all counts.h5ad -o log.h5ad
+      scinfill preprocess --n-genes 5000 --keep-genes FOXP3,IL2RA counts.h5ad -o log.h5ad
       scinfill preprocess cellranger/outs -o log.h5ad
       scinfill preprocess GSM100_s1_matrix.mtx.gz -o log.zarr
       scinfill preprocess --transpose counts.csv.gz | scinfill impute-deepmc -o imputed.h5ad

@@ -26,7 +26,9 @@ SHOWN = 5
     "--input",
     "counts",
     metavar="COUNTS",
-    help="What the first recorded step read. Not needed where that step is `simulate`.",
+    multiple=True,
+    help="What the first recorded step read. Not needed where that step is `simulate`. Repeatable: where several files "
+    "were joined, all of them in their order.",
 )
 @counts_options
 @device_option(default=None)
@@ -35,7 +37,7 @@ def command(
     source: str,
     target: str | None,
     *,
-    counts: str | None,
+    counts: tuple[str, ...],
     modality: str | None,
     genome: str | None,
     device: Any,  # noqa: ANN401 - a Device
@@ -50,15 +52,15 @@ def command(
       scinfill rerun imputed.h5ad --input counts.h5ad
       scinfill rerun imputed.h5ad --input counts.h5ad -o repeated.h5ad
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
-    if STDIO == source == counts:
-        raise InputError("INPUT and --input cannot both be standard input; name a file for one of them")
+    if [source, *counts].count(STDIO) > 1:
+        raise InputError("only one of INPUT and --input can be standard input; name files for the others")
     from scinfill.io import anndata_files
-    from scinfill.io.sources import read_counts
+    from scinfill.io.sources import read_several
     from scinfill.methods.rerun import rerun
 
     recorded = anndata_files.read(source)
-    table = None if counts is None else read_counts(counts, modality=modality, genome=genome)
-    repeated = rerun(recorded, table, device=device)
+    tables = list(read_several(dict(enumerate(counts)), modality=modality, genome=genome).values())
+    repeated = rerun(recorded, tables if len(tables) > 1 else next(iter(tables), None), device=device)
     if target is not None:
         anndata_files.write(repeated.adata, target)
     if repeated.identical:

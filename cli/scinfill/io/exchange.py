@@ -1,6 +1,5 @@
 """Matrix Market files, by which programs in other languages take part."""
 
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,30 +9,12 @@ from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
 from scinfill.io import matrix_market
-from scinfill.io.streams import STDIO, check_folder, display
+from scinfill.io.streams import display, new_folder
 
 COUNTS = "counts.mtx"
 LOG2 = "log2.mtx"
 GENES = "genes.txt"
 CELLS = "cells.txt"
-
-
-def check_new_folder(target: str | Path) -> None:
-    """Refuse a folder that is there already: an export never mixes with what was there.
-
-    Raises
-    ------
-    InputError
-        Something of that name exists, or its parent does not or may not be written.
-    """
-    if str(target) == STDIO:
-        raise InputError("a folder cannot go to standard output; name a new folder")
-    path = Path(target)
-    if path.exists() or path.is_symlink():
-        raise InputError(f"{display(target)} exists already; name a new folder")
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"{display(target)}: there is no folder {str(path.absolute().parent)!r}")
-    check_folder(path)
 
 
 def write_folder(
@@ -53,22 +34,12 @@ def write_folder(
     DataError
         A name does not fit on a line.
     """
-    check_new_folder(target)
-    path = Path(target).absolute()
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".scinfill-") as scratch:
-        folder = Path(scratch) / "folder"
-        folder.mkdir()
+    with new_folder(target) as folder:
         _write_names(folder / GENES, genes, "gene")
         _write_names(folder / CELLS, cells, "cell")
         if counts is not None:
             io.mmwrite(folder / COUNTS, counts.T.tocoo().astype(np.int64), field="integer")
         io.mmwrite(folder / LOG2, log2.T.tocoo(), field="real")
-        try:
-            folder.rename(path)
-        except OSError as error:
-            if path.exists():  # another job was faster
-                raise InputError(f"{display(target)} exists already; name a new folder") from error
-            raise
 
 
 def _write_names(path: Path, names: Iterable[str], what: str) -> None:

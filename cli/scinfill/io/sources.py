@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,10 +18,12 @@ from scinfill.io.mex import Mex
 from scinfill.io.rehearsal import check_writable_again
 from scinfill.io.streams import STDIO, display, open_source
 from scinfill.io.zarr_checks import is_store
+from scinfill.numerics import scratch
 
 log = logging.getLogger(__name__)
 
 Content = TypeVar("Content")
+Name = TypeVar("Name")
 GENOME = "genome"
 
 
@@ -72,6 +74,14 @@ def read_counts(source: str | Path, *, modality: str | None = None, genome: str 
         adata = _of_genome(_read(source, Choice(modality, genome), h5ad.assemble), source, genome)
         check_writable_again(adata, source)
         return adata
+
+
+def read_several(
+    sources: Mapping[Name, str | Path], *, modality: str | None = None, genome: str | None = None
+) -> dict[Name, AnnData]:
+    """Read several tables, by name, so that all of them fit into memory together; see :func:`read_counts`."""
+    with scratch.beside_others(len(sources)):
+        return {name: read_counts(source, modality=modality, genome=genome) for name, source in sources.items()}
 
 
 def inventory(source: str | Path, *, modality: str | None = None, genome: str | None = None) -> dict[str, Any]:

@@ -118,6 +118,47 @@ def check_folder(target: str | Path) -> None:
         raise InputError(f"{display(target)}: the folder {str(place)!r} cannot be written: {os.strerror(errno.EACCES)}")
 
 
+def check_new_folder(target: str | Path) -> None:
+    """Refuse a folder that is there already: an export never mixes with what was there.
+
+    Raises
+    ------
+    InputError
+        Something of that name exists, or its parent does not or may not be written.
+    """
+    if str(target) == STDIO:
+        raise InputError("a folder cannot go to standard output; name a new folder")
+    path = Path(target)
+    if path.exists() or path.is_symlink():
+        raise InputError(f"{display(target)} exists already; name a new folder")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"{display(target)}: there is no folder {str(path.absolute().parent)!r}")
+    check_folder(path)
+
+
+@contextmanager
+def new_folder(target: str | Path) -> Iterator[Path]:
+    """Give a folder to fill, which appears under its name, whole, when the block ends well.
+
+    Raises
+    ------
+    InputError
+        See :func:`check_new_folder`.
+    """
+    check_new_folder(target)
+    path = Path(target).absolute()
+    with space_for(display(target)), tempfile.TemporaryDirectory(dir=path.parent, prefix=".scinfill-") as scratch:
+        folder = Path(scratch) / "folder"
+        folder.mkdir()
+        yield folder
+        try:
+            folder.rename(path)
+        except OSError as error:
+            if path.exists():  # another job was faster
+                raise InputError(f"{display(target)} exists already; name a new folder") from error
+            raise
+
+
 @contextmanager
 def complete(target: str | Path) -> Iterator[BinaryIO]:
     """Open a target for writing, seeking and reading back; it appears, whole, when the block ends well.

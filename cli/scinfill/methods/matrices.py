@@ -51,7 +51,7 @@ def source(adata: AnnData, layer: str | None) -> tuple[AnnData, str | None, str]
 
 def counts_option(adata: AnnData, layer: str | None) -> str:
     """Return how a user names the counts of a table whose ``layer`` (None is ``X``) does not hold them."""
-    found = [name for name in _with_counts(adata) if name != layer]
+    found = [name for name in with_counts(adata) if name != layer]
     if not found:
         present = ", ".join(sorted(map(str, adata.layers))) or "none"
         beside = " and raw" if is_raw(adata, RAW) else ""
@@ -65,7 +65,7 @@ def counts_option(adata: AnnData, layer: str | None) -> str:
 
 def preprocess_option(adata: AnnData) -> str:
     """Return how a user makes log2 values of the counts of a table, wherever they are; those of ``X`` come first."""
-    found = _with_counts(adata)
+    found = with_counts(adata)
     if not found:
         return "run `scinfill preprocess` on the counts"
     if None in found:
@@ -73,7 +73,7 @@ def preprocess_option(adata: AnnData) -> str:
     return f"run {' or '.join(f'`preprocess(layer={name!r})`' for name in found)}"
 
 
-def _with_counts(adata: AnnData) -> list[str | None]:
+def with_counts(adata: AnnData) -> list[str | None]:
     """Return the names of all matrices that hold counts for a verb to start from."""
     names = []
     for name, matrix in named_matrices(adata):

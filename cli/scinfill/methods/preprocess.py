@@ -2,10 +2,12 @@
 
 import logging
 import re
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from anndata import AnnData
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -13,6 +15,8 @@ from scipy.sparse import csr_array
 from scinfill.errors import DataError, InputError
 from scinfill.methods import barcodes, fractions, matrices, ownership, provenance, validation
 from scinfill.methods.features import expression_only
+from scinfill.methods.gene_names import find_genes
+from scinfill.methods.measured import drop_unmeasured
 from scinfill.methods.slots import to_spmatrix, with_genes, with_unique_names
 from scinfill.numerics.filtering import cells_with_gene, find_spike_ins, seen_genes
 from scinfill.numerics.normalization import library_sizes, log2_counts, size_factors
@@ -35,6 +39,7 @@ from scinfill.schema import (
 log = logging.getLogger(__name__)
 
 COMMAND = "preprocess"
+NO_GENES = np.empty(0, dtype=np.intp)
 
 
 def preprocess(
@@ -51,6 +56,7 @@ def preprocess(
     spike_ins: str | None = None,
     preset: Preset = "recommended",
     unique_names: bool = False,
+    keep_genes: Sequence[str] = (),
     seed: int = 0,
 ) -> AnnData:
     """Filter genes, divide by library size, choose the genes that vary most, take log2(x + 1).
@@ -85,6 +91,10 @@ def preprocess(
         ``"paper"`` follows the papers in everything: it keeps spike-ins.
     unique_names
         Append -1, -2, … to names of cells and genes that stand there before, instead of refusing them.
+    keep_genes
+        Names of genes to keep beside the chosen ones, whatever their dispersion and however few their counts, spike-ins
+        too. Size factors and the choice of the other genes are as without them. A gene without any count is left out:
+        nothing could be said of it. Names that are not there are said.
     seed
         Random seed of ``round_counts``.
 
@@ -100,7 +110,8 @@ def preprocess(
         Library size over the kept genes, and that over its median. An empty cell keeps its row; nothing is
         known of its depth, so its size factor is 1.
     ``var["n_cells"]``, ``var["mean"]``, ``var["dispersion"]``, ``var["dispersion_norm"]``
-        Cells with the gene; mean, variance / mean and the score of the choice, before the logarithm.
+        Cells with the gene; mean, variance / mean and the score of the choice, before the logarithm. The score is
+        missing where a gene took no part in the choice (``keep_genes``).
     ``uns["log1p"]``
         The base, for scanpy.
 
@@ -110,7 +121,7 @@ def preprocess(
     Raises
     ------
     InputError
-        There is no such layer, or settings that cannot be.
+        There is no such layer, or none of ``keep_genes``, or settings that cannot be.
     DataError
         Not counts, an empty table, droplets without cells, names that repeat, genes in rows (told from the names),
         no gene expression, or no gene left.
@@ -129,10 +140,11 @@ def preprocess(
     adata, counts_layer, slot = matrices.source(adata, layer)
     if transpose:
         adata = adata.T
-    adata = expression_only(adata)
+    adata = drop_unmeasured(expression_only(adata))
     if unique_names:
         adata = with_unique_names(adata)
     validation.check_table(adata, transposed=transpose)
+    wanted = find_genes(keep_genes, adata.var, parameter="keep_genes") if len(keep_genes) else NO_GENES
     values = validation.counts(adata, counts_layer, fractions=round_counts, slot=slot, remedy=remedy)
     input_sha256 = provenance.sha256(values)
     counts = fractions.rounded(values, seed) if round_counts else values
@@ -156,13 +168,14 @@ def preprocess(
     total_counts = library_sizes(counts, kept)
     size_factor = size_factors(total_counts, barcodes.with_a_cell(totals))
     genes = np.flatnonzero(kept)
-    moments = gene_moments(counts, size_factor).of(genes)
-    scores = dispersion_scores(moments)
-    chosen = np.sort(top_genes(scores, _how_many(n_genes, len(genes))))
-    selected = whole_numbers(columns_of(counts, genes[chosen]))
+    moments = gene_moments(counts, size_factor)
+    scores = dispersion_scores(moments.of(genes))
+    by_dispersion = genes[top_genes(scores, _how_many(n_genes, len(genes)))]
+    chosen = np.union1d(by_dispersion, _with_counts(adata, counts, wanted))
+    selected = whole_numbers(columns_of(counts, chosen))
 
     _say_replaced(adata, layer)
-    result = with_genes(adata, genes[chosen], without=frozenset({COUNTS}), cells=cells)
+    result = with_genes(adata, chosen, without=frozenset({COUNTS}), cells=cells)
     result.X = to_spmatrix(log2_counts(selected, size_factor))
     result.layers[COUNTS] = to_spmatrix(selected)
     _put_beside(
@@ -172,7 +185,7 @@ def preprocess(
             N_CELLS: cells_with_gene(selected),
             MEAN: moments.mean[chosen],
             DISPERSION: moments.dispersion[chosen],
-            DISPERSION_NORM: scores[chosen],
+            DISPERSION_NORM: pd.Series(scores, index=genes).reindex(chosen).to_numpy(),
         },
     )
     result.obs[SIZE_FACTOR] = size_factor
@@ -192,20 +205,36 @@ def preprocess(
             "spike_ins": spike_ins,
             "preset": preset,
             "unique_names": unique_names,
+            "keep_genes": list(keep_genes),
         },
         seed=seed,
         input_sha256=input_sha256,
         scale=SCALE,
     )
     log.info(
-        "%d of %d genes have %d counts in %d cells; %d chosen by dispersion",
+        "%d of %d genes have %d counts in %d cells; %d chosen by dispersion%s",
         len(genes),
         adata.n_vars,
         min_counts,
         min_cells,
-        len(chosen),
+        len(by_dispersion),
+        f", and {len(chosen) - len(by_dispersion)} kept as asked" if len(wanted) else "",
     )
     return result
+
+
+def _with_counts(adata: AnnData, counts: csr_array, wanted: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the genes asked for that have any count; the others are said."""
+    seen = cells_with_gene(counts)[wanted] > 0
+    if not seen.all():
+        names = adata.var_names[wanted[~seen]]
+        log.warning(
+            "`keep_genes`: %d genes (such as %r) have no count in any cell and are left out: nothing could be said of "
+            "them",
+            len(names),
+            str(names[0]),
+        )
+    return wanted[seen]
 
 
 def _check(n_genes: int | None, min_total_counts: int | None) -> None:

@@ -3,13 +3,14 @@
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 from anndata import AnnData
+from numpy.typing import NDArray
 
 from scinfill import __version__
 from scinfill.errors import DataError
@@ -20,6 +21,8 @@ STEPS_KEY = "steps"
 SCALE_KEY = "scale"
 ESTIMATE_KEY = "estimate"
 USE = "use"
+INPUT = {"name", "sha256", "steps"}
+"""What a step that read several tables records of each, in the place of one hash."""
 LIBRARIES = ("anndata", "numpy", "scipy", "scikit-learn")
 TENSORFLOW_PACKAGES = ("tensorflow-cpu", "tensorflow")
 """TensorFlow goes by either name; the second wins where both are there."""
@@ -31,7 +34,7 @@ def sign(
     command: str,
     parameters: dict[str, Any],
     seed: int | None,
-    input_sha256: str,
+    input_sha256: str | list[dict[str, Any]],
     metrics: dict[str, Any] | None = None,
     scale: str | None = None,
     estimate: EstimateKind | None = None,
@@ -51,7 +54,8 @@ def sign(
     seed
         None where nothing is random.
     input_sha256
-        :func:`sha256` of the matrix the step read.
+        :func:`sha256` of the matrix the step read; of several tables a list with the name, the hash and the earlier
+        steps of each.
     metrics
         What the step measured on its way.
     scale, estimate
@@ -69,12 +73,17 @@ def sign(
     }
     signed = dict(record(adata))
     text = json.dumps(step, default=_plain, sort_keys=True)
-    signed[STEPS_KEY] = np.array([*map(json.dumps, steps(adata)), text], dtype=object)
+    signed[STEPS_KEY] = np.array([*to_array(steps(adata)), text], dtype=object)
     if scale is not None:
         signed[SCALE_KEY] = scale
     if estimate is not None:
         signed |= {ESTIMATE_KEY: estimate, USE: USES[estimate]}
     adata.uns[UNS] = signed
+
+
+def to_array(steps: Sequence[Mapping[str, Any]]) -> NDArray[np.object_]:
+    """Return steps as a table holds them."""
+    return np.array([json.dumps(step, sort_keys=True) for step in steps], dtype=object)
 
 
 def steps(adata: AnnData) -> list[dict[str, Any]]:
@@ -95,7 +104,22 @@ def steps(adata: AnnData) -> list[dict[str, Any]]:
         for part in ("parameters", "libraries", "metrics"):
             if not isinstance(step.setdefault(part, {}), dict):
                 raise _foreign(f"{part} of step {number} have no names")
+        for given in inputs(step):
+            if not (isinstance(given, dict) and given.keys() >= INPUT and _are_steps(given["steps"])):
+                raise _foreign(f"an input of step {number} has no name, hash or steps")
     return found
+
+
+def _are_steps(found: Any) -> bool:  # noqa: ANN401 - whatever a record holds
+    return isinstance(found, list) and all(
+        isinstance(step, dict) and isinstance(step.get("parameters"), dict) and "command" in step for step in found
+    )
+
+
+def inputs(step: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the name, the hash and the earlier steps of every table that a step joined, none for other steps."""
+    found = step.get("input_sha256")
+    return found if isinstance(found, list) else []
 
 
 def last_imputation(adata: AnnData) -> dict[str, Any] | None:

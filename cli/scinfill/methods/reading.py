@@ -17,6 +17,7 @@ from scinfill.errors import DataError
 from scinfill.methods import validation
 from scinfill.methods.features import check_expression_only
 from scinfill.methods.matrices import preprocess_option
+from scinfill.methods.measured import check_measured
 from scinfill.models.observations import Observations
 from scinfill.numerics.normalization import log2_counts, solve_size_factors, whole_multiples
 from scinfill.numerics.rounding import is_fractional
@@ -66,6 +67,7 @@ def read_observations(adata: AnnData, *, layer: str | None = None) -> Observatio
     """
     validation.check_table(adata)
     check_expression_only(adata)
+    check_measured(adata)
     take_log2 = partial(preprocess_option, adata)
     values = validation.nonnegative(adata, layer, remedy=take_log2)
     slot = validation.slot_name(layer)

@@ -16,11 +16,13 @@ from scinfill.methods.autoimpute import impute_auto
 from scinfill.methods.baselines import impute_baseline
 from scinfill.methods.deepmc import impute_deepmc
 from scinfill.methods.differences import differences
+from scinfill.methods.join import join
 from scinfill.methods.markers import markers
 from scinfill.methods.mask import mask
 from scinfill.methods.preprocess import preprocess
 from scinfill.methods.reconstruct import reconstruct
 from scinfill.methods.simulate import simulate
+from scinfill.methods.split import split
 from scinfill.models.devices import Device
 
 log = logging.getLogger(__name__)
@@ -39,10 +41,14 @@ STEPS: Final[dict[str, Callable[..., AnnData]]] = {
     "markers": markers,
 }
 """Verbs by the function that takes a table, and the recorded parameters as its keyword arguments."""
+SPLIT: Final = "split"
+"""Its function gives tables by name, of which a step records one."""
+JOIN: Final = "join"
+"""Its function takes tables by name; a step records these names."""
 RENAMED: Final = {"impute-deepmc": {"output": "form"}}
 """Parameters that steps of earlier versions record under another name, by verb."""
-NEVER_RECORDED = {"adata", "seed"}
-"""The table, and the seed, which stands beside them."""
+NEVER_RECORDED = {"adata", "tables", "seed"}
+"""The table or tables, and the seed, which stands beside them."""
 ESSENTIAL = ("command", "parameters", "seed")
 """What makes two steps the same work, whoever does it."""
 
@@ -71,7 +77,7 @@ class Rerun:
         return not self.differences
 
 
-def rerun(adata: AnnData, counts: AnnData | None = None, *, device: Device | None = None) -> Rerun:
+def rerun(adata: AnnData, counts: AnnData | Sequence[AnnData] | None = None, *, device: Device | None = None) -> Rerun:
     """Repeat the steps that a table records and compare the result with it.
 
     Parameters
@@ -80,7 +86,8 @@ def rerun(adata: AnnData, counts: AnnData | None = None, *, device: Device | Non
         Written by scinfill; never changed.
     counts
         What the first step read. It may have been made by steps itself: only those that follow are repeated. None where
-        the record starts with ``simulate``.
+        the record starts with ``simulate``. Where tables were joined, either all of these in their order, or the joined
+        one.
     device
         Where models are computed; None for what was recorded.
 
@@ -105,17 +112,17 @@ def rerun(adata: AnnData, counts: AnnData | None = None, *, device: Device | Non
     recorded = _steps(adata)
     if not recorded:
         raise DataError("the file records no steps: scinfill did not write it, so there is nothing to repeat")
-    n_done = _steps_done(recorded, counts)
+    n_done = _join_of(recorded, counts) if isinstance(counts, Sequence) else _steps_done(recorded, counts)
     for number, step in enumerate(recorded[n_done:], start=n_done + 1):
         _check_repeatable(number, step)
     _warn_of_other_versions(recorded[n_done:])
-    table = counts
+    table: AnnData | Sequence[AnnData] | None = counts
     for number, step in enumerate(recorded[n_done:], start=n_done + 1):
         log.info("step %d of %d: %s", number, len(recorded), step["command"])
         table = _repeat(number, step, table, device)
         if number == n_done + 1:
             _warn_of_another_input(step, table)
-    assert table is not None  # noqa: S101 - there was a step
+    assert isinstance(table, AnnData)  # noqa: S101 - there was a step
     return Rerun(table, len(recorded) - n_done, differences(adata, table) + _other_metrics(recorded, table))
 
 
@@ -155,6 +162,24 @@ def _steps_done(recorded: Sequence[Step], counts: AnnData | None) -> int:
     return len(done)
 
 
+def _join_of(recorded: Sequence[Step], tables: Sequence[AnnData]) -> int:
+    """Return how many steps come before that which joined so many tables, after checking what made these."""
+    joins = [number for number, step in enumerate(recorded) if step["command"] == JOIN]
+    if not joins:
+        raise InputError(f"the record joins no tables, so `counts` is one; {len(tables)} are given")
+    fitting = [number for number in joins if len(provenance.inputs(recorded[number])) == len(tables)]
+    if not fitting:
+        names = ", ".join(repr(given["name"]) for given in provenance.inputs(recorded[joins[0]]))
+        raise InputError(f"the record joins {names}: name these as `counts`, in this order; {len(tables)} are given")
+    made_by = [[_essence(step) for step in _steps(table)] for table in tables]
+    for number in fitting:
+        before = [_essence(step) for step in recorded[:number]]
+        inputs = provenance.inputs(recorded[number])
+        if made_by == [[*before, *(_essence(step) for step in given["steps"])] for given in inputs]:
+            return number
+    raise DataError("the inputs were made by other steps than the record's; name what was joined, in its order")
+
+
 def _essence(step: Step) -> list[Any]:
     return [step.get(key) for key in ESSENTIAL]
 
@@ -167,7 +192,7 @@ def _check_repeatable(number: int, step: Step) -> None:
             f"step {number} took the result of {parameters.get('method')!r} over from another program, which cannot be "
             f"repeated here"
         )
-    known = SOURCES if number == 1 else {}
+    known = (SOURCES if number == 1 else {}) | {SPLIT: split, JOIN: join}
     function = (known | STEPS).get(command)
     if function is None:
         raise DataError(f"step {number} is {command!r}, which scinfill {__version__} cannot repeat")
@@ -197,9 +222,13 @@ def _warn_of_other_versions(steps: Sequence[Step]) -> None:
         )
 
 
-def _repeat(number: int, step: Step, table: AnnData | None, device: Device | None) -> AnnData:
+def _repeat(number: int, step: Step, table: AnnData | Sequence[AnnData] | None, device: Device | None) -> AnnData:
     """Do one step."""
-    function = (SOURCES | STEPS)[step["command"]]
+    function = (
+        _join_in_order(number, step)
+        if step["command"] == JOIN
+        else (SOURCES | STEPS | {SPLIT: _split_one})[step["command"]]
+    )
     arguments = dict(step["parameters"])
     if step.get("seed") is not None:
         arguments["seed"] = step["seed"]
@@ -213,12 +242,33 @@ def _repeat(number: int, step: Step, table: AnnData | None, device: Device | Non
         raise DataError(f"step {number} ({step['command']}) records parameters that are not usable: {error}") from error
 
 
+def _split_one(table: AnnData, *, only: str, **parameters: Any) -> AnnData:  # noqa: ANN401 - as recorded
+    return split(table, only=only, **parameters)[only]
+
+
+def _join_in_order(number: int, step: Step) -> Callable[..., AnnData]:
+    """Return ``join`` as a function of the tables in their order."""
+    names = [given["name"] for given in provenance.inputs(step)]
+
+    def join_tables(tables: AnnData | Sequence[AnnData], **parameters: Any) -> AnnData:  # noqa: ANN401 - as recorded
+        given = [tables] if isinstance(tables, AnnData) else tables
+        if len(given) != len(names):
+            raise InputError(f"it joined {', '.join(map(repr, names))}: name each of these as `counts`, in this order")
+        return join(dict(zip(names, given, strict=True)), **parameters)
+
+    return join_tables
+
+
 def _warn_of_another_input(step: Step, table: AnnData) -> None:
-    then, now = step.get("input_sha256"), provenance.steps(table)[-1]["input_sha256"]
-    if then != now:
-        log.warning(
-            "the input is not the recorded one: its values have the SHA-256 %.12s…, recorded is %.12s…", now, then
-        )
+    for then, now in zip(_hashes(step), _hashes(provenance.steps(table)[-1]), strict=True):
+        if then != now:
+            log.warning(
+                "the input is not the recorded one: its values have the SHA-256 %.12s…, recorded is %.12s…", now, then
+            )
+
+
+def _hashes(step: Step) -> list[str | None]:
+    return [given["sha256"] for given in provenance.inputs(step)] or [step.get("input_sha256")]
 
 
 def _other_metrics(recorded: Sequence[Step], table: AnnData) -> list[str]:

@@ -30,14 +30,14 @@ def with_genes(
 
     Only what is kept is copied, so the matrices that a verb replaces never exist twice.
     """
-    layers = {key: _take_columns(value, genes) for key, value in adata.layers.items() if key not in without}
+    layers = {key: _take(value, cells, genes) for key, value in adata.layers.items() if key not in without}
     return AnnData(
         obs=adata.obs.copy() if cells is None else adata.obs.iloc[cells].copy(),
         var=adata.var.iloc[genes].copy(),
         uns=deepcopy(dict(adata.uns)),
         obsm={key: _copy(value) if cells is None else _take_rows(value, cells) for key, value in adata.obsm.items()},
         varm={key: _take_rows(value, genes) for key, value in adata.varm.items()},
-        layers=layers if cells is None else {key: _take_cells(value, cells) for key, value in layers.items()},
+        layers=layers,
         obsp={key: value.copy() if cells is None else value[cells][:, cells] for key, value in adata.obsp.items()},
         varp={key: value[genes][:, genes] for key, value in adata.varp.items()},
         raw=_raw(adata, cells),
@@ -49,6 +49,15 @@ def of_genes(adata: AnnData, genes: NDArray[np.intp]) -> AnnData:
     result = with_genes(adata, genes, without=frozenset())
     if adata.X is not None:
         result.X = _take_columns(adata.X, genes)
+    return result
+
+
+def of_cells(adata: AnnData, cells: NDArray[np.intp], genes: NDArray[np.intp] | None = None) -> AnnData:
+    """Return a new table of some cells, and of all or some genes, all matrices among them."""
+    chosen = np.arange(adata.n_vars) if genes is None else genes
+    result = with_genes(adata, chosen, without=frozenset(), cells=cells)
+    if adata.X is not None:
+        result.X = _take(adata.X, cells, chosen)
     return result
 
 
@@ -88,6 +97,11 @@ def _raw(adata: AnnData, cells: NDArray[np.intp] | None = None) -> dict[str, Any
 def _copy(value: Any) -> Any:  # noqa: ANN401 - whatever a slot holds
     """Return a copy that shares nothing; awkward arrays know only the general way."""
     return value.copy() if hasattr(type(value), "copy") else deepcopy(value)
+
+
+def _take(matrix: Any, cells: NDArray[np.intp] | None, genes: NDArray[np.intp]) -> Any:  # noqa: ANN401
+    """Return some genes of a matrix, of all or some cells; cells first, so that no more than these is ever copied."""
+    return _take_columns(matrix if cells is None else _take_cells(matrix, cells), genes)
 
 
 def _take_columns(value: Any, columns: NDArray[np.intp]) -> Any:  # noqa: ANN401 - array or sparse matrix

@@ -124,6 +124,11 @@ def check_table(adata: AnnData, *, transposed: bool = False) -> None:
         raise DataError(
             "there is one cell only; at least two are needed (are genes in rows? then `preprocess(transpose=True)`)"
         )
+    check_names(adata, transposed=transposed)
+
+
+def check_names(adata: AnnData, *, transposed: bool = False) -> None:
+    """Refuse names that are not unique, and genes in rows; see :func:`check_table`."""
     for what, names in (("cell", adata.obs_names), ("gene", adata.var_names)):
         repeated = names[names.duplicated()]
         if len(repeated):

@@ -58,7 +58,7 @@ def scale_of(values: csr_array) -> Scale:
         return "same total"
     some = values[: next(iter(entry_blocks(values.indptr))).stop]
     small = largest(values.data) < LARGEST_LOG2
-    if small and any(_is_logged(some, base) for base in BASES):
+    if small and any(is_logged(some, base) for base in BASES):
         return "logged"
     if np.mean(~is_fractional(some.data)) < FEW and whole_multiples(some, None) > MOSTLY:
         return "normalised"
@@ -69,9 +69,14 @@ def scale_of(values: csr_array) -> Scale:
     return "fractional or logged" if small else "fractional"
 
 
-def _is_logged(values: csr_array, base: float) -> bool:
-    unlogged = csr_array((np.expm1(values.data * np.log(base)), values.indices, values.indptr), shape=values.shape)
-    return same_total(row_sums(unlogged)) is not None or whole_multiples(values, base) > MOSTLY
+def is_logged(values: csr_array, base: float) -> bool:
+    """Whether before a logarithm every cell had the same total, or its values were whole multiples of its smallest."""
+    return same_total(row_sums(undo_log(values, base))) is not None or whole_multiples(values, base) > MOSTLY
+
+
+def undo_log(values: csr_array, base: float) -> csr_array:
+    """Return what log(1 + x) of a base was taken of."""
+    return csr_array((np.expm1(values.data * np.log(base)), values.indices, values.indptr), shape=values.shape)
 
 
 def _are_square_roots(values: NDArray[np.floating]) -> bool:

@@ -8,6 +8,7 @@ import mmap
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from weakref import WeakSet
 
 import numpy as np
@@ -21,6 +22,8 @@ ENTRIES_PER_CHUNK = 2**20
 """Values looked at together: temporary arrays stay small beside any memory."""
 
 _mappings: WeakSet[mmap.mmap] = WeakSet()
+_n_tables = [1]
+"""How many tables are to be in memory at once."""
 
 
 def empty(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray:
@@ -52,7 +55,17 @@ def full(n_entries: int, value: float, dtype: DTypeLike) -> NDArray:
 
 def fits(size: int) -> bool:
     """Whether an array of so many bytes is kept in memory."""
-    return size <= memory.limit() // LARGE_SHARE
+    return size <= memory.limit() // (LARGE_SHARE * _n_tables[-1])
+
+
+@contextmanager
+def beside_others(n_tables: int) -> Iterator[None]:
+    """Leave each of several tables its part of the memory while they are read."""
+    _n_tables.append(max(1, n_tables))
+    try:
+        yield
+    finally:
+        _n_tables.pop()
 
 
 def _reserve(descriptor: int, size: int) -> None:

@@ -26,12 +26,19 @@ def canonical(matrix: Any, dtype: DTypeLike | None = None) -> csr_array:  # noqa
     dtype = _computable(matrix.dtype) if dtype is None else np.dtype(dtype)
     if not sparse.issparse(matrix):
         return _from_dense(np.asarray(matrix), dtype)
-    if matrix.format != "csr":
-        memory.require(BYTES_PER_CONVERTED_ENTRY * matrix.nnz, f"turning a {matrix.format.upper()} matrix into CSR")
-    rows = with_data(matrix.tocsr(), dtype)
+    rows = with_data(as_rows(matrix), dtype)
     if all(_is_canonical(rows[part]) for part in entry_blocks(rows.indptr)):
         return rows
     return by_row_blocks(rows, lambda part: _made_canonical(rows[part].copy()))
+
+
+def as_rows(matrix: Any) -> csr_array:  # noqa: ANN401 - dense or any sparse format
+    """Return ``matrix`` as CSR with its stored values as they are, sharing them where it is CSR."""
+    if not sparse.issparse(matrix):
+        return _from_dense(np.asarray(matrix), matrix.dtype)
+    if matrix.format != "csr":
+        memory.require(BYTES_PER_CONVERTED_ENTRY * matrix.nnz, f"turning a {matrix.format.upper()} matrix into CSR")
+    return csr_array(matrix.tocsr())
 
 
 def _is_canonical(rows: csr_array) -> bool:

@@ -4,7 +4,7 @@ from scipy import io as matrix_market
 from scipy import sparse
 
 from scinfill.errors import DataError, InputError
-from scinfill.io import exchange
+from scinfill.io import exchange, streams
 
 COUNTS = sparse.csr_array(np.array([[0, 3, 1], [2, 0, 0]]))
 LOG2 = sparse.csr_array(np.array([[0, 2.0, 1.0], [1.5, 0, 0]], dtype=np.float32))
@@ -43,7 +43,7 @@ def test_an_export_never_mixes_with_what_was_there(tmp_path):
     with pytest.raises(InputError, match="exists already"):
         exchange.write_folder(tmp_path, counts=COUNTS, log2=LOG2, **NAMES)
     with pytest.raises(InputError, match="cannot go to standard output"):
-        exchange.check_new_folder("-")
+        streams.check_new_folder("-")
     with pytest.raises(InputError, match="there is no folder"):
         exchange.write_folder(tmp_path / "no" / "out", counts=COUNTS, log2=LOG2, **NAMES)
 

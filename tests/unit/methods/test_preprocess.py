@@ -239,3 +239,71 @@ def test_an_already_logged_table_names_the_layer(table):
 def test_one_gene_is_enough():
     counts = AnnData(np.arange(1, 9, dtype=np.int32)[:, np.newaxis])
     assert scinfill.preprocess(counts).shape == (8, 1)
+
+
+# --- genes that the user needs --------------------------------------------------------------------------------------
+
+
+def counts_of_gene(counts, gene, cells):
+    """Return the counts where a gene has one count in some cells, and none elsewhere."""
+    values = counts.X.toarray()
+    values[:, gene] = np.isin(np.arange(len(values)), cells)
+    return sparse.csr_matrix(values)
+
+
+@pytest.mark.parametrize("preset", ["recommended", "paper"])
+@pytest.mark.parametrize("n_genes", [1, 8, None])
+def test_genes_asked_for_stand_beside_the_chosen_ones(counts, preset, n_genes):
+    """Whatever their dispersion or number of counts; nothing else changes, neither values nor choice."""
+    options = {"n_genes": n_genes, "preset": preset, "min_counts": 20}
+    without = scinfill.preprocess(counts, **options)
+    absent = [name for name in counts.var_names if name not in without.var_names]
+    asked = [absent[-1], absent[0], without.var_names[0], absent[-1]]
+    table = scinfill.preprocess(counts, keep_genes=asked, **options)
+    assert table.var_names.tolist() == [name for name in counts.var_names if name in {*without.var_names, *asked}]
+    np.testing.assert_array_equal(table.obs["size_factor"], without.obs["size_factor"])
+    np.testing.assert_array_equal(dense(table[:, without.var_names].X), dense(without.X))
+    np.testing.assert_array_equal(dense(table.layers["counts"]), dense(counts[:, table.var_names].X))
+    np.testing.assert_array_equal(dense(table.X) > 0, dense(table.layers["counts"]) > 0)
+    assert (table.var["mean"] > 0).all()
+    assert provenance.steps(table)[-1]["parameters"]["keep_genes"] == asked
+    assert scinfill.rerun(table, counts).identical
+
+
+def test_genes_asked_for_that_are_not_there(counts, caplog):
+    counts.X = counts_of_gene(counts, 7, [])
+    asked = ["gene3", "GENE4", "gen5", "nothing", "gene7"]
+    with caplog.at_level(logging.WARNING, logger="scinfill"):
+        table = scinfill.preprocess(counts, n_genes=1, min_counts=1, keep_genes=asked)
+    assert {"gene3"} <= set(table.var_names)
+    assert "gene7" not in table.var_names
+    assert "3 of 5 genes are not there: 'GENE4' (there is 'gene4'), 'gen5' (there is 'gene5'" in caplog.text
+    assert "'nothing'" in caplog.text
+    assert "1 genes (such as 'gene7') have no count in any cell" in caplog.text
+
+
+def test_a_gene_called_so_in_a_column_is_named(counts, caplog):
+    counts.var["symbol"] = [f"S{number}" for number in range(counts.n_vars)]
+    with caplog.at_level(logging.WARNING, logger="scinfill"):
+        scinfill.preprocess(counts, keep_genes=["S4", "gene3"])
+    assert "'S4' (there is 'gene4')" in caplog.text
+
+
+def test_none_of_the_genes_asked_for(counts):
+    with pytest.raises(InputError, match=r"^`keep_genes`: no gene of the table is called so: 'FOXP3'$"):
+        scinfill.preprocess(counts, keep_genes=["FOXP3"])
+
+
+def test_a_spike_in_that_is_asked_for_changes_no_size_factor():
+    counts = make_counts(n_spikes=4)
+    table = scinfill.preprocess(counts, keep_genes=["ERCC-00001"])
+    assert "ERCC-00001" in table.var_names
+    assert "ERCC-00000" not in table.var_names
+    np.testing.assert_array_equal(table.obs["size_factor"], scinfill.preprocess(counts).obs["size_factor"])
+
+
+def test_every_imputer_takes_a_gene_of_one_count(counts):
+    counts.X = counts_of_gene(counts, 7, [5])
+    table = scinfill.preprocess(counts, keep_genes=["gene7"])
+    for imputed in (scinfill.impute_deepmc(table, rank=2), scinfill.impute_baseline(table, method="svd", rank=2)):
+        assert np.isfinite(imputed[:, "gene7"].layers["imputed"]).all()
