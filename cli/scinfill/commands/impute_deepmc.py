@@ -8,6 +8,7 @@ import click
 from scinfill.commands._help import Verb
 from scinfill.commands._imputation import (
     Numbers,
+    batch_options,
     checkpoint_options,
     imputer_options,
     preset_option,
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
     help="Layers (the papers' 1L, 2L, 3L). The product is linear and has the smallest rank, so depth changes the path "
     "of the optimisation, not what the model can express.  [default: 1]",
 )
+@batch_options
 @zero_weight_option
 @click.option("--ridge", type=click.FloatRange(min=0), help="Penalty on factors.  [default: 5 Poisson, 20 squared]")
 @click.option("--alpha", type=click.FloatRange(min=1), help="Landweber step.  [default: 1.1]")
@@ -54,6 +56,7 @@ def command(source: str, target: str, *, folder: str | None, minutes: float, **o
     \b
       scinfill impute-deepmc log.h5ad -o imputed.h5ad
       scinfill impute-deepmc log.h5ad --form factors -o factors.h5ad
+      scinfill impute-deepmc log.h5ad --batch sample --batch-effect remove -o imputed.h5ad
       scinfill mask log.h5ad | scinfill impute-deepmc --estimate detected | scinfill evaluate > scores.json
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import anndata_files
