@@ -186,7 +186,7 @@ def stored_batches(adata: AnnData) -> StoredBatches | None:
     if (position < 0).any():
         cell = int((position < 0).argmax())
         raise DataError(
-            f"obs[{column!r}] of cell {str(adata.obs_names[cell])!r} is no batch that was imputed ({list_names(names)}), "
-            f"so values cannot be rebuilt; impute again"
+            f"obs[{column!r}] of cell {str(adata.obs_names[cell])!r} is no batch that was imputed "
+            f"({list_names(names)}), so values cannot be rebuilt; impute again"
         )
     return StoredBatches(position.astype(np.intp), offsets.T.astype(np.float32), record["effect"] == "remove")
