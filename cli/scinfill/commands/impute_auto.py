@@ -22,6 +22,7 @@ from scinfill.commands._imputation import (
     published=("regularisation", "learning_rate", "iterations", "threshold"),
 )
 @imputer_options
+@batch_options
 @preset_option("paper: AutoImpute as published, every zero missing, no gate.")
 @click.option(
     "--hidden",
@@ -29,7 +30,6 @@ from scinfill.commands._imputation import (
     type=Numbers(),
     help="Width of the hidden layer; several stack layers with a mirrored decoder.  [default: 512; paper 2000]",
 )
-@batch_options
 @zero_weight_option
 @click.option(
     "--lambda", "regularisation", type=click.FloatRange(min=0), help="Penalty λ on the weights.  [default: 1]"

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 @click.command(name="impute-deepmc", cls=Verb, own="Model", published=("depth", "alpha", "n_iterations"))
 @imputer_options
+@batch_options
 @preset_option("paper: deepMc as published, every zero missing, no gate.")
 @click.option(
     "--rank",
@@ -33,7 +34,6 @@ log = logging.getLogger(__name__)
     help="Layers (the papers' 1L, 2L, 3L). The product is linear and has the smallest rank, so depth changes the path "
     "of the optimisation, not what the model can express.  [default: 1]",
 )
-@batch_options
 @zero_weight_option
 @click.option("--ridge", type=click.FloatRange(min=0), help="Penalty on factors.  [default: 5 Poisson, 20 squared]")
 @click.option("--alpha", type=click.FloatRange(min=1), help="Landweber step.  [default: 1.1]")

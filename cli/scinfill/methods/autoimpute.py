@@ -152,6 +152,9 @@ def impute_auto(adata: AnnData, settings: AutoImpute) -> AnnData:
         Paper preset: λ, the step, and when it stops.
     device
         ``"auto"`` takes a GPU if there is one.
+    batch, batch_effect
+        As for :func:`scinfill.impute_deepmc`. The offsets are those of a factorisation fitted beside the network; they
+        join what the decoder says, and the encoder reads values without them.
     estimate, loss, counts_kind, zero_weight, keep, gate, calibrate, uncertainty, openproblems, layer, seed
         As for :func:`scinfill.impute_deepmc`.
 

@@ -246,6 +246,14 @@ def impute_deepmc(adata: AnnData, settings: DeepMc) -> AnnData:
         None: chosen from held-out molecules or entries. A sequence gives one rank a layer (paper preset).
     depth, alpha, n_iterations
         Paper preset: layers (the papers' 1L, 2L, 3L; 1 if not given), Landweber step (1.1) and sweeps (15).
+    batch
+        Column of ``obs`` that names each cell's batch. Every gene gets an offset in each batch, beside the structure
+        that batches share: log λ = log s + μ + β_batch + z·d, with a penalty on β chosen from held-out molecules. A
+        gene without supported structure stays at its batch's mean.
+    batch_effect
+        ``"keep"``: values as in the cell's own batch. ``"remove"``: as in the average batch, the model's rates and what
+        was seen multiplied by exp(−β) (squared loss: log2 values less β). Labels and groups that one batch alone has
+        are warned of: there the batch and the type cannot be told apart.
     zero_weight
         Weight of zeros in the squared loss. None: 1 (zeros are data), and chosen from seen entries for ``detected``.
     ridge
@@ -276,7 +284,8 @@ def impute_deepmc(adata: AnnData, settings: DeepMc) -> AnnData:
     -------
     A new table with ``layers["imputed"]`` (float32, scale of ``X``), the factors ``obsm["X_deepmc"]`` and
     ``varm["deepmc"]``, the groups that calibrated them (``obsm["X_deepmc_groups"]``, ``varm["deepmc_groups"]``), and
-    ``var["imputation_gate"]``, ``["heldout_r2"]``, ``["observed_weight"]``.
+    ``var["imputation_gate"]``, ``["heldout_r2"]``, ``["observed_weight"]``. With ``batch`` also
+    ``varm["batch_offsets"]`` (genes × batches) and the batches' names in ``uns["scinfill"]["batches"]``.
 
     Raises
     ------
