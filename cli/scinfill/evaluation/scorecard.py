@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scinfill.errors import DataError
-from scinfill.evaluation import expression, guard, halves, molecules, recovery, structure
+from scinfill.evaluation import batches, expression, guard, halves, molecules, recovery, structure
 from scinfill.evaluation.case import Case
 from scinfill.evaluation.estimates import ScoredMatrix
 from scinfill.evaluation.scores import METRICS, Findings
@@ -44,6 +44,10 @@ EXPERIMENTS = (
     Experiment(guard.null_pairs, ("null_pairs",)),
     Experiment(guard.null_differential, ("null_de", "null_de_any_label")),
     Experiment(guard.size_leak, ("size_leak",)),
+)
+BATCHES = (
+    Experiment(batches.mixing, ("batch_silhouette",)),
+    Experiment(batches.fold_changes, ("batch_change", "label_change", "label_agreement")),
 )
 OPEN_PROBLEMS = Experiment(
     molecules.open_problems,
