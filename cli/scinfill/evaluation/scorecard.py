@@ -55,6 +55,17 @@ OPEN_PROBLEMS = Experiment(
 )
 
 
+IN_OWN_BATCH = {
+    *("rmse", "mae", "nmse", "nmse_squared", "rmse_entries", "false_fill", "poisson", "mse_log_cp10k"),
+    *("coverage_50", "coverage_90", "coverage_99", "coverage_90_top_decile", *OPEN_PROBLEMS.metrics),
+}
+"""Numbers that compare with values or molecules of the cells' own batches."""
+REMOVED = (
+    "its values are those of the average batch, the truth is of the cells' own; score the same imputation with "
+    "--batch-effect keep"
+)
+
+
 @dataclass
 class Scorecard:
     """Everything found about one estimate.
@@ -78,6 +89,9 @@ class Scorecard:
 
     def add(self, case: Case, experiment: Experiment) -> None:
         """Run an experiment; a number that cannot be had is left out with its reason."""
+        if self.estimate.batches_removed and IN_OWN_BATCH & set(experiment.metrics):
+            self.skipped |= dict.fromkeys(experiment.metrics, REMOVED)
+            return
         try:
             found = experiment.run(case, self.estimate)
         except DataError as error:

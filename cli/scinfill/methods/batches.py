@@ -190,3 +190,9 @@ def stored_batches(adata: AnnData) -> StoredBatches | None:
             f"({list_names(names)}), so values cannot be rebuilt; impute again"
         )
     return StoredBatches(position.astype(np.intp), offsets.T.astype(np.float32), record["effect"] == "remove")
+
+
+def batches_are_removed(adata: AnnData) -> bool:
+    """Whether the imputed values of a table are those of the average batch."""
+    record = provenance.record(adata).get(BATCHES)
+    return isinstance(record, Mapping) and record.get("effect") == "remove"

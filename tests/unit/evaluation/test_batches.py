@@ -115,3 +115,12 @@ def test_a_report_without_batches_has_neither_question_nor_table():
     report = build([("scores.json", document)])
     assert not {MIXED, KEPT} & {sentence.question for sentence in report.sentences}
     assert "<h4>Batches</h4>" not in report.html
+
+
+def test_values_of_the_average_batch_are_not_compared_with_molecules_of_the_own():
+    table = masked("thin")
+    table.obs["sample"] = np.where(np.arange(table.n_obs) % 2, "first", "second")
+    removed = scinfill.impute_deepmc(table, rank=2, batch="sample", batch_effect="remove")
+    record = scinfill.evaluate({"mine": removed}, labels=LABELS, n_starts=1)["estimates"]["mine"]
+    assert "--batch-effect keep" in record["skipped"]["poisson"]
+    assert "ari" in record["scores"]
