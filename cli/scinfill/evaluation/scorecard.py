@@ -61,8 +61,8 @@ IN_OWN_BATCH = {
 }
 """Numbers that compare with values or molecules of the cells' own batches."""
 REMOVED = (
-    "its values are those of the average batch, the truth is of the cells' own; score the same imputation with "
-    "--batch-effect keep"
+    "its values are those of the average batch, the truth is of the cells' own; score the same imputation "
+    "without that (scinfill impute-deepmc --batch-effect keep)"
 )
 
 

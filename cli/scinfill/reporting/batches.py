@@ -16,6 +16,8 @@ KEPT_SHARE = 0.5
 LARGEST_LOSS = 0.02
 """Of the correlation between batches of differences between labels."""
 
+REMOVE = "scinfill impute-deepmc --batch COLUMN --batch-effect remove"
+
 MIXED, KEPT = "Are the batches mixed?", "Is biology kept across batches?"
 
 Answer = tuple[Literal["yes", "no", "same"], str]
@@ -43,7 +45,7 @@ def _mixed(settings: Sequence[Setting], name: str) -> Answer | None:
         return "yes", f"Yes. {numbers}."
     if value < raw - max(change["spread"].mean(), 1e-9) and silhouette <= MIXED_SILHOUETTE:
         return "same", f"In part. {numbers}."
-    return "no", f"No; `--batch-effect remove` of the imputers gives values as in the average batch. {numbers}."
+    return "no", f"No; to take them out: {REMOVE}. {numbers}."
 
 
 def _kept(settings: Sequence[Setting], name: str) -> Answer | None:
