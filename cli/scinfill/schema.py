@@ -48,6 +48,8 @@ CELL_GROUPS: Final = "X_deepmc_groups"
 """The group of every cell in each grouping of the local calibration, as a column of ``GROUP_FACTORS``."""
 GROUP_FACTORS: Final = "deepmc_groups"
 """What a gene's rate is multiplied by in every group, genes × groups; a cell takes the mean over its groups."""
+BATCH_OFFSETS: Final = "batch_offsets"
+"""β, genes × batches in the order of the record's names: log rates (Poisson loss) or log2 values (squared)."""
 BULK: Final = "bulk"
 """Bulk counts, genes × libraries; a library's name starts with its label."""
 TRUE_PROFILES: Final = "true_profiles"
@@ -71,6 +73,8 @@ RANKED_GENES: Final = "rank_genes_groups"
 MODEL: Final = "model"
 """In ``uns["scinfill"]``: what the factors are factors of, one of MODELS."""
 ModelKind = Literal["poisson", "squared", "detected", "as-is"]
+BATCHES: Final = "batches"
+"""In ``uns["scinfill"]``: the column of ``obs``, the names of its batches in order, and what was done with them."""
 CURVE: Final = "detected_curve"
 """(n_nodes, 2): the monotone curve of ``detected``, from prediction to value."""
 DATASET_ID: Final = "dataset_id"
@@ -94,6 +98,8 @@ USES: Final[Mapping[EstimateKind, str]] = {
     "detected": "filling hidden values; neither for correlation nor for differential expression",
 }
 """What each estimate is good for, as its file says in ``uns["scinfill"]["use"]``."""
+BatchEffectKind = Literal["keep", "remove"]
+"""Whether imputed values are those of the cell's own batch, or of the average batch."""
 Preset = Literal["recommended", "paper"]
 Keep = Literal["none", "observed", "max"]
 Form = Literal["dense", "factors"]

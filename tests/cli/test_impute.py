@@ -53,6 +53,11 @@ PAPER = {"preset": "paper"}
         (["--form", "factors"], {"form": "factors"}),
         (["--rank", 4], {"rank": 4}),
         (["--loss", "squared", "--zero-weight", 0.3], {"loss": "squared", "zero_weight": 0.3}),
+        (["--batch", "cell_type"], {"batch": "cell_type"}),
+        (
+            ["--batch", "cell_type", "--batch-effect", "remove"],
+            {"batch": "cell_type", "batch_effect": "remove"},
+        ),
         (["--ridge", 2.5], {"ridge": 2.5}),
         (["--seed", 7], {"seed": 7}),
         (["--layer", "log2"], {"layer": "log2"}),

@@ -19,6 +19,8 @@ from scinfill.methods.autoimpute import AutoImpute
 from scinfill.schema import SCALE
 
 TINY = {"hidden_units": 8}
+IN_BATCHES = {"batch": "sample"}
+WITHOUT_BATCHES = IN_BATCHES | {"batch_effect": "remove"}
 TINY_PAPER = {"preset": "paper", "hidden_units": 6, "iterations": 8, "learning_rate": 0.1}
 
 
@@ -38,6 +40,8 @@ class Imputer:
         Whether it has a gate.
     needs
         A package it cannot do without.
+    removes
+        Whether it takes batches out, so that no value is what was seen.
     """
 
     verb: str
@@ -47,6 +51,7 @@ class Imputer:
     clipped: bool = True
     gated: bool = False
     needs: str | None = None
+    removes: bool = False
 
     def __call__(self, adata: AnnData, **options: Any) -> AnnData:
         """Impute."""
@@ -62,11 +67,19 @@ IMPUTERS = {
     "deepmc shrunk squared": Imputer("deepmc", "shrunk", {"loss": "squared"}, gated=True),
     "deepmc model": Imputer("deepmc", "model", {"estimate": "model"}, gated=True),
     "deepmc model of reads": Imputer("deepmc", "model", {"counts_kind": "reads"}, gated=True),
+    "deepmc in batches": Imputer("deepmc", "shrunk", IN_BATCHES, gated=True),
+    "deepmc without batches": Imputer("deepmc", "shrunk", WITHOUT_BATCHES, gated=True, removes=True),
+    "deepmc of reads without batches": Imputer(
+        "deepmc", "model", WITHOUT_BATCHES | {"counts_kind": "reads"}, gated=True, removes=True
+    ),
+    "deepmc detected in batches": Imputer("deepmc", "detected", IN_BATCHES | {"estimate": "detected"}),
     "deepmc detected": Imputer("deepmc", "detected", {"estimate": "detected"}),
     "deepmc 1L": Imputer("deepmc", "detected", {"preset": "paper", "rank": 4}, clipped=False),
     "deepmc 2L": Imputer("deepmc", "detected", {"preset": "paper", "depth": 2, "rank": (5, 3)}, clipped=False),
     "deepmc 3L": Imputer("deepmc", "detected", {"preset": "paper", "depth": 3}, clipped=False),
     "auto shrunk": Imputer("auto", "shrunk", TINY, gated=True),
+    "auto in batches": Imputer("auto", "shrunk", TINY | IN_BATCHES, gated=True),
+    "auto without batches": Imputer("auto", "shrunk", TINY | WITHOUT_BATCHES, gated=True, removes=True),
     "auto detected": Imputer("auto", "detected", TINY | {"estimate": "detected"}),
     "auto paper": Imputer("auto", "detected", TINY_PAPER, clipped=False),
     "gene mean": baseline("gene-mean", "detected", random=False),
@@ -77,7 +90,7 @@ IMPUTERS = {
 }
 
 
-SOON_DONE = ("deepmc shrunk", "deepmc 2L", "gene mean", "svd")
+SOON_DONE = ("deepmc shrunk", "deepmc without batches", "deepmc 2L", "gene mean", "svd")
 """One of each kind for the quick round: a gate, a chain of factors, none of either, and a library's."""
 
 
@@ -96,6 +109,13 @@ def imputer(request):
 @pytest.fixture(params=named(name for name, imputer in IMPUTERS.items() if imputer.gated))
 def gated(request):
     return IMPUTERS[request.param]
+
+
+@pytest.fixture
+def keeps_values(imputer):
+    if imputer.removes:
+        pytest.skip("no value of it is what was seen")
+    return imputer
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -123,6 +143,7 @@ def _prepared() -> AnnData:
         dense[:, 7] = 0
         empty = matrix.toarray() * 0 + dense
         matrix.data[:] = empty[matrix.nonzero()]
+    table.obs["sample"] = np.where(np.arange(table.n_obs) % 3, "first", "second")
     table.raw = counts
     table.layers["imputed"] = np.full(table.shape, 99.0)
     table.layers["imputed_sd"] = np.full(table.shape, 99.0)
@@ -134,6 +155,7 @@ def _prepared() -> AnnData:
     table.varm["deepmc"] = np.full((table.n_vars, 2), 99.0)
     table.obsm["X_deepmc_groups"] = np.full((table.n_obs, 2), 99)
     table.varm["deepmc_groups"] = np.full((table.n_vars, 100), 99.0)
+    table.varm["batch_offsets"] = np.full((table.n_vars, 2), 99.0)
     table.uns["detected_curve"] = np.full((3, 2), 99.0)
     return table
 
@@ -208,7 +230,7 @@ def test_the_answer_has_the_range_of_the_question(imputer):
 
 def test_every_foreign_slot_passes_through(imputer):
     changed = ["uns/scinfill", "uns/detected_curve", "obsm/X_deepmc", "varm/deepmc"]
-    changed += ["obsm/X_deepmc_groups", "varm/deepmc_groups"]
+    changed += ["obsm/X_deepmc_groups", "varm/deepmc_groups", "varm/batch_offsets"]
     changed += ["layers/imputed", "layers/imputed_sd", "layers/denoised", "uns/method_id"]
     source, result = prepared(), result_of(imputer)
     own = [
@@ -397,14 +419,22 @@ def test_labels_and_other_columns_are_not_read(imputer):
 # --- policies -------------------------------------------------------------------------------------------------------
 
 
-def test_keep_observed_leaves_seen_values_exactly(imputer):
+@pytest.mark.parametrize("option", [{"keep": "observed"}, {"keep": "max"}, {"openproblems": True}], ids=str)
+def test_values_without_batches_are_never_what_was_seen(option):
+    with pytest.raises(ScinfillError, match="as they were seen in the cell's own batch; leave it out, or use"):
+        IMPUTERS["deepmc without batches"](prepared(), **option)
+
+
+def test_keep_observed_leaves_seen_values_exactly(keeps_values):
+    imputer = keeps_values
     source = prepared()
     values, seen = imputed_values(imputer(source, keep="observed")), source.X.toarray()
     np.testing.assert_array_equal(values[seen > 0], seen[seen > 0])
     np.testing.assert_array_equal(values[seen == 0], imputed_values(result_of(imputer))[seen == 0])
 
 
-def test_keep_max_lets_no_seen_value_fall(imputer):
+def test_keep_max_lets_no_seen_value_fall(keeps_values):
+    imputer = keeps_values
     source = prepared()
     values, seen = imputed_values(imputer(source, keep="max")), source.X.toarray()
     free = imputed_values(result_of(imputer))
@@ -433,17 +463,30 @@ def test_without_the_gate_there_is_none(gated):
 
 
 def test_a_gene_held_at_its_mean_is_exactly_constant(gated):
-    """But for the share of what was seen that ``shrunk`` adds: all cells without a count have the very same value."""
+    """But for the share of what was seen that ``shrunk`` adds: all cells without a count have the very same value.
+
+    With batches that is the mean of the cell's batch, or, where batches are removed, of the average batch.
+    """
     var, values, source = result_of(gated).var, imputed_values(result_of(gated)), prepared()
     shut = np.flatnonzero(var["imputation_gate"] == 0)
     assert len(shut) > 0
+    batches = source.obs["sample"].to_numpy() if "batch" in gated.options and not gated.removes else np.zeros(60, int)
     for gene in shut:
         weighs = "observed_weight" in var and var["observed_weight"].iloc[gene] > 0
-        alike = source.layers["counts"][:, [gene]].toarray()[:, 0] == 0 if weighs else slice(None)
-        assert np.ptp(values[alike, gene]) == 0
+        alike = source.layers["counts"][:, [gene]].toarray()[:, 0] == 0 if weighs else np.ones(60, bool)
+        for batch in np.unique(batches[alike]):
+            assert np.ptp(values[alike & (batches == batch), gene]) == 0
 
 
-@pytest.mark.parametrize("name", named(["deepmc shrunk", "deepmc shrunk squared", "auto shrunk"]))
+@pytest.mark.parametrize(
+    "name",
+    named(
+        [
+            *("deepmc shrunk", "deepmc shrunk squared", "auto shrunk"),
+            *("deepmc in batches", "deepmc without batches", "auto without batches"),
+        ]
+    ),
+)
 def test_uncertainty_changes_nothing_but_adds_a_layer(name):
     result = IMPUTERS[name](prepared(), uncertainty=True)
     spread = result.layers["imputed_sd"]
@@ -455,7 +498,8 @@ def test_uncertainty_changes_nothing_but_adds_a_layer(name):
 
 
 @pytest.mark.parametrize("keep", ["none", "observed"])
-def test_open_problems_reads_expected_counts_and_names(imputer, keep):
+def test_open_problems_reads_expected_counts_and_names(keeps_values, keep):
+    imputer = keeps_values
     source = prepared()
     source.uns["dataset_id"] = "a/dataset"
     result = imputer(source, openproblems=True, keep=keep)
@@ -477,7 +521,8 @@ def test_expected_counts_are_as_many_as_were_seen(name):
     assert expected == pytest.approx(source.layers["counts"].sum(), rel=0.1)
 
 
-def test_an_unnamed_dataset_is_named_by_its_content(imputer):
+def test_an_unnamed_dataset_is_named_by_its_content(keeps_values):
+    imputer = keeps_values
     source = prepared()
     assert imputer(source, openproblems=True).uns["dataset_id"] == provenance.sha256(source.X)
 
@@ -489,7 +534,8 @@ def test_without_being_asked_nothing_is_written_for_open_problems(imputer):
     assert provenance.steps(result)[-1]["parameters"]["openproblems"] is False
 
 
-def test_open_problems_needs_counts(imputer):
+def test_open_problems_needs_counts(keeps_values):
+    imputer = keeps_values
     source = prepared()
     del source.layers["counts"]
     with pytest.raises(ScinfillError, match=r"`openproblems` writes counts, and there is no layers\['counts'\]"):
@@ -504,6 +550,9 @@ def small(counts: np.ndarray) -> AnnData:
     size_factor = np.maximum(counts.sum(axis=1), 1) / np.median(np.maximum(counts.sum(axis=1), 1))
     return AnnData(
         sparse.csr_matrix(np.log2(1 + counts / size_factor[:, None]).astype(np.float32)),
+        obs=pd.DataFrame({"sample": np.where(np.arange(len(counts)) % 2, "first", "second")}).set_axis(
+            [f"cell{number}" for number in range(len(counts))]
+        ),
         layers={"counts": sparse.csr_matrix(counts)},
         uns={"log1p": {"base": 2.0}},
     )

@@ -15,11 +15,18 @@ pytestmark = pytest.mark.slow
 
 SETTINGS = {
     "deepmc": ("impute-deepmc", "--ridge", 3),
+    "deepmc in batches": ("impute-deepmc", "--rank", 3, "--batch", "cell_type"),
     "deepmc of the paper": ("impute-deepmc", "--preset", "paper", "--depth", 2, "--iterations", 500),
     "auto": ("impute-auto", "--hidden", 16, "--device", "cpu"),
     "auto of the paper": ("impute-auto", "--preset", "paper", "--hidden", 40, "--iterations", 800, "--device", "cpu"),
 }
-WRITES = {"deepmc": (1, 2, 10, 10), "deepmc of the paper": (4, 20), "auto": (5, 60), "auto of the paper": (20,)}
+WRITES = {
+    "deepmc": (1, 2, 10, 10),
+    "deepmc in batches": (2, 10),
+    "deepmc of the paper": (4, 20),
+    "auto": (5, 60),
+    "auto of the paper": (20,),
+}
 """At which write to the folder each process in turn is killed; the first one says what the work is."""
 ENDED = """
 import os, pathlib, sys

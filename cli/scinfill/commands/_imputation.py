@@ -14,7 +14,7 @@ from scinfill.commands._options import (
     seed_option,
 )
 from scinfill.resume import MINUTES
-from scinfill.schema import ESTIMATES, MIN_READS_PER_MOLECULE, CountsKind, Keep, Preset
+from scinfill.schema import ESTIMATES, MIN_READS_PER_MOLECULE, BatchEffectKind, CountsKind, Keep, Preset
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -111,6 +111,25 @@ def preset_option(help: str) -> Callable[[Function], Function]:
     """Add ``--preset``; ``help`` says what the paper's does."""
     presets = click.Choice(get_args(Preset))
     return click.option("--preset", type=presets, default="recommended", show_default=True, help=help)
+
+
+def batch_options(function: Function) -> Function:
+    """Add ``--batch`` and ``--batch-effect``."""
+    column = click.option(
+        "--batch",
+        metavar="COLUMN",
+        help="Column of obs that names each cell's batch (sample, donor, protocol): batches get offsets of their own "
+        "for every gene, and predict one another's structure.",
+    )
+    effect = click.option(
+        "--batch-effect",
+        type=click.Choice(get_args(BatchEffectKind)),
+        default="keep",
+        show_default=True,
+        help="Values as in the cell's own batch (keep) or as in the average batch (remove; what was seen moves "
+        "likewise).",
+    )
+    return column(effect(function))
 
 
 def zero_weight_option(function: Function) -> Function:

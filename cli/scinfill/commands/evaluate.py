@@ -19,6 +19,12 @@ log = logging.getLogger(__name__)
 @click.argument("sources", metavar="[[NAME=]INPUT]...", nargs=-1, type=NamedFile())
 @output_option(binary=False, help="JSON file to write; - is standard output.")
 @click.option("--labels", metavar="COLUMN", help="Column of obs with the true label of every cell.")
+@click.option(
+    "--batch",
+    metavar="COLUMN",
+    help="Column of obs with each cell's batch: do batches mix within labels, and do labels still differ within them? "
+    "Needs --labels.",
+)
 @layer_option("Layer to score, on the log2 scale of X.  [default: imputed]")
 @click.option("--bulk", metavar="FILE", help="Bulk counts, genes x libraries; library names start with their label.")
 @click.option(
@@ -93,6 +99,7 @@ def command(
       scinfill evaluate deepmc=mask1.h5ad deepmc=mask2.h5ad svd=mask1svd.h5ad svd=mask2svd.h5ad -o recovery.json
       scinfill mask --mode thin log.h5ad | scinfill impute-deepmc | scinfill evaluate > scores.json
       scinfill mask log.h5ad --mode halves | scinfill impute-deepmc | scinfill evaluate --labels cell_type > halves.json
+      scinfill evaluate imputed.h5ad --labels cell_type --batch sample -o scores.json
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.evaluation.case import Settings
     from scinfill.evaluation.comparison import Threshold

@@ -7,6 +7,7 @@ import click
 from scinfill.commands._help import Verb
 from scinfill.commands._imputation import (
     Numbers,
+    batch_options,
     checkpoint_options,
     imputer_options,
     preset_option,
@@ -21,6 +22,7 @@ from scinfill.commands._imputation import (
     published=("regularisation", "learning_rate", "iterations", "threshold"),
 )
 @imputer_options
+@batch_options
 @preset_option("paper: AutoImpute as published, every zero missing, no gate.")
 @click.option(
     "--hidden",
@@ -53,6 +55,7 @@ def command(source: str, target: str, *, folder: str | None, minutes: float, **o
 
     \b
       scinfill impute-auto log.h5ad -o imputed.h5ad
+      scinfill impute-auto log.h5ad --batch sample --batch-effect remove -o imputed.h5ad
       scinfill mask --mode thin log.h5ad | scinfill impute-auto --hidden 512,128 | scinfill evaluate > scores.json
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import anndata_files

@@ -8,6 +8,7 @@ import click
 from scinfill.commands._help import Verb
 from scinfill.commands._imputation import (
     Numbers,
+    batch_options,
     checkpoint_options,
     imputer_options,
     preset_option,
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 @click.command(name="impute-deepmc", cls=Verb, own="Model", published=("depth", "alpha", "n_iterations"))
 @imputer_options
+@batch_options
 @preset_option("paper: deepMc as published, every zero missing, no gate.")
 @click.option(
     "--rank",
@@ -54,6 +56,7 @@ def command(source: str, target: str, *, folder: str | None, minutes: float, **o
     \b
       scinfill impute-deepmc log.h5ad -o imputed.h5ad
       scinfill impute-deepmc log.h5ad --form factors -o factors.h5ad
+      scinfill impute-deepmc log.h5ad --batch sample --batch-effect remove -o imputed.h5ad
       scinfill mask log.h5ad | scinfill impute-deepmc --estimate detected | scinfill evaluate > scores.json
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import anndata_files

@@ -11,7 +11,7 @@ from anndata import AnnData
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from scinfill.errors import DataError, check_rules
+from scinfill.errors import DataError, InputError, check_rules
 from scinfill.evaluation.estimates import ScoredMatrix, Values
 from scinfill.evaluation.numerics.clustering import CORRELATIONS, Correlation
 from scinfill.methods import provenance, validation
@@ -43,6 +43,7 @@ class Settings:
     """Settings of the scores; :func:`scinfill.evaluate` says what each means."""
 
     labels: str | None = None
+    batch: str | None = None
     seed: int = 0
     n_starts: int = 10
     max_cells: int = 5000
@@ -63,6 +64,8 @@ class Settings:
                 ("zero_threshold", 0 <= self.zero_threshold < np.inf, "zero or more"),
             ),
         )
+        if self.batch is not None and self.labels is None:
+            raise InputError("`batch` asks whether batches mix within labels: name their column as `labels` too")
 
     @property
     def seeds(self) -> range:
@@ -98,6 +101,8 @@ class Case:
         How to score.
     labels
         None without ``--labels``.
+    batches
+        None without ``--batch``.
     hidden
         Truth at hidden positions, CSR (n_cells, n_genes) that stores hidden zeros too; None without them.
     heldout_counts
@@ -119,6 +124,7 @@ class Case:
     settings: Settings
     size_factor: NDArray[np.float64] | None = None
     labels: Labels | None = None
+    batches: Labels | None = None
     hidden: csr_array | None = None
     heldout_counts: csr_array | None = None
     mask: Mapping[str, object] = field(default_factory=dict)
@@ -158,6 +164,12 @@ class Case:
         if self.labels is None:
             raise DataError("needs labels; none were named (scinfill evaluate --labels COLUMN)")
         return self.labels
+
+    def require_batches(self) -> Labels:
+        """Return the batches, or say that there are not two."""
+        if self.batches is None or len(self.batches.names) < 2:
+            raise DataError("needs two batches; scinfill evaluate --batch COLUMN names a column that has them")
+        return self.batches
 
     @cached_property
     def sample(self) -> NDArray[np.intp]:
@@ -212,6 +224,7 @@ def build(
         settings=settings,
         size_factor=size_factor,
         labels=_labels(adata, settings.labels),
+        batches=_labels(adata, settings.batch),
         hidden=_hidden(adata),
         heldout_counts=_heldout_counts(adata),
         mask=_mask_parameters(adata),

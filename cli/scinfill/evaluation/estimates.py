@@ -52,6 +52,8 @@ class ScoredMatrix:
         Whether seen values were put back (``--keep``), so that the layer is no model's mean.
     effect
         What gate and weights of all genes come to; None for baselines and for layers that no imputer of ours names.
+    batches_removed
+        Whether values are those of the average batch (``--batch-effect remove``), which no molecule was counted in.
     observed_weight
         w_g, (n_genes,), the share of a value that was seen; for estimates with ``layers["imputed_sd"]``.
     """
@@ -66,6 +68,7 @@ class ScoredMatrix:
     keeps_seen: bool = False
     effect: Effect | None = None
     observed_weight: NDArray[np.float64] | None = None
+    batches_removed: bool = False
 
     def blocks(self) -> Iterator[tuple[slice, Values]]:
         """Yield all rows, a block at a time."""

@@ -13,7 +13,7 @@ from scinfill.evaluation import document, inputs
 from scinfill.evaluation.case import ZERO_THRESHOLD, Settings
 from scinfill.evaluation.comparison import Threshold
 from scinfill.evaluation.numerics.clustering import Correlation
-from scinfill.evaluation.scorecard import EXPERIMENTS, OPEN_PROBLEMS, Scorecard
+from scinfill.evaluation.scorecard import BATCHES, EXPERIMENTS, OPEN_PROBLEMS, Scorecard
 from scinfill.progress import track
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ def evaluate(
     tables: AnnData | Mapping[str, AnnData],
     *,
     labels: str | None = None,
+    batch: str | None = None,
     layer: str | None = None,
     bulk: pd.DataFrame | None = None,
     de_truths: Mapping[str, pd.Series] | None = None,
@@ -65,6 +66,9 @@ def evaluate(
         as raw only. Never changed.
     labels
         Column of ``obs`` with the true label of every cell; None leaves out what needs labels.
+    batch
+        Column of ``obs`` with each cell's batch: whether batches mix within labels, and labels still differ within
+        batches. Needs ``labels``.
     layer
         Layer to score, on the scale of ``X``; ``"imputed"`` unless named.
     bulk
@@ -109,6 +113,7 @@ def evaluate(
     """
     settings = Settings(
         labels=labels,
+        batch=batch,
         seed=seed,
         n_starts=n_starts,
         max_cells=max_cells,
@@ -138,7 +143,11 @@ def run(
     settings.check()
     trials = inputs.trials(tables, settings, layer=layer, bulk=bulk, de_truths=de_truths)
     _check_thresholds(thresholds, trials)
-    experiments = (*EXPERIMENTS, OPEN_PROBLEMS) if settings.openproblems else EXPERIMENTS
+    experiments = (
+        *EXPERIMENTS,
+        *(BATCHES if settings.batch is not None else ()),
+        *([OPEN_PROBLEMS] if settings.openproblems else ()),
+    )
     cards: dict[str, Scorecard] = {}
     work = [(trial, estimate) for trial in trials for estimate in trial.estimates]
     for trial, estimate in track(work, "evaluate"):

@@ -16,6 +16,7 @@ from scinfill.evaluation import estimates
 from scinfill.evaluation.case import Case, Settings
 from scinfill.evaluation.estimates import ScoredMatrix, Values
 from scinfill.methods import provenance, validation
+from scinfill.methods.batches import batches_are_removed
 from scinfill.methods.effects import effect_of
 from scinfill.methods.reconstruct import estimate_of
 from scinfill.numerics.blocks import walk
@@ -172,6 +173,7 @@ def _estimate(adata: AnnData, name: str, *, series: str, layer: str) -> ScoredMa
         series=series,
         effect=effect_of(adata) if layer == IMPUTED else None,
         observed_weight=_observed_weight(adata) if layer == IMPUTED else None,
+        batches_removed=batches_are_removed(adata) and layer == IMPUTED,
     )
 
 

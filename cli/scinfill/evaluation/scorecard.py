@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scinfill.errors import DataError
-from scinfill.evaluation import expression, guard, halves, molecules, recovery, structure
+from scinfill.evaluation import batches, expression, guard, halves, molecules, recovery, structure
 from scinfill.evaluation.case import Case
 from scinfill.evaluation.estimates import ScoredMatrix
 from scinfill.evaluation.scores import METRICS, Findings
@@ -45,9 +45,24 @@ EXPERIMENTS = (
     Experiment(guard.null_differential, ("null_de", "null_de_any_label")),
     Experiment(guard.size_leak, ("size_leak",)),
 )
+BATCHES = (
+    Experiment(batches.mixing, ("batch_silhouette",)),
+    Experiment(batches.fold_changes, ("batch_change", "label_change", "label_agreement")),
+)
 OPEN_PROBLEMS = Experiment(
     molecules.open_problems,
     ("openproblems_poisson_asis", "openproblems_poisson_asis_scaled", "openproblems_mse_scaled"),
+)
+
+
+IN_OWN_BATCH = {
+    *("rmse", "mae", "nmse", "nmse_squared", "rmse_entries", "false_fill", "poisson", "mse_log_cp10k"),
+    *("coverage_50", "coverage_90", "coverage_99", "coverage_90_top_decile", *OPEN_PROBLEMS.metrics),
+}
+"""Numbers that compare with values or molecules of the cells' own batches."""
+REMOVED = (
+    "its values are those of the average batch, the truth is of the cells' own; score the same imputation "
+    "without that (scinfill impute-deepmc --batch-effect keep)"
 )
 
 
@@ -74,6 +89,9 @@ class Scorecard:
 
     def add(self, case: Case, experiment: Experiment) -> None:
         """Run an experiment; a number that cannot be had is left out with its reason."""
+        if self.estimate.batches_removed and IN_OWN_BATCH & set(experiment.metrics):
+            self.skipped |= dict.fromkeys(experiment.metrics, REMOVED)
+            return
         try:
             found = experiment.run(case, self.estimate)
         except DataError as error:

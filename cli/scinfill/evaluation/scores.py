@@ -92,6 +92,22 @@ METRICS: Mapping[str, Metric] = {
         )
         for size in ("20", "50", "100", "all")
     },
+    "batch_silhouette": Metric(
+        "silhouette of batches",
+        "lower",
+        "mean silhouette of batches within labels on 20 components; near 0 where mixed",
+    ),
+    "batch_change": Metric(
+        "change between batches",
+        "lower",
+        "root mean squared log2 fold change of gene means between batches within labels",
+    ),
+    "label_change": Metric(
+        "change between labels", None, "root mean squared log2 fold change of gene means between labels within batches"
+    ),
+    "label_agreement": Metric(
+        "labels alike in batches", "higher", "correlation between batches of the log2 fold changes between labels"
+    ),
     "null_pairs": Metric(
         "null pairs |r| > .3", "lower", "share of pairs of null genes that correlate after imputation"
     ),

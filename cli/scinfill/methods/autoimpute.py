@@ -16,11 +16,13 @@ from scinfill.methods.settings import (
     with_options_of,
 )
 from scinfill.models.autoencoder.recipe import AutoencoderRecipe
+from scinfill.models.estimate.choices import AnyFactorization, with_batch_ridge
 from scinfill.models.estimate.learning import Effort
-from scinfill.models.factorization.recipes import SquaredFactorization
+from scinfill.models.factorization.recipes import PoissonFactorization, SquaredFactorization
 from scinfill.models.observations import Observations
 from scinfill.models.published.autoimpute import PaperAutoencoder
 from scinfill.models.recipe import Loss, Recipe
+from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
 
 FRUGAL = Effort(max_folds=4, max_splits=2)
 """A network costs some hundred times a factorisation of small data."""
@@ -28,6 +30,8 @@ ZERO_WEIGHTS_FOR_DETECTED = (0.0, 0.03, 0.3)
 """Zero weights of the networks that ``detected`` combines."""
 COMPANION_RANKS = (3, 10, 20)
 """Ranks of the linear fits beside them."""
+BATCH_RANK = 10
+"""Of the linear fits from which networks take the offsets of batches."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +96,16 @@ class AutoImpute(MethodSettings):
 
     def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
         """Return the recipe; its epochs are chosen by each fit from entries it holds out."""
-        del data, rng
-        return self._network(loss, 1.0 if self.zero_weight is None else self.zero_weight)
+        zero_weight = 1.0 if self.zero_weight is None else self.zero_weight
+        network = self._network(loss, zero_weight)
+        if data.batches is None:
+            return network
+        rows = sample_cells(data, SAMPLE_CELLS, rng)
+        sample = data if rows is None else data.cells(rows)
+        rank = min(BATCH_RANK, *data.shape)
+        outputs = self._linear(loss, rank, zero_weight)
+        companions = with_batch_ridge(outputs, sample, rng), self._linear("squared", rank, zero_weight=1.0)
+        return replace(network, companions=companions)
 
     def recipes_for_detected(self, data: Observations) -> Sequence[Recipe]:
         """Return networks of several zero weights, or of the one the user fixed, and linear fits beside them.
@@ -103,7 +115,21 @@ class AutoImpute(MethodSettings):
         weights = ZERO_WEIGHTS_FOR_DETECTED if self.zero_weight is None else (self.zero_weight,)
         ranks = dict.fromkeys(min(rank, *data.shape) for rank in COMPANION_RANKS)
         linear = [SquaredFactorization(rank, zero_weight=weights[0], device=self.device) for rank in ranks]
-        return [*(self._network("squared", weight) for weight in weights), *linear]
+        networks = [self._network("squared", weight) for weight in weights]
+        if data.batches is not None:
+            rank = min(BATCH_RANK, *data.shape)
+            inputs = self._linear("squared", rank, zero_weight=1.0)
+            networks = [
+                replace(network, companions=(self._linear("squared", rank, weight), inputs))
+                for network, weight in zip(networks, weights, strict=True)
+            ]
+        return [*networks, *linear]
+
+    def _linear(self, loss: Loss, rank: int, zero_weight: float) -> AnyFactorization:
+        """Return a factorisation from which a network takes the offsets of batches."""
+        if loss == "poisson":
+            return PoissonFactorization(rank, device=self.device)
+        return SquaredFactorization(rank, zero_weight=zero_weight, device=self.device)
 
     def _network(self, loss: Loss, zero_weight: float) -> AutoencoderRecipe:
         widths = numbers(self.hidden_units) or AutoencoderRecipe.hidden_units
@@ -126,6 +152,9 @@ def impute_auto(adata: AnnData, settings: AutoImpute) -> AnnData:
         Paper preset: λ, the step, and when it stops.
     device
         ``"auto"`` takes a GPU if there is one.
+    batch, batch_effect
+        As for :func:`scinfill.impute_deepmc`. The offsets are those of a factorisation fitted beside the network; they
+        join what the decoder says, and the encoder reads values without them.
     estimate, loss, counts_kind, zero_weight, keep, gate, calibrate, uncertainty, openproblems, layer, seed
         As for :func:`scinfill.impute_deepmc`.
 

@@ -18,8 +18,15 @@ from scinfill.methods.settings import (
     numbers,
     with_options_of,
 )
+from scinfill.models.batch_effect import BatchedPrediction
 from scinfill.models.devices import computing_on
-from scinfill.models.estimate.choices import RANKS, best_by_entries, best_by_molecules, feasible_ranks
+from scinfill.models.estimate.choices import (
+    RANKS,
+    best_by_entries,
+    best_by_molecules,
+    feasible_ranks,
+    with_batch_ridge,
+)
 from scinfill.models.estimate.detected import CellFloor, Detected
 from scinfill.models.estimate.learning import THOROUGH, Learned
 from scinfill.models.estimate.values import GatedModel, Shrunk
@@ -135,11 +142,11 @@ class DeepMc(MethodSettings):
         ranks = self._given_rank(data) or feasible_ranks(data.shape)
         if loss == "poisson":
             ridge = PoissonFactorization.ridge if self.ridge is None else self.ridge
-            return best_by_molecules(
-                [PoissonFactorization(rank, ridge, device=self.device) for rank in ranks], sample, rng
-            )
+            recipes = [PoissonFactorization(rank, ridge, device=self.device) for rank in ranks]
+            return with_batch_ridge(best_by_molecules(recipes, sample, rng), sample, rng)
         weight = 1.0 if self.zero_weight is None else self.zero_weight
-        return best_by_entries([self._squared_recipe(rank, weight) for rank in ranks], sample, rng)
+        recipe = best_by_entries([self._squared_recipe(rank, weight) for rank in ranks], sample, rng)
+        return with_batch_ridge(recipe, sample, rng)
 
     def recipes_for_detected(self, data: Observations) -> Sequence[Recipe]:
         """Return fits of several ranks and zero weights, or the ones the user fixed."""
@@ -198,7 +205,8 @@ def join_factors(estimate: Detected) -> Factors:
     """Return one factorisation that equals the weighted sum of several."""
     offset = np.zeros(estimate.predictions[0].shape[1], np.float32)
     cells, genes = [], []
-    for prediction, weight in zip(estimate.predictions, estimate.weights, strict=True):
+    for fit, weight in zip(estimate.predictions, estimate.weights, strict=True):
+        prediction = fit.structure if isinstance(fit, BatchedPrediction) else fit
         if isinstance(prediction, CellFloor):
             cells.append(weight * prediction.floor[:, None])
             genes.append(np.ones((prediction.n_genes, 1), np.float32))
@@ -238,6 +246,14 @@ def impute_deepmc(adata: AnnData, settings: DeepMc) -> AnnData:
         None: chosen from held-out molecules or entries. A sequence gives one rank a layer (paper preset).
     depth, alpha, n_iterations
         Paper preset: layers (the papers' 1L, 2L, 3L; 1 if not given), Landweber step (1.1) and sweeps (15).
+    batch
+        Column of ``obs`` that names each cell's batch. Every gene gets an offset in each batch, beside the structure
+        that batches share: log λ = log s + μ + β_batch + z·d, with a penalty on β chosen from held-out molecules. A
+        gene without supported structure stays at its batch's mean.
+    batch_effect
+        ``"keep"``: values as in the cell's own batch. ``"remove"``: as in the average batch, the model's rates and what
+        was seen multiplied by exp(−β) (squared loss: log2 values less β). Labels and groups that one batch alone has
+        are warned of: there the batch and the type cannot be told apart.
     zero_weight
         Weight of zeros in the squared loss. None: 1 (zeros are data), and chosen from seen entries for ``detected``.
     ridge
@@ -268,7 +284,8 @@ def impute_deepmc(adata: AnnData, settings: DeepMc) -> AnnData:
     -------
     A new table with ``layers["imputed"]`` (float32, scale of ``X``), the factors ``obsm["X_deepmc"]`` and
     ``varm["deepmc"]``, the groups that calibrated them (``obsm["X_deepmc_groups"]``, ``varm["deepmc_groups"]``), and
-    ``var["imputation_gate"]``, ``["heldout_r2"]``, ``["observed_weight"]``.
+    ``var["imputation_gate"]``, ``["heldout_r2"]``, ``["observed_weight"]``. With ``batch`` also
+    ``varm["batch_offsets"]`` (genes × batches) and the batches' names in ``uns["scinfill"]["batches"]``.
 
     Raises
     ------

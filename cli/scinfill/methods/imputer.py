@@ -1,9 +1,10 @@
 """Run an imputer: resolve ``auto``, ask for memory, learn the estimate, assemble and sign the table."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from anndata import AnnData
@@ -11,6 +12,7 @@ from anndata import AnnData
 from scinfill import __version__, memory, resume
 from scinfill.errors import InputError
 from scinfill.methods import openproblems, ownership, provenance
+from scinfill.methods.batches import NamedBatches, read_batches, warn_of_confounded_groups, warn_of_confounded_labels
 from scinfill.methods.counts_kind import classify_counts
 from scinfill.methods.effects import effect_of
 from scinfill.methods.reading import read_observations
@@ -25,13 +27,15 @@ from scinfill.models.estimate.learning import (
     learn_shrunk,
 )
 from scinfill.models.estimate.uncertainty import posterior_spread
-from scinfill.models.estimate.values import ImputedValues, Shrunk
+from scinfill.models.estimate.values import ImputedValues, Shrunk, without_batch_effect
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss
 from scinfill.numerics.blocks import RowBlocks
 from scinfill.numerics.parallel import blocks_in_parallel
 from scinfill.numerics.scratch import give_back
 from scinfill.schema import (
+    BATCH_OFFSETS,
+    BATCHES,
     CELL_FACTORS,
     CELL_GROUPS,
     COUNTS,
@@ -53,13 +57,15 @@ from scinfill.schema import (
     OBSERVED_WEIGHT,
     RANKED_GENES,
     SCALE,
+    UNS,
+    BatchEffectKind,
     EstimateKind,
     Keep,
 )
 
 log = logging.getLogger(__name__)
 
-WITHOUT_EFFECT = ("counts_kind", "form", "keep", "layer", "openproblems", "uncertainty")
+WITHOUT_EFFECT = ("batch_effect", "counts_kind", "form", "keep", "layer", "openproblems", "uncertainty")
 """Options that change no fit: what they lead to is in the checkpoint's key itself, or they act on the fits' results."""
 
 
@@ -105,11 +111,17 @@ def impute(adata: AnnData, settings: MethodSettings) -> Imputation:
         Wrong values, or another scale than log2(1 + x).
     """
     data = observations(adata, settings)
+    named = None if settings.batch is None else read_batches(adata, settings.batch)
+    if named is not None:
+        data = replace(data, batches=named.batches)
     published = settings.published_recipe(data)
     decision = decide(settings, data) if published is None else Decision("detected", published.loss)
     tables = local_calibration.memory_for(data) if published is None and settings.calibrate else 0
+    tables += requirements.batch_bytes(data)
     require_memory((published or settings).memory_for(data) + tables, data, settings.command)
     say_replaced(adata)
+    if named is not None:
+        warn_of_confounded_labels(adata, named)
     resume.identify(lambda: _job(data, settings, decision))
     rng = np.random.default_rng(settings.seed)
     if published is not None:
@@ -117,7 +129,13 @@ def impute(adata: AnnData, settings: MethodSettings) -> Imputation:
     else:
         with blocks_in_parallel():
             learned = _learn(settings, data, decision, rng)
+    if named is not None:
+        warn_of_confounded_groups(named, learned.groups)
+    if settings.batch_effect == "remove":
+        learned = replace(learned, estimate=without_batch_effect(learned.estimate))
     imputation = assemble(adata, data, learned, decision.estimate, settings)
+    if named is not None:
+        store_batches(imputation.adata, named, learned, settings.batch_effect)
     if settings.uncertainty and isinstance(learned.estimate, Shrunk):
         imputation.layers[IMPUTED_SD] = RowBlocks(data.shape, posterior_spread(learned.estimate).block)
     return imputation
@@ -149,6 +167,8 @@ def _job(data: Observations, settings: MethodSettings, decision: Decision) -> re
     options = {name: value for name, value in settings.record().items() if name not in WITHOUT_EFFECT}
     size_factor = None if data.size_factor is None else data.size_factor[:, None]
     matrices = {"log_values": data.log_values, "counts": data.counts, "size_factor": size_factor}
+    if data.batches is not None:
+        matrices["batches"] = data.batches.codes[:, None]
     return {
         "method": {"command": settings.command},
         "input": {name: None if matrix is None else provenance.sha256(matrix) for name, matrix in matrices.items()},
@@ -206,6 +226,14 @@ def _is_umi(settings: MethodSettings, data: Observations) -> bool:
     return look.kind == "umi"
 
 
+def store_batches(adata: AnnData, named: NamedBatches, learned: Learned, effect: BatchEffectKind) -> None:
+    """Keep the names of the batches and their offsets."""
+    batches = {"column": named.column, "names": np.array(named.names, dtype=object), "effect": effect}
+    adata.uns[UNS] = dict(adata.uns[UNS]) | {BATCHES: batches}
+    if learned.batch_offsets is not None:
+        adata.varm[BATCH_OFFSETS] = np.ascontiguousarray(learned.batch_offsets.T)
+
+
 def assemble(
     adata: AnnData, data: Observations, learned: Learned, estimate: EstimateKind, settings: ImputerSettings
 ) -> Imputation:
@@ -241,7 +269,7 @@ STALE_LAYERS = (IMPUTED, IMPUTED_SD, DENOISED)
 STALE_COLUMNS = (GATE, HELDOUT_R2, OBSERVED_WEIGHT, MODEL_OFFSET, MODEL_BASE, MODEL_GAIN, MODEL_SCALE)
 STALE_UNS = (CURVE, METHOD_ID)
 STALE_OBSM = (CELL_FACTORS, CELL_GROUPS)
-STALE_VARM = (GENE_FACTORS, GROUP_FACTORS)
+STALE_VARM = (BATCH_OFFSETS, GENE_FACTORS, GROUP_FACTORS)
 """What an earlier imputation left; beside a new one it would be taken for its own."""
 
 
@@ -267,7 +295,7 @@ def without_earlier_imputation(adata: AnnData) -> AnnData:
         X=adata.X,
         obs=adata.obs.copy(),
         var=adata.var.drop(columns=[column for column in STALE_COLUMNS if column in adata.var]),
-        uns=deepcopy({name: value for name, value in adata.uns.items() if name not in stale}),
+        uns=_without_batches(deepcopy({name: value for name, value in adata.uns.items() if name not in stale})),
         obsm={name: value for name, value in adata.obsm.items() if name not in STALE_OBSM},
         varm={name: value for name, value in adata.varm.items() if name not in STALE_VARM},
         layers={name: layer for name, layer in adata.layers.items() if name not in STALE_LAYERS},
@@ -275,6 +303,14 @@ def without_earlier_imputation(adata: AnnData) -> AnnData:
         varp=dict(adata.varp),
         raw=None if adata.raw is None else {"X": adata.raw.X, "var": adata.raw.var, "varm": dict(adata.raw.varm)},
     )
+
+
+def _without_batches(uns: dict[str, Any]) -> dict[str, Any]:
+    """Return entries whose record names no batches of an earlier imputation."""
+    record = uns.get(UNS)
+    if isinstance(record, Mapping) and BATCHES in record:
+        uns[UNS] = {name: value for name, value in record.items() if name != BATCHES}
+    return uns
 
 
 def with_seen_values(values: ImputedValues, data: Observations, keep: Keep) -> Callable[[slice], np.ndarray]:

@@ -16,6 +16,7 @@ from scipy.sparse import csr_array
 from scinfill import memory
 from scinfill.errors import DataError
 from scinfill.methods import ownership, provenance, validation
+from scinfill.methods.batches import batches_are_removed
 from scinfill.methods.group_tests import Tested, compare_cells, compare_replicates
 from scinfill.methods.grouping import groups_to_compare, read_groups
 from scinfill.methods.matrices import preprocess_option
@@ -203,6 +204,12 @@ def _spread(adata: AnnData) -> Block | None:
 
 def _check_means(adata: AnnData) -> None:
     """Refuse values whose mean over cells is no mean expression."""
+    if batches_are_removed(adata):
+        log.warning(
+            "layers[%r] holds values as in the average batch, and counts are of the cells' own: their fold "
+            "changes differ where groups have batches in other shares",
+            IMPUTED,
+        )
     kept = _imputation(adata).get("keep", "none")
     if provenance.record(adata).get(provenance.ESTIMATE_KEY) == "detected":
         raise DataError(

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance
+from scinfill.methods.batches import stored_batches
 from scinfill.methods.reading import read_observations
 from scinfill.methods.validation import list_names
+from scinfill.models.batch_effect import BatchedPrediction, BatchEffect
 from scinfill.models.estimate.detected import Detected
 from scinfill.models.estimate.values import GatedModel, ImputedValues, LocalFactors, Shrunk
 from scinfill.models.factorization.alternating import Factors
+from scinfill.models.recipe import Prediction
 from scinfill.schema import (
     CELL_FACTORS,
     CELL_GROUPS,
@@ -103,12 +106,22 @@ def estimate_of(adata: AnnData, kind: str, *, cells: Positions = EVERY, genes: P
         return factors
     if kind == "detected":
         curve = _curve(adata)
-        return Detected([factors], [1.0], curve[:, 0], curve[:, 1], heldout_error=float("nan"), recipes={})
+        return Detected(
+            [_with_offsets(factors, adata, cells, genes)],
+            [1.0],
+            curve[:, 0],
+            curve[:, 1],
+            heldout_error=float("nan"),
+            recipes={},
+        )
     if kind not in ("poisson", "squared"):
         raise DataError(f"uns[{UNS!r}][{MODEL!r}] is {kind!r}, which no version of {VERB} writes")
     scale = column(MODEL_SCALE) if MODEL_SCALE in adata.var else None
     base, gain = column(MODEL_BASE), column(MODEL_GAIN)
     model = GatedModel(factors, "poisson" if kind == "poisson" else "squared", base, gain, scale)
+    if (batches := stored_batches(adata)) is not None:
+        effect = BatchEffect(batches.codes[cells], batches.offsets[:, genes], model.loss, removed=batches.removed)
+        model = replace(model, batches=effect)
     if (local := _local_factors(adata)) is not None:
         model = replace(model, local=LocalFactors(local.group[cells], local.factor[:, genes]))
     if OBSERVED_WEIGHT not in adata.var:
@@ -117,6 +130,14 @@ def estimate_of(adata: AnnData, kind: str, *, cells: Positions = EVERY, genes: P
     data = data if isinstance(cells, slice) else data.cells(cells)
     data = data if isinstance(genes, slice) else data.genes(genes)
     return Shrunk(model, data, column(OBSERVED_WEIGHT))
+
+
+def _with_offsets(factors: Factors, adata: AnnData, cells: Positions, genes: Positions) -> Prediction:
+    """Return factors with the offsets of batches beside them, where the table holds some."""
+    effect = stored_batches(adata)
+    if effect is None:
+        return factors
+    return BatchedPrediction(factors, effect.codes[cells], effect.offsets[:, genes], ridge=float("nan"))
 
 
 def _factors(adata: AnnData) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -15,7 +15,7 @@ from scinfill.models.devices import Device
 from scinfill.models.estimate.learning import Effort, Learned
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss, Recipe
-from scinfill.schema import ESTIMATES, CountsKind, EstimateKind, Keep, Preset
+from scinfill.schema import ESTIMATES, BatchEffectKind, CountsKind, EstimateKind, Keep, Preset
 
 Options = ParamSpec("Options")
 Settings = TypeVar("Settings")
@@ -93,6 +93,10 @@ class MethodSettings(ImputerSettings, ABC):
         ``paper`` is the algorithm as published.
     zero_weight
         Weight of zeros in the squared loss. None: 1 (zeros are data), and chosen from seen entries for ``detected``.
+    batch
+        Column of ``obs`` that names each cell's batch, whose offsets join the model; None: batches are not told apart.
+    batch_effect
+        Whether values are those of the cell's own batch (``keep``) or of the average batch (``remove``).
     device
         ``auto`` takes a GPU if there is one.
     """
@@ -108,6 +112,8 @@ class MethodSettings(ImputerSettings, ABC):
     uncertainty: bool = False
     preset: Preset = "recommended"
     zero_weight: float | None = None
+    batch: str | None = None
+    batch_effect: BatchEffectKind = "keep"
     device: Device = "auto"
 
     def __post_init__(self) -> None:
@@ -117,6 +123,8 @@ class MethodSettings(ImputerSettings, ABC):
         check_range("zero_weight", self.zero_weight, lowest=0, highest=1)
         check_choice("estimate", self.estimate, ("auto", *ESTIMATES))
         check_choice("loss", self.loss, ("auto", *get_args(Loss)))
+        check_choice("batch_effect", self.batch_effect, get_args(BatchEffectKind))
+        self._check_batches()
         check_choice("counts_kind", self.counts_kind, ("auto", *get_args(CountsKind)))
         if self.preset == "paper":
             self._check_one_estimate()
@@ -147,6 +155,26 @@ class MethodSettings(ImputerSettings, ABC):
     @abstractmethod
     def check_recommended(self) -> None:
         """Refuse options that only the published algorithm has."""
+
+    def _check_batches(self) -> None:
+        """Refuse what has no meaning with the offsets of batches, or without them."""
+        if self.batch is not None and self.preset == "paper":
+            raise InputError("`preset='paper'` knows no batches; leave out `batch`, or `preset='paper'`")
+        if self.batch_effect == "keep":
+            return
+        if self.batch is None:
+            raise InputError("`batch_effect='remove'` needs `batch`, the column of obs that names each cell's batch")
+        if self.estimate == "detected":
+            raise InputError(
+                "`estimate='detected'` fills values as they would have been seen in the cell's own batch; use "
+                "`batch_effect='keep'`, or `estimate='shrunk'`"
+            )
+        if self.keep != "none" or self.openproblems:
+            asked = "openproblems" if self.openproblems else "keep"
+            raise InputError(
+                f"`{asked}` is about values as they were seen in the cell's own batch; leave it out, or use "
+                f"`batch_effect='keep'`"
+            )
 
     def _check_one_estimate(self) -> None:
         """Refuse what the papers do not have: they know one estimate, blind to zeros, without weights or gate."""

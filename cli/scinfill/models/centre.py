@@ -28,3 +28,21 @@ def gene_centre(
     n_seen = column_counts(data.log_values)
     weight = n_seen + zero_weight * (n_cells - n_held_out - n_seen)
     return column_sums(data.log_values) / np.maximum(weight, 1e-12)
+
+
+def column_weights(
+    loss: Loss, data: Observations, held_out: csr_array | None, *, zero_weight: float
+) -> NDArray[np.float64]:
+    """Return what a gene's mean is a mean over in every batch, (n_batches, n_genes): size factors, or weights."""
+    if data.batches is None:
+        raise ValueError("batches are needed here")
+    n_cells, n_genes = data.shape
+    if loss == "poisson":
+        _, size_factor = data.molecules()
+        exposure = np.repeat(data.batches.totals(size_factor)[:, None], n_genes, axis=1)
+        return exposure if held_out is None else exposure - data.batches.column_sums(held_out, size_factor)
+    values = data.log_values
+    seen = csr_array((np.ones(values.nnz, np.float32), values.indices, values.indptr), (n_cells, n_genes))
+    n_seen = data.batches.column_sums(seen)
+    n_held_out = 0.0 if held_out is None else data.batches.column_sums(held_out)
+    return n_seen + zero_weight * (data.batches.sizes[:, None] - n_held_out - n_seen)

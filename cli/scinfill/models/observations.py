@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from scinfill.numerics.batches import Batches
 from scinfill.numerics.masking import split, thin
 from scinfill.numerics.normalization import log2_counts
 from scinfill.numerics.sparse import rows_of
@@ -23,11 +24,14 @@ class Observations:
         float32 (n_cells, n_genes) molecules or reads; None when the file holds none.
     size_factor
         float64 (n_cells,); None when there are no counts.
+    batches
+        The batch of every cell; None where batches are not told apart.
     """
 
     log_values: csr_array
     counts: csr_array | None = None
     size_factor: NDArray[np.float64] | None = None
+    batches: Batches | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -41,6 +45,7 @@ class Observations:
             rows_of(self.log_values, rows),
             None if self.counts is None else rows_of(self.counts, rows),
             None if self.size_factor is None else self.size_factor[rows],
+            None if self.batches is None else self.batches.cells(rows),
         )
 
     def genes(self, columns: NDArray[np.intp]) -> "Observations":
@@ -79,7 +84,7 @@ class Observations:
         """
         counts, size_factor = self.molecules()
         kept, taken = thin(counts, fraction, rng)
-        return Observations(log2_counts(kept, size_factor), kept, size_factor), taken
+        return replace(self, log_values=log2_counts(kept, size_factor), counts=kept), taken
 
 
 def pattern_of(rows: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[int, int]) -> csr_array:

@@ -18,6 +18,8 @@ TENSORFLOW = 450 * 2**20
 BLOCKS = 2 * IN_FLIGHT * BLOCK_BYTES
 ENTRY = SINGLE + SINGLE
 """Value and position of a stored entry."""
+MOMENTS = 7
+"""Sums that a gate within batches takes of each gene in each batch."""
 SAMPLE_COPIES = 6
 """Copies of the sample: values and counts, whole, without what is held out, and split into molecules."""
 
@@ -26,6 +28,12 @@ def sample_bytes(data: Observations, n_cells: int) -> int:
     """Return the bytes of the copies of a sample of cells."""
     share = min(1.0, n_cells / data.shape[0])
     return int(SAMPLE_COPIES * share * data.log_values.nnz * ENTRY)
+
+
+def batch_bytes(data: Observations) -> int:
+    """Return the bytes of tables of batches × genes, those of the gate's moments for each block in flight above all."""
+    n_batches = 0 if data.batches is None else data.batches.n_batches
+    return (IN_FLIGHT + 1) * MOMENTS * n_batches * data.shape[1] * DOUBLE
 
 
 def low_rank_bytes(data: Observations, rank: int, *, sparse_copies: int) -> int:

@@ -15,6 +15,8 @@ def sample_cells(data: Observations, n_cells: int, rng: np.random.Generator) -> 
     total = data.shape[0]
     if total <= n_cells:
         return None
-    by_size = np.argsort(row_sums(data.log_values if data.counts is None else data.counts), kind="stable")
+    sizes = row_sums(data.log_values if data.counts is None else data.counts)
+    # Batch by batch, so that each has its share of the sample over the whole range of its library sizes.
+    by_size = np.argsort(sizes, kind="stable") if data.batches is None else np.lexsort((sizes, data.batches.codes))
     edges = np.linspace(0, total, n_cells + 1).astype(np.intp)
     return np.sort(by_size[rng.integers(edges[:-1], edges[1:])])

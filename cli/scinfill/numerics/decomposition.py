@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from scinfill.numerics.batches import Batches
+
 Floats = NDArray[np.float32]
 OVERSAMPLING = 10
 
@@ -39,6 +41,24 @@ def truncated_svd(
         right, _ = np.linalg.qr(transposed_times(left))
     left, singular, rotation = np.linalg.svd(times(right), full_matrices=False)
     return left[:, :rank], singular[:rank], (rotation @ right.T)[:rank]
+
+
+def principal_components_within(
+    matrix: csr_array, batches: Batches, rank: int, *, rng: np.random.Generator, n_iterations: int = 4
+) -> Floats:
+    """Return the scores U·S (n_cells, rank) of a sparse matrix whose columns are centred batch by batch."""
+    means = (batches.column_sums(matrix) / np.maximum(batches.sizes, 1)[:, None]).astype(np.float32)
+    member = csr_array((np.ones(len(batches.codes), np.float32), (np.arange(len(batches.codes)), batches.codes)))
+    member.resize((len(batches.codes), batches.n_batches))
+    left, singular, _ = truncated_svd(
+        lambda genes: matrix @ genes - member @ (means @ genes),
+        lambda cells: matrix.T @ cells - means.T @ (member.T @ cells),
+        matrix.shape,
+        rank,
+        rng=rng,
+        n_iterations=n_iterations,
+    )
+    return left * singular
 
 
 def principal_components(

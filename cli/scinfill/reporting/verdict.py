@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from scinfill.reporting import holding
+from scinfill.reporting import batches, holding
 from scinfill.reporting.comparable import DETECTED, across, asked_of, changes_of, fair, of_estimates
 from scinfill.reporting.results import INPUT, Setting, effects_of, percent, signed
 
@@ -72,6 +72,9 @@ def verdict(settings: Sequence[Setting], costs: pd.DataFrame | None = None) -> l
     sentences += [_clustering(settings, name) for name in series]
     sentences += [_differential(settings, name) for name in series]
     sentences += [sentence for name in series if (sentence := _fold_changes(settings, name))]
+    sentences += [
+        Sentence(question, name, *answer) for name in series for question, answer in batches.answers(settings, name)
+    ]
     return [*sentences, _recovery(settings), _recommendation(settings, series), _cost(costs, series)]
 
 

@@ -13,6 +13,10 @@ WAYS = {
     "shrunk by the squared loss": {"loss": "squared", "estimate": "shrunk"},
     "model": {"estimate": "model"},
     "model of reads": {"counts_kind": "reads"},
+    "in batches": {"batch": "sample"},
+    "without batches": {"batch": "sample", "batch_effect": "remove"},
+    "of reads without batches": {"batch": "sample", "batch_effect": "remove", "counts_kind": "reads"},
+    "detected in batches": {"batch": "sample", "estimate": "detected"},
     "detected": {"estimate": "detected"},
     "paper": {"preset": "paper", "depth": 2, "rank": (4, 3)},
 }
@@ -20,7 +24,9 @@ WAYS = {
 
 @pytest.fixture(scope="module")
 def prepared():
-    return scinfill.preprocess(make_counts(60, 40, seed=3), min_counts=1)
+    counts = make_counts(60, 40, seed=3)
+    counts.obs["sample"] = np.where(np.arange(60) % 3, "first", "second")
+    return scinfill.preprocess(counts, min_counts=1)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -22,6 +22,7 @@ SETTINGS = {
 }
 IMPUTERS = {
     "impute-deepmc": {"rank": 3, "uncertainty": True, "seed": 2},
+    "impute-deepmc in batches": {"rank": 2, "batch": "cell_type", "batch_effect": "remove"},
     "impute-deepmc as factors": {"rank": 2, "form": "factors", "estimate": "detected", "zero_weight": 0.1},
     "impute-deepmc of the paper": {"preset": "paper", "depth": 2, "rank": (4, 3), "n_iterations": 2},
     "impute-auto": {"hidden_units": (6, 3), "gate": False, "device": "cpu"},

@@ -1,13 +1,14 @@
 """Dense mini-batches out of sparse observations, and the patterns that blind them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from scinfill.models.batch_effect import centre_beside
 from scinfill.models.centre import gene_centre
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss
@@ -27,8 +28,10 @@ class Batch(NamedTuple):
 
     Attributes
     ----------
-    inputs, target, exposure
-        What the network reads, what it should say, and the size factors.
+    inputs, target
+        What the network reads, and what it should say.
+    exposure
+        Size factors times what batches multiply rates by (Poisson loss); what batches add to values (squared).
     seen
         0 at entries that take no part, 1 elsewhere.
     visible
@@ -56,15 +59,18 @@ class Inputs:
     spread
         (n_genes,) the genes' standard deviations, by which inputs are divided.
     centre
-        (n_genes,) the genes' means on that scale: where inputs are zero.
+        (n_genes,) the genes' means on that scale: where inputs are zero. With batches (n_batches, n_genes).
     held_out
         Pattern of entries that take no part, neither as input nor in the loss; or None.
+    codes
+        (n_cells,) the batch of every cell, where each batch has means of its own.
     """
 
     log_values: csr_array
     spread: Floats
     centre: Floats
     held_out: csr_array | None
+    codes: NDArray[np.intp] | None = field(default=None, kw_only=True)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -81,7 +87,7 @@ class Inputs:
         """Return the inputs of some cells, (n_rows, n_genes), without regard to what is held out."""
         block: Floats = self.log_values[rows].toarray()
         block /= self.spread
-        block -= self.centre
+        block -= self.centre if self.codes is None else self.centre[self.codes[rows]]
         return block
 
     def seen(self, rows: Rows) -> Floats:
@@ -108,18 +114,49 @@ class FitData(Inputs):
     target
         CSR of counts (Poisson loss) or log2 values (squared loss).
     exposure
-        (n_cells, 1) size factors; ones for the squared loss.
+        (n_cells, 1) size factors; zeros for the squared loss.
+    offsets
+        (n_batches, n_genes) what batches multiply rates by (Poisson loss) or add to values (squared), or None.
     """
 
     target: csr_array
     exposure: Floats
+    offsets: Floats | None = None
+    loss: Loss = "poisson"
+
+    def exposure_of(self, rows: Rows) -> Floats:
+        """Return the exposure of some cells, (n_rows, 1), or (n_rows, n_genes) with batches."""
+        exposure = self.exposure[rows]
+        if self.offsets is None or self.codes is None:
+            return exposure
+        offsets = self.offsets[self.codes[rows]]
+        return exposure * offsets if self.loss == "poisson" else exposure + offsets
 
     def holding_out(self, entries: csr_array) -> "FitData":
         """Return the same data with further entries held out."""
         return replace(self, held_out=entries if self.held_out is None else csr_array(self.held_out + entries))
 
 
-def prepare(data: Observations, loss: Loss, held_out: csr_array | None) -> FitData:
+@dataclass(frozen=True)
+class Offsets:
+    """Offsets of batches that a network does not learn: it reads values without them, and they join what it says.
+
+    Attributes
+    ----------
+    inputs
+        (n_batches, n_genes) of log2 values.
+    outputs
+        (n_batches, n_genes) of the model's scale: log rates (Poisson loss) or log2 values.
+    ridge
+        The penalty with which these were fitted.
+    """
+
+    inputs: Floats
+    outputs: Floats
+    ridge: float
+
+
+def prepare(data: Observations, loss: Loss, held_out: csr_array | None, offsets: Offsets | None = None) -> FitData:
     """Centre and scale every gene by its entries that are not held out."""
     values = data.log_values
     mean = gene_centre("squared", data, held_out, zero_weight=1.0)
@@ -128,9 +165,20 @@ def prepare(data: Observations, loss: Loss, held_out: csr_array | None) -> FitDa
     spread = np.sqrt(np.maximum(variance, SMALLEST_SPREAD**2)).astype(np.float32)
     centre = (mean / spread).astype(np.float32)
     if loss == "squared":
-        return FitData(values, spread, centre, held_out, values, np.ones((data.shape[0], 1), np.float32))
-    counts, size_factor = data.molecules()
-    return FitData(values, spread, centre, held_out, counts, size_factor.astype(np.float32)[:, None])
+        fit_data = FitData(values, spread, centre, held_out, values, np.zeros((data.shape[0], 1), np.float32))
+    else:
+        counts, size_factor = data.molecules()
+        fit_data = FitData(values, spread, centre, held_out, counts, size_factor.astype(np.float32)[:, None])
+    if offsets is None or data.batches is None:
+        return fit_data
+    average = centre_beside("squared", data, offsets.inputs, held_out=held_out)
+    return replace(
+        fit_data,
+        centre=((average + offsets.inputs) / spread).astype(np.float32),
+        codes=data.batches.codes,
+        offsets=np.exp(offsets.outputs) if loss == "poisson" else offsets.outputs,
+        loss=loss,
+    )
 
 
 def epoch(data: FitData, *, batch_cells: int, input_dropout: float, rng: np.random.Generator) -> Iterator[Batch]:
@@ -149,4 +197,4 @@ def epoch(data: FitData, *, batch_cells: int, input_dropout: float, rng: np.rand
     order = np.resize(rng.permutation(n_cells), n_batches * n_rows)
     for rows in order.reshape(n_batches, n_rows):
         target = data.target[rows].toarray()
-        yield Batch(data.centre_rows(rows), target, data.exposure[rows], data.seen(rows), visible, counted)
+        yield Batch(data.centre_rows(rows), target, data.exposure_of(rows), data.seen(rows), visible, counted)

@@ -86,12 +86,13 @@ def output_gradient(loss: Loss, zero_weight: float, output: Tensor, batch: Batch
 
     Poisson loss λ − C·log λ with λ = s·exp(output): λ − C.
     Squared loss ½·W·(X − output)² with W = 1 on non-zeros and ``zero_weight`` on zeros: W·(output − X).
+    What batches add to the output is in the exposure.
     """
     import tensorflow as tf
 
     if loss == "poisson":
         return batch.exposure * tf.exp(tf.minimum(output, LARGEST_LOG_RATE)) - batch.target
-    difference = output - batch.target
+    difference = output + batch.exposure - batch.target
     return difference if zero_weight == 1 else difference * tf.where(batch.target > 0, 1.0, zero_weight)
 
 

@@ -1,17 +1,19 @@
 """The default AutoImpute: an autoencoder that never reads what its loss counts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from scinfill.models.autoencoder.batches import Floats, Inputs, prepare
+from scinfill.models.autoencoder.batches import Floats, Inputs, Offsets, prepare
 from scinfill.models.autoencoder.network import Weights, compiled_forward, initial_weights, mirror_widths
 from scinfill.models.autoencoder.training import TrainSettings, train
+from scinfill.models.batch_effect import BatchedPrediction, centre_beside
 from scinfill.models.centre import gene_centre
 from scinfill.models.devices import Device, computing_on
 from scinfill.models.observations import Observations
+from scinfill.models.recipe import Prediction, Recipe
 from scinfill.models.requirements import BLOCKS, SINGLE, TENSORFLOW, sample_bytes
 from scinfill.models.sampling import sample_cells
 
@@ -62,28 +64,55 @@ class AutoencoderRecipe(TrainSettings):
         Width of each encoder layer; the decoder mirrors them.
     device
         ``auto`` takes a GPU if there is one.
+    companions
+        Where the data have batches: the fits whose offsets stand in the decoder, and are taken from the inputs.
     """
 
     hidden_units: tuple[int, ...] = (512,)
     device: Device = "auto"
+    companions: tuple[Recipe, Recipe] | None = field(default=None, kw_only=True, repr=False)
 
     def memory_for(self, data: Observations) -> int:
         """Return the bytes of training: weights, moments, best weights, batches, and a sample."""
         widths = [data.shape[1], *mirror_widths(self.hidden_units), data.shape[1]]
         weights = int(np.dot(widths[:-1], widths[1:]))
         batches = 12 * self.batch_cells * max(widths)
-        return TENSORFLOW + (8 * weights + batches) * SINGLE + sample_bytes(data, TRAINING_CELLS) + BLOCKS
+        beside = () if data.batches is None or self.companions is None else self.companions
+        companions = max((recipe.memory_for(data) for recipe in beside), default=0)
+        return companions + TENSORFLOW + (8 * weights + batches) * SINGLE + sample_bytes(data, TRAINING_CELLS) + BLOCKS
 
-    def fit(self, data: Observations, *, rng: np.random.Generator, held_out: csr_array | None = None) -> Reconstruction:
+    def fit(self, data: Observations, *, rng: np.random.Generator, held_out: csr_array | None = None) -> Prediction:
         """Train on ``data``; see :class:`scinfill.models.recipe.Recipe`."""
         rows = sample_cells(data, TRAINING_CELLS, rng)
         sample = data if rows is None else data.cells(rows)
         sample_held_out = held_out if rows is None or held_out is None else held_out[rows]
-        fit_data = prepare(sample, self.loss, sample_held_out)
-        centre = gene_centre(self.loss, sample, sample_held_out, zero_weight=self.zero_weight)
+        offsets = None if data.batches is None else self._offsets(sample, sample_held_out, rng)
+        fit_data = prepare(sample, self.loss, sample_held_out, offsets)
+        if offsets is None:
+            centre = gene_centre(self.loss, sample, sample_held_out, zero_weight=self.zero_weight)
+        else:
+            centre = centre_beside(
+                self.loss, sample, offsets.outputs, held_out=sample_held_out, zero_weight=self.zero_weight
+            )
         output_bias = np.log(centre) if self.loss == "poisson" else centre
         start = initial_weights(data.shape[1], mirror_widths(self.hidden_units), output_bias, rng)
         with computing_on(self.device) as tf:
             trained = train(tf, start, fit_data, self, rng)
-        everything = Inputs(data.log_values, fit_data.spread, fit_data.centre, held_out)
-        return Reconstruction(trained.weights, everything, self.device, trained.heldout_loss)
+        codes = None if data.batches is None else data.batches.codes
+        everything = Inputs(data.log_values, fit_data.spread, fit_data.centre, held_out, codes=codes)
+        structure = Reconstruction(trained.weights, everything, self.device, trained.heldout_loss)
+        if offsets is None or codes is None:
+            return structure
+        return BatchedPrediction(structure, codes, offsets.outputs, offsets.ridge)
+
+    def _offsets(self, sample: Observations, held_out: csr_array | None, rng: np.random.Generator) -> Offsets:
+        """Return the offsets of batches by fits that tell them from structure jointly, as batches may differ in types.
+
+        They stand in the decoder from the start: the code is never asked to learn them.
+        """
+        if self.companions is None:
+            raise ValueError("a network of batches needs companions")
+        outputs, inputs = (recipe.fit(sample, rng=rng, held_out=held_out) for recipe in self.companions)
+        if not (isinstance(outputs, BatchedPrediction) and isinstance(inputs, BatchedPrediction)):
+            raise TypeError("a fit of batches has offsets")
+        return Offsets(inputs.offsets, outputs.offsets, outputs.ridge)

@@ -189,7 +189,8 @@ class Validation:
         self.inputs = fitted.inputs(rows)
         self.row, self.column = heldout[rows].nonzero()
         self.truth = values_at(fitted.target[rows], self.row, self.column)
-        self.exposure = fitted.exposure[rows][self.row, 0]
+        exposure = fitted.exposure_of(rows)
+        self.exposure = exposure[self.row, self.column if fitted.offsets is not None else 0]
 
     def loss(self, weights: Sequence[Tensor]) -> float:
         """Return the mean loss of an entry, up to what no weight can change."""
@@ -204,7 +205,7 @@ def entry_loss(output: Floats, target: Floats, exposure: Floats, settings: Train
         log_rate = np.minimum(output, np.float32(LARGEST_LOG_RATE))
         return exposure * np.exp(log_rate) - target * log_rate
     weight = np.where(target > 0, np.float32(1), np.float32(settings.zero_weight))
-    return weight * (target - output) ** 2 / 2
+    return weight * (target - output - exposure) ** 2 / 2
 
 
 def draw_heldout(data: FitData, rng: np.random.Generator) -> csr_array:

@@ -1,6 +1,7 @@
 """Settings chosen from what was held out: molecules where there are some, entries otherwise. Never from labels."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from scinfill.models.estimate.gate import draw_folds
 from scinfill.models.estimate.shrinkage import loglikelihood_grid
 from scinfill.models.estimate.values import ExpectedCounts, gated_model
+from scinfill.models.factorization.recipes import PoissonFactorization, SquaredFactorization
 from scinfill.models.observations import Observations, values_at
 from scinfill.models.recipe import Recipe, predicted_at
 from scinfill.progress import track
@@ -16,7 +18,11 @@ THINNED_SHARE = 0.1
 """Share of the molecules that is held out to choose and to weigh."""
 RANKS = (3, 5, 10, 15, 20, 30)
 
+BATCH_RIDGES = (16.0, 4.0, 1.0)
+"""Penalties on the offsets of batches: the prior standard deviations of a log rate are .25, .5 and 1."""
+
 SomeRecipe = TypeVar("SomeRecipe", bound=Recipe)
+AnyFactorization = PoissonFactorization | SquaredFactorization
 
 
 def feasible_ranks(shape: tuple[int, int], ranks: Iterable[int] = RANKS) -> list[int]:
@@ -57,6 +63,14 @@ def best_by_entries(recipes: Sequence[SomeRecipe], data: Observations, rng: np.r
         return float(np.mean((predicted_at(recipe.fit(visible, rng=rng, held_out=held_out), held_out) - truth) ** 2))
 
     return _first_minimum(recipes, loss)
+
+
+def with_batch_ridge(recipe: AnyFactorization, data: Observations, rng: np.random.Generator) -> AnyFactorization:
+    """Return the factorisation with the best penalty on the offsets of batches, as the rank is chosen."""
+    if data.batches is None:
+        return recipe
+    choose = best_by_molecules if recipe.loss == "poisson" else best_by_entries
+    return choose([replace(recipe, batch_ridge=ridge) for ridge in BATCH_RIDGES], data, rng)
 
 
 def _first_minimum(recipes: Sequence[SomeRecipe], loss: Callable[[SomeRecipe], float]) -> SomeRecipe:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from scinfill.models.batch_effect import BatchedPrediction
 from scinfill.models.observations import Observations, pattern_of, values_at
 from scinfill.models.recipe import Prediction, Recipe, predicted_at
 from scinfill.progress import track
@@ -71,6 +72,12 @@ class Detected:
         for weight, block in zip(self.weights, blocks, strict=True):
             total += weight * block
         return np.interp(total, self.curve_from, self.curve_to).astype(np.float32)
+
+    def batch_offsets(self) -> Floats | None:
+        """Return the offsets of batches below the curve, (n_batches, n_genes); None without batches."""
+        pairs = zip(self.predictions, self.weights, strict=True)
+        parts = [weight * fit.offsets for fit, weight in pairs if isinstance(fit, BatchedPrediction)]
+        return np.sum(parts, axis=0, dtype=np.float32) if parts else None
 
 
 def learn_detected(

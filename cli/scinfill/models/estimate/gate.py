@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from scinfill.models.batch_effect import batch_centre
 from scinfill.models.centre import LARGEST_LOG_RATE, gene_centre
 from scinfill.models.observations import Observations, pattern_of, values_at
 from scinfill.models.recipe import Loss, Prediction, Recipe
+from scinfill.models.requirements import MOMENTS
 from scinfill.numerics.blocks import row_slices
 from scinfill.numerics.parallel import map_in_order
 from scinfill.progress import track
@@ -126,6 +128,8 @@ def heldout_moments(
 ) -> Moments:
     """Sum the weighted products of centred prediction and centred truth over the held-out entries of each gene."""
     n_genes = data.shape[1]
+    if data.batches is not None:
+        return _moments_within_batches(loss, prediction, data, held_out, zero_weight=zero_weight)
     centre = gene_centre(loss, data.without(held_out), held_out, zero_weight=zero_weight)
 
     def moments(rows: slice) -> Moments:
@@ -148,6 +152,41 @@ def heldout_moments(
 
     total, *others = map_in_order(moments, row_slices(*data.shape))
     return sum(others, total)
+
+
+def _moments_within_batches(
+    loss: Loss, prediction: Prediction, data: Observations, held_out: csr_array, *, zero_weight: float
+) -> Moments:
+    """Sum the products of what is left of prediction and truth within batches: their means in each are taken out.
+
+    What a batch's mean misses is common to prediction and truth, and would count as structure otherwise.
+    """
+    batches, n_genes = data.batches, data.shape[1]
+    assert batches is not None  # noqa: S101 - whoever calls has looked
+    centre = batch_centre(loss, data.without(held_out), held_out, zero_weight=zero_weight)
+    n_sums = batches.n_batches * n_genes
+
+    def sums(rows: slice) -> NDArray[np.float64]:
+        row, column = held_out[rows].nonzero()
+        batch = batches.codes[rows][row]
+        predicted = prediction.block(rows)[row, column].astype(np.float64)
+        entries = HeldOutEntries(row + rows.start, column, predicted, centre[batch, column])
+        if loss == "poisson":
+            p, t, weight = centred_counts(data, entries)
+            size = data.molecules()[1][entries.row]
+        else:
+            p, t, weight = centred_values(data, entries, zero_weight)
+            size = np.ones(len(p))
+        products = (p * p, p * t, t * t, size * p, size * t, size * size)
+        parts = [weight * product for product in products] + [(weight > 0).astype(np.float64)]
+        return np.stack([np.bincount(batch * n_genes + column, part, n_sums) for part in parts])
+
+    total = sum(map_in_order(sums, row_slices(*data.shape)), np.zeros((MOMENTS, n_sums)))
+    pp, pt, tt, p, t, size, n = total.reshape(MOMENTS, batches.n_batches, n_genes)
+    size = np.maximum(size, 1e-12)
+    # Regress both on the batch's mean, and keep the residuals' moments; each mean costs one degree of freedom.
+    within = pp - p * p / size, pt - p * t / size, tt - t * t / size, np.maximum(n - 1, 0)
+    return Moments(*(part.sum(axis=0) for part in within))
 
 
 def centred_counts(data: Observations, entries: HeldOutEntries) -> Centred:

@@ -60,12 +60,21 @@ class Learned:
         (n_genes,) w_g; None unless the estimate is ``shrunk``.
     details
         What was chosen and measured on the way, for the record.
+    batch_offsets
+        (n_batches, n_genes) β; None without batches.
     """
 
     estimate: ImputedValues
     gate: Gate | None = None
     observed_weight: Floats | None = None
     details: dict[str, Any] = field(default_factory=dict)
+    batch_offsets: Floats | None = None
+
+    @property
+    def groups(self) -> NDArray[np.integer] | None:
+        """(n_cells,) a group of similar cells for each, where the estimate was calibrated in groups."""
+        model = self.estimate.model if isinstance(self.estimate, Shrunk) else self.estimate
+        return model.local.group[:, 0] if isinstance(model, GatedModel) and model.local is not None else None
 
 
 def learn_prediction(recipe: Recipe, data: Observations, *, rng: np.random.Generator) -> Learned:
@@ -90,10 +99,13 @@ def learn_model(
     gate = _gate(recipe, sample, rng, effort) if gated else None
     if recipe.loss == "squared":
         model = _fit_gated(recipe, data, gate, rng, match_totals=False)
-        return Learned(model, gate, details=_details(recipe, gate))
+        return Learned(
+            model, gate, details=_details(recipe, gate) | _batch_details(model), batch_offsets=_offsets(model)
+        )
     priors = _priors(_thinned_fits(recipe, sample, gate, rng, effort), sample, gate, rng) if calibrate else None
     model = _fit_calibrated(recipe, data, gate, priors, rng)
-    return Learned(model, gate, details=_details(recipe, gate, priors))
+    details = _details(recipe, gate, priors) | _batch_details(model)
+    return Learned(model, gate, details=details, batch_offsets=_offsets(model))
 
 
 def learn_shrunk(
@@ -112,14 +124,23 @@ def learn_shrunk(
     priors = _priors(fits, sample, gate, rng) if calibrate else None
     weight = _observed_weights(fits, sample)
     model = _fit_calibrated(recipe, data, gate, priors, rng)
-    details = _details(recipe, gate, priors) | {"mean_observed_weight": float(weight.mean())}
-    return Learned(Shrunk(model, data, weight), gate, weight, details)
+    details = _details(recipe, gate, priors) | {"mean_observed_weight": float(weight.mean())} | _batch_details(model)
+    return Learned(Shrunk(model, data, weight), gate, weight, details, _offsets(model))
 
 
 def learn_detection(recipes: Sequence[Recipe], data: Observations, *, rng: np.random.Generator) -> Learned:
     """Learn the estimate ``detected`` from fits of different zero weights and sizes."""
     estimate = learn_detected(recipes, data, _sample(data, rng), rng)
-    return Learned(estimate, details={"recipes": estimate.recipes, "heldout_rmse": estimate.heldout_error})
+    details = {"recipes": estimate.recipes, "heldout_rmse": estimate.heldout_error}
+    return Learned(estimate, details=details, batch_offsets=estimate.batch_offsets())
+
+
+def _batch_details(model: GatedModel) -> dict[str, Any]:
+    return {} if model.batches is None else {"batch_ridge": model.batches.ridge}
+
+
+def _offsets(model: GatedModel) -> Floats | None:
+    return None if model.batches is None else model.batches.offsets
 
 
 def _details(recipe: Recipe, gate: Gate | None, priors: Priors | None = None) -> dict[str, Any]:

@@ -46,8 +46,13 @@ class PosteriorSpread:
         squares = np.zeros_like(centre)
         position = _table_position(shape)
         quantiles, weights = relative_quantiles()
+        batches = self.estimate.model.batches
+        offsets = None if batches is None or not batches.removed else batches.of(rows)
         for quantile, weight in zip(quantiles.T, weights, strict=True):
-            value = np.log2(1 + scale * shape * np.interp(position, np.arange(len(SHAPES)), quantile))
+            expected = scale * shape * np.interp(position, np.arange(len(SHAPES)), quantile)
+            if batches is not None and offsets is not None:
+                expected = batches.move(expected, offsets)
+            value = np.log2(1 + expected)
             squares += weight * (value - centre) ** 2
         return np.sqrt(squares).astype(np.float32)
 

@@ -1,12 +1,13 @@
 """Compute the imputed values of a block of cells from a model's prediction: the three named estimates."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from scinfill.models.batch_effect import BatchedPrediction, BatchEffect, batch_effect, centre_beside
 from scinfill.models.centre import LARGEST_LOG_RATE, gene_centre
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss, Prediction
@@ -57,7 +58,8 @@ class GatedModel:
     Poisson loss: the scale is the rate per unit size factor, base = (1 − gate)·m·q and gain = gate·q with the
     gene's mean rate m and q such that the gene's total equals the observed one. Squared loss: log2 values,
     base = (1 − gate)·μ, gain = gate, and ``rate_scale`` is q (None: no matching of totals).
-    ``local`` multiplies the rates of either loss, where totals are matched.
+    ``local`` multiplies the rates of either loss, where totals are matched. With ``batches`` the prediction is what
+    all batches have in common; their offsets multiply the rates (Poisson loss) or are added (squared).
     """
 
     prediction: Prediction
@@ -66,35 +68,41 @@ class GatedModel:
     gain: Floats
     rate_scale: Floats | None = None
     local: LocalFactors | None = None
+    batches: BatchEffect | None = None
 
     def block(self, rows: slice) -> Floats:
-        """Return log2(1 + rate); the estimate ``model``."""
+        """Return log2(1 + rate), in the average batch where batches are removed; the estimate ``model``."""
+        average = self.batches is not None and self.batches.removed
         if self.loss == "squared" and self.rate_scale is None:
-            return self._log_values(rows)
-        rate = self.rate(rows)
+            return self._log_values(rows, average=average)
+        rate = self.rate(rows, average=average)
         return np.log2(np.add(rate, 1, out=rate), out=rate)
 
-    def rate(self, rows: slice) -> Floats:
-        """Return λ/s, (n_rows, n_genes)."""
-        rate = self._uncalibrated_rate(rows)
+    def rate(self, rows: slice, *, average: bool = False) -> Floats:
+        """Return λ/s, (n_rows, n_genes), in the cells' own batches or in the average batch."""
+        rate = self._uncalibrated_rate(rows, average=average)
         return rate if self.local is None else np.multiply(rate, self.local.block(rows), out=rate)
 
-    def _uncalibrated_rate(self, rows: slice) -> Floats:
+    def _uncalibrated_rate(self, rows: slice, *, average: bool) -> Floats:
         if self.loss == "poisson":
             rate = self.prediction.block(rows)
             np.exp(np.minimum(rate, LARGEST_LOG_RATE, out=rate), out=rate)
             rate *= self.gain
             rate += self.base
+            if self.batches is not None and not average:
+                rate *= self.batches.factors(rows)
             return rate
-        rate = self._log_values(rows)
+        rate = self._log_values(rows, average=average)
         np.exp2(np.minimum(rate, LARGEST_LOG_RATE / np.log(2), out=rate), out=rate)
         rate -= 1
         return rate if self.rate_scale is None else rate * self.rate_scale
 
-    def _log_values(self, rows: slice) -> Floats:
+    def _log_values(self, rows: slice, *, average: bool) -> Floats:
         values = self.prediction.block(rows)
         values *= self.gain
         values += self.base
+        if self.batches is not None and not average:
+            values += self.batches.of(rows)
         return np.maximum(values, 0, out=values)
 
 
@@ -102,14 +110,20 @@ def gated_model(
     prediction: Prediction, loss: Loss, data: Observations, slope: Floats, *, match_totals: bool
 ) -> GatedModel:
     """Apply the gate's slopes; ``match_totals`` rescales each gene's rates so that its total is the observed one."""
-    centre = gene_centre(loss, data, None, zero_weight=1.0).astype(np.float32)
-    gated = GatedModel(prediction, loss, (1 - slope) * centre, slope.astype(np.float32))
+    batches = None
+    if isinstance(prediction, BatchedPrediction):
+        batches = batch_effect(prediction, loss, data, slope)
+        prediction = prediction.structure
+        centre = centre_beside(loss, data, batches.offsets).astype(np.float32)
+    else:
+        centre = gene_centre(loss, data, None, zero_weight=1.0).astype(np.float32)
+    gated = GatedModel(prediction, loss, (1 - slope) * centre, slope.astype(np.float32), batches=batches)
     if not match_totals:
         return gated
     scale = total_scale(gated, data)
     if loss == "poisson":
-        return GatedModel(prediction, loss, gated.base * scale, gated.gain * scale)
-    return GatedModel(prediction, loss, gated.base, gated.gain, scale)
+        return replace(gated, base=gated.base * scale, gain=gated.gain * scale)
+    return replace(gated, rate_scale=scale)
 
 
 def total_scale(model: GatedModel, data: Observations) -> Floats:
@@ -141,7 +155,10 @@ class ExpectedCounts:
 
 @dataclass(frozen=True)
 class Shrunk:
-    """log2(1 + (1 − w_g)·λ/s + w_g·C/s); the estimate ``shrunk``."""
+    """log2(1 + (1 − w_g)·λ/s + w_g·C/s); the estimate ``shrunk``.
+
+    Where the effect of batches is removed, λ is that of the average batch, and C/s is moved as λ is.
+    """
 
     model: GatedModel
     data: Observations
@@ -150,9 +167,18 @@ class Shrunk:
     def block(self, rows: slice) -> Floats:
         """Return (n_rows, n_genes)."""
         counts, size_factor = self.data.molecules()
-        rate = self.model.rate(rows)
+        batches = self.model.batches
+        removed = batches is not None and batches.removed
+        rate = self.model.rate(rows, average=removed)
         rate *= 1 - self.observed_weight
-        add_scaled(rate, counts[rows], size_factor[rows], self.observed_weight)
+        seen = counts[rows]
+        if batches is not None and batches.removed:
+            row, column = seen.nonzero()
+            rates = (seen.data / size_factor[rows][row]).astype(np.float32)
+            moved = batches.move(rates, batches.offsets[batches.codes[rows][row], column])
+            rate[row, column] += self.observed_weight[column] * moved
+        else:
+            add_scaled(rate, seen, size_factor[rows], self.observed_weight)
         return np.log2(np.add(rate, 1, out=rate), out=rate)
 
 
@@ -160,3 +186,14 @@ def add_scaled(block: Floats, counts: csr_array, size_factor: NDArray[np.float64
     """Add w_g · C / s to the stored entries of ``counts``, in place."""
     row, column = counts.nonzero()
     block[row, column] += weight[column] * counts.data / size_factor[row]
+
+
+def without_batch_effect(estimate: ImputedValues) -> ImputedValues:
+    """Return an estimate as its values would be in the average batch; one without offsets of batches as it is."""
+    if isinstance(estimate, Shrunk):
+        return replace(estimate, model=_removed(estimate.model))
+    return _removed(estimate) if isinstance(estimate, GatedModel) else estimate
+
+
+def _removed(model: GatedModel) -> GatedModel:
+    return model if model.batches is None else replace(model, batches=replace(model.batches, removed=True))

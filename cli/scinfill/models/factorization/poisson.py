@@ -4,7 +4,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from scinfill.models.centre import LARGEST_LOG_RATE
-from scinfill.models.factorization.alternating import Factors, System, design_with_offset
+from scinfill.models.factorization.alternating import Factors, Rows, System, design_with_offset
 from scinfill.models.factorization.arrays import HOST, Array, Arrays
 from scinfill.models.observations import Observations
 
@@ -21,6 +21,7 @@ class PoissonLoss:
         self.counts, size_factor = data.molecules()
         self.log_exposure = np.log(size_factor).astype(np.float32)[:, None]
         self.held_out = held_out
+        self.batches = data.batches
         self.arrays = arrays
 
     @property
@@ -28,16 +29,16 @@ class PoissonLoss:
         """(n_cells, n_genes)."""
         return self.counts.shape
 
-    def cell_system(self, rows: slice, factors: Factors) -> System:
+    def cell_system(self, rows: Rows, factors: Factors) -> System:
         """Return the curvature DᵀΛD and the gradient Dᵀ(C − λ) for every cell in ``rows``."""
         return self._system(self.rate(rows, factors), self.counts[rows], factors.genes)
 
-    def gene_system(self, rows: slice, factors: Factors) -> System:
+    def gene_system(self, rows: Rows, factors: Factors) -> System:
         """Return the same for every gene and the design [1, Z], summed over the cells in ``rows``."""
         rate = self.arrays.xp.transpose(self.rate(rows, factors))
         return self._system(rate, self.counts[rows].T, design_with_offset(factors.cells[rows]))
 
-    def rate(self, rows: slice, factors: Factors) -> Array:
+    def rate(self, rows: Rows, factors: Factors) -> Array:
         """Return (n_rows, n_genes) expected counts, zero where held out."""
         xp = self.arrays.xp
         log_rate = xp.matmul(factors.cells[rows], factors.genes.T) + (factors.offset + self.log_exposure[rows])

@@ -1,23 +1,26 @@
 """The default deepMc recipes: factorisations with gene offsets and a ridge, one for each loss."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from scinfill.models.batch_effect import BatchedPrediction, centre_beside, centre_offsets, mean_offsets
 from scinfill.models.centre import gene_centre
 from scinfill.models.devices import Device
 from scinfill.models.factorization import alternating
-from scinfill.models.factorization.alternating import BlockLoss, Factors, alternate
+from scinfill.models.factorization.alternating import BlockLoss, Factors, Penalty, alternate
 from scinfill.models.factorization.arrays import arrays_for
 from scinfill.models.factorization.poisson import PoissonLoss
 from scinfill.models.factorization.squared import SquaredLoss
 from scinfill.models.observations import Observations
+from scinfill.models.recipe import Prediction
 from scinfill.models.requirements import BLOCKS, DOUBLE, SINGLE, sample_bytes
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
+from scinfill.numerics.batches import Batches
 from scinfill.numerics.sparse import product
 
 FULL_ROUNDS = 2
@@ -38,12 +41,15 @@ class Factorization(ABC):
         Rounds of the fit, or of the fit of the sample.
     device
         ``auto`` takes a GPU if there is one.
+    batch_ridge
+        Penalty on the offsets of batches, where the data have batches.
     """
 
     rank: int
     ridge: float
     n_rounds: int
     device: Device
+    batch_ridge: float = field(default=4.0, kw_only=True, repr=False)
 
     @abstractmethod
     def start(self, data: Observations, rng: np.random.Generator) -> Factors:
@@ -57,23 +63,35 @@ class Factorization(ABC):
         """Return the bytes of the factors of all cells, the genes' systems, a sample and blocks."""
         n_cells, n_genes = data.shape
         columns = self.rank + 1
-        systems = 2 * n_genes * (columns * (columns + 1) // 2 + columns) * DOUBLE
+        n_batches = 0 if data.batches is None else data.batches.n_batches
+        systems = 2 * n_genes * (columns * (columns + 1) // 2 + columns * (1 + n_batches)) * DOUBLE
         return n_cells * (3 * self.rank + 10) * SINGLE + systems + sample_bytes(data, SAMPLE_CELLS) + BLOCKS
 
-    def fit(self, data: Observations, *, rng: np.random.Generator, held_out: csr_array | None = None) -> Factors:
+    def fit(self, data: Observations, *, rng: np.random.Generator, held_out: csr_array | None = None) -> Prediction:
         """Fit ``data``; see :class:`scinfill.models.recipe.Recipe`."""
         # Fit μ, D and Z to a sample of cells.
         rows = sample_cells(data, SAMPLE_CELLS, rng)
         sample = data if rows is None else data.cells(rows)
         sample_held_out = held_out if rows is None or held_out is None else held_out[rows]
         loss = self.loss_of(sample, sample_held_out)
-        factors = alternate(loss, self.start(sample, rng), ridge=self.ridge, n_rounds=self.n_rounds, label="fit")
+        penalty = Penalty(self.ridge, self.batch_ridge)
+        factors = alternate(loss, self.start(sample, rng), ridge=penalty, n_rounds=self.n_rounds, label="fit")
         if rows is None:
-            return factors
+            return self._prediction(data, factors)
         # Guess Z of the other cells, and let all cells take part in the last rounds.
-        guessed = replace(factors, cells=guess_cells(data.log_values, rows, factors))
+        guessed = replace(factors, cells=guess_cells(data.log_values, rows, factors, data.batches))
         loss = self.loss_of(data, held_out)
-        return alternate(loss, guessed, ridge=self.ridge, n_rounds=FULL_ROUNDS, label="fit all cells")
+        factors = alternate(loss, guessed, ridge=penalty, n_rounds=FULL_ROUNDS, label="fit all cells")
+        return self._prediction(data, factors)
+
+    def _prediction(self, data: Observations, factors: Factors) -> Prediction:
+        """Return the factors, and beside them the offsets of batches where there are any."""
+        if data.batches is None or factors.batches is None:
+            return factors
+        offsets = centre_offsets(factors.batches, data.batches)
+        shift = data.batches.mean_over_cells(factors.batches)
+        structure = Factors((factors.offset + shift).astype(np.float32), factors.cells, factors.genes)
+        return BatchedPrediction(structure, data.batches.codes, offsets, self.batch_ridge)
 
 
 @dataclass(frozen=True)
@@ -87,9 +105,13 @@ class PoissonFactorization(Factorization):
 
     def start(self, data: Observations, rng: np.random.Generator) -> Factors:
         """Return leading components of the log2 values as Z, and the genes' mean log rates as μ."""
-        factors = alternating.start(data.log_values, rank=self.rank, rng=rng)
-        mean_rate = gene_centre("poisson", data, None, zero_weight=1.0)
-        return replace(factors, offset=np.log(mean_rate).astype(np.float32))
+        factors = alternating.start(data.log_values, rank=self.rank, rng=rng, batches=data.batches)
+        if data.batches is None:
+            mean_rate = gene_centre("poisson", data, None, zero_weight=1.0)
+            return replace(factors, offset=np.log(mean_rate).astype(np.float32))
+        offsets = mean_offsets("poisson", data, None, ridge=self.batch_ridge, zero_weight=1.0)
+        mean_rate = centre_beside("poisson", data, offsets)
+        return replace(factors, offset=np.log(mean_rate).astype(np.float32), batches=offsets)
 
     def loss_of(self, data: Observations, held_out: csr_array | None) -> PoissonLoss:
         """Return the Poisson loss on counts."""
@@ -108,14 +130,19 @@ class SquaredFactorization(Factorization):
 
     def start(self, data: Observations, rng: np.random.Generator) -> Factors:
         """Return leading components of the log2 values as Z."""
-        return alternating.start(data.log_values, rank=self.rank, rng=rng)
+        factors = alternating.start(data.log_values, rank=self.rank, rng=rng, batches=data.batches)
+        if data.batches is None:
+            return factors
+        return replace(factors, batches=np.zeros((data.batches.n_batches, data.shape[1]), np.float32))
 
     def loss_of(self, data: Observations, held_out: csr_array | None) -> SquaredLoss:
         """Return the squared loss on log2 values."""
         return SquaredLoss(data, self.zero_weight, held_out, arrays=arrays_for(self.device))
 
 
-def guess_cells(log_values: csr_array, rows: NDArray[np.intp], factors: Factors) -> NDArray[np.float32]:
+def guess_cells(
+    log_values: csr_array, rows: NDArray[np.intp], factors: Factors, batches: Batches | None = None
+) -> NDArray[np.float32]:
     """Return Z of all cells from what is known of some: the best linear map from X·D to Z in the sample.
 
     Parameters
@@ -126,9 +153,32 @@ def guess_cells(log_values: csr_array, rows: NDArray[np.intp], factors: Factors)
         The sample's cells.
     factors
         Fitted to the sample.
+    batches
+        The map is then one within batches: in each, X·D and Z are taken from their means in the sample.
     """
+    if batches is not None:
+        return _guess_cells_within(product(log_values, factors.genes), rows, factors, batches)
     scores = np.column_stack([product(log_values, factors.genes), np.ones(log_values.shape[0], np.float32)])
     slopes, *_ = np.linalg.lstsq(scores[rows], factors.cells, rcond=None)
     cells = (scores @ slopes).astype(np.float32)
+    cells[rows] = factors.cells
+    return cells
+
+
+def _guess_cells_within(
+    scores: NDArray[np.float32], rows: NDArray[np.intp], factors: Factors, batches: Batches
+) -> NDArray[np.float32]:
+    """Return Z of all cells by the best linear map within batches; a batch without a cell in the sample has mean 0."""
+    of_sample = batches.cells(rows)
+    member = np.maximum(of_sample.sizes, 1)[:, None].astype(np.float32)
+    score_means = np.stack([of_sample.totals(column) for column in scores[rows].T], axis=1) / member
+    cell_means = np.stack([of_sample.totals(column) for column in factors.cells.T], axis=1) / member
+    # A batch that the sample lacks is centred on its own cells.
+    for batch in np.flatnonzero((of_sample.sizes == 0) & (batches.sizes > 0)):
+        score_means[batch] = scores[batches.codes == batch].mean(axis=0)
+    centred_scores = scores - score_means[batches.codes]
+    centred_cells = factors.cells - cell_means[of_sample.codes]
+    slopes, *_ = np.linalg.lstsq(centred_scores[rows], centred_cells, rcond=None)
+    cells = (centred_scores @ slopes + cell_means[batches.codes]).astype(np.float32)
     cells[rows] = factors.cells
     return cells

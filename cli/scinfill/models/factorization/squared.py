@@ -7,7 +7,7 @@ correction at the stored entries (Hu, Koren & Volinsky 2008): the cost grows wit
 import numpy as np
 from scipy.sparse import csr_array
 
-from scinfill.models.factorization.alternating import Factors, System, design_with_offset
+from scinfill.models.factorization.alternating import Factors, Rows, System, design_with_offset
 from scinfill.models.factorization.arrays import HOST, Array, Arrays
 from scinfill.models.factorization.least_squares import column_pairs
 from scinfill.models.observations import Observations
@@ -25,27 +25,28 @@ class SquaredLoss:
         self.arrays = arrays
         self.values = data.log_values
         self.held_out = held_out
+        self.batches = data.batches
 
     @property
     def shape(self) -> tuple[int, int]:
         """(n_cells, n_genes)."""
         return self.values.shape
 
-    def cell_system(self, rows: slice, factors: Factors) -> System:
+    def cell_system(self, rows: Rows, factors: Factors) -> System:
         """Return the curvature DᵀWD and the gradient DᵀW(X − μ − Z·D) for every cell in ``rows``."""
         values, excess, design = *self._entries(rows), factors.genes
         shifted = design * factors.offset[:, None]
         explained = self._weighted_sums(excess, shifted)
         return self._system(values, excess, design, factors.cells[rows], explained=explained)
 
-    def gene_system(self, rows: slice, factors: Factors) -> System:
+    def gene_system(self, rows: Rows, factors: Factors) -> System:
         """Return the same for every gene and the design [1, Z], summed over the cells in ``rows``."""
         values, excess = self._entries(rows)
         design = design_with_offset(factors.cells[rows])
         current = np.column_stack([factors.offset, factors.genes])
         return self._system(values.T, excess.T, design, current)
 
-    def _entries(self, rows: slice) -> tuple[csr_array, csr_array]:
+    def _entries(self, rows: Rows) -> tuple[csr_array, csr_array]:
         """Return the values of some cells, and what their weights exceed ``zero_weight`` by."""
         values = self.values[rows]
         return values, weight_excess(values, self.zero_weight, None if self.held_out is None else self.held_out[rows])
