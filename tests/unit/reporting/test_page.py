@@ -119,7 +119,7 @@ def test_reasons_and_notes_are_on_the_page(report):
 
 
 def test_what_another_mask_of_the_same_data_has_is_not_missing(report):
-    _, left_out = " ".join(parsed(report.html).text).split("What was left out, and why")
+    *_, left_out = " ".join(parsed(report.html).text).split("What was left out, and why")
     assert "coverage" in left_out
     assert "RMSE, all hidden" not in left_out
     assert "k-means ARI" not in left_out
