@@ -25,7 +25,7 @@ from scinfill.methods.reading import read_observations
 from scinfill.methods.settings import MethodSettings
 from scinfill.methods.simulate import simulate
 from scinfill.reporting.build import Report, build
-from scinfill.reporting.verdict import Sentence
+from scinfill.reporting.sentences import Sentence
 
 log = logging.getLogger(__name__)
 

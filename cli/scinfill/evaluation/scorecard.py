@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scinfill.errors import DataError
-from scinfill.evaluation import expression, guard, halves, molecules, recovery, structure
+from scinfill.evaluation import coverage, expression, guard, halves, molecules, recovery, structure
 from scinfill.evaluation.case import Case
 from scinfill.evaluation.estimates import ScoredMatrix
 from scinfill.evaluation.scores import METRICS, Findings
@@ -33,7 +33,10 @@ EXPERIMENTS = (
     Experiment(expression.within_label_variation, ("log2_cv",)),
     Experiment(expression.true_zeros, ("zero_retention",)),
     Experiment(molecules.heldout_molecules, ("poisson", "mse_log_cp10k")),
-    Experiment(molecules.interval_coverage, ("coverage_50", "coverage_90", "coverage_99", "coverage_90_top_decile")),
+    Experiment(
+        coverage.interval_coverage,
+        ("coverage_50", "coverage_90", "coverage_99", "coverage_90_top_decile", "coverage_strata"),
+    ),
     Experiment(
         halves.two_halves,
         (

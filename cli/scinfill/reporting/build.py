@@ -14,8 +14,9 @@ from scinfill.reporting.figures import Plot
 from scinfill.reporting.page import Chapter, Part, walk
 from scinfill.reporting.results import Setting, collect, percent
 from scinfill.reporting.sections import sections_of
+from scinfill.reporting.sentences import Sentence
 from scinfill.reporting.tables import Table
-from scinfill.reporting.verdict import Sentence, verdict
+from scinfill.reporting.verdict import verdict
 
 COST_COLUMNS = ("name", "seconds")
 PEAK = "peak_mib"

@@ -12,8 +12,8 @@ from importlib.resources import files
 
 from scinfill.reporting import style
 from scinfill.reporting.figures import Plot
+from scinfill.reporting.sentences import Sentence
 from scinfill.reporting.tables import Table
-from scinfill.reporting.verdict import Sentence
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """What the page may load: its own styles and the drawings inside it."""

@@ -6,8 +6,8 @@ A section builds what it shows from the results of one setting: figures, tables 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scinfill.reporting import tables
-from scinfill.reporting.figures import Plot, expression, halves, molecules, recovery, structure
+from scinfill.reporting import honesty, tables
+from scinfill.reporting.figures import Plot, coverage, expression, halves, molecules, recovery, structure
 from scinfill.reporting.page import Part
 from scinfill.reporting.results import Setting
 from scinfill.reporting.style import house_style
@@ -45,20 +45,24 @@ def _part(*made: Table | Plot | None) -> Part:
 
 SECTIONS: tuple[Section, ...] = (
     Section("scores", "Scores", lambda at: _part(tables.scores(at), tables.differences(at)), shown_where_hidden=True),
+    Section("halves", "Do differences hold?", lambda at: _part(halves.halves(at), tables.halves(at))),
     Section(
         "recovery",
         "Hidden values",
         lambda at: _part(recovery.recovery(at), recovery.recovery_by_decile(at)),
         shown_where_hidden=True,
     ),
-    Section("halves", "Do differences hold?", lambda at: _part(halves.halves(at), tables.halves(at))),
     Section(
         "structure",
         "Clusters and components",
         lambda at: _part(structure.clustering(at), structure.components(at), structure.separability(at)),
     ),
     Section("molecules", "Held-out molecules", lambda at: _part(molecules.molecules(at))),
-    Section("calibration", "Are the intervals honest?", lambda at: _part(molecules.calibration(at))),
+    Section(
+        "calibration",
+        "Are the intervals honest?",
+        lambda at: _part(molecules.calibration(at), coverage.strata(at), honesty.table(at)),
+    ),
     Section("guard", "Invented signal", lambda at: _part(molecules.guard(at))),
     Section(
         "expression",
