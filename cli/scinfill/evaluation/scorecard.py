@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scinfill.errors import DataError
-from scinfill.evaluation import coverage, expression, guard, halves, molecules, recovery, structure
+from scinfill.evaluation import coverage, expression, genes, guard, halves, molecules, recovery, structure
 from scinfill.evaluation.case import Case
 from scinfill.evaluation.estimates import ScoredMatrix
 from scinfill.evaluation.scores import METRICS, Findings
@@ -52,6 +52,9 @@ OPEN_PROBLEMS = Experiment(
     molecules.open_problems,
     ("openproblems_poisson_asis", "openproblems_poisson_asis_scaled", "openproblems_mse_scaled"),
 )
+
+GENES = Experiment(genes.look_at_genes, ())
+"""Genes that the caller named; :func:`scinfill.evaluation.genes.choose_genes` has been asked before."""
 
 
 @dataclass

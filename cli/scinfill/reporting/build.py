@@ -20,7 +20,6 @@ from scinfill.reporting.verdict import verdict
 
 COST_COLUMNS = ("name", "seconds")
 PEAK = "peak_mib"
-LONGEST_PREFIX = 120
 HIDING = ("nonzero", "entries")
 N_PICTURES = 3
 FRONT = ("halves", "molecules", "components", "guard", "recovery", "calibration", "clustering", "roc", "variation")
@@ -201,7 +200,6 @@ def _files(chapters: Sequence[Chapter]) -> dict[str, bytes]:
 
 def _file_name(prefix: str, slug: str, *, taken: Mapping[str, bytes]) -> str:
     """Return a name any file system takes: letters, digits, dots and dashes, not too many, no other figure's."""
-    plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in ".-") else "_" for letter in prefix)
-    name = f"{plain[:LONGEST_PREFIX]}-{slug}"
+    name = f"{style.file_safe(prefix)}-{slug}"
     names = chain([name], (f"{name}-{number}" for number in count(2)))
     return next(one for one in names if f"{one}.svg" not in taken)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from scinfill.reporting import honesty, tables
-from scinfill.reporting.figures import Plot, coverage, expression, halves, molecules, recovery, structure
+from scinfill.reporting.figures import Plot, coverage, expression, genes, halves, molecules, recovery, structure
 from scinfill.reporting.page import Part
 from scinfill.reporting.results import Setting
 from scinfill.reporting.style import house_style
@@ -69,6 +69,7 @@ SECTIONS: tuple[Section, ...] = (
         "Genes known from bulk data, and spread",
         lambda at: _part(expression.roc(at), expression.variation(at), expression.true_zeros(at)),
     ),
+    Section("genes", "Genes before and after", lambda at: Part(plots=genes.genes(at))),
 )
 """In the order of the page."""
 

@@ -32,13 +32,13 @@ def strata(setting: Setting) -> Plot | None:
     figure.colorbar(axes[0].images[0], ax=axes, label="coverage of 90 % intervals", shrink=0.9, pad=0.02)
     (lowest, highest), fewest = next((record["band"], record["fewest_entries"]) for record in shown.values())
     worst = "; ".join(f"{name}: {in_words(judged_strata(record).iloc[0])}" for name, record in shown.items())
-    n_labels = len({row["label"] for record in found.values() for row in record["by_stratum"]})
+    n_labels = len({label for record in found.values() for label in judged_strata(record)["label"]})
     left_out = f" The {len(labels)} worst of {n_labels} labels." if n_labels > len(labels) else ""
     left_out += f" {len(shown)} of {len(found)} estimates." if len(found) > len(shown) else ""
     caption = (
         f"White is right; numbers stand where less than {100 * lowest:.0f} % or more than {100 * highest:.0f} % are "
         f"covered, in bold where that is beyond chance. Rows: quartiles of library size, 1 the smallest cells, in each "
-        f"label. Empty: fewer than {fewest:,} entries, not judged. Framed, the farthest from 90 % with its whole "
+        f"label. Hatched: fewer than {fewest:,} entries, not judged. Framed, the farthest from 90 % with its whole "
         f"interval: {worst}.{left_out}"
     )
     return Plot("coverage", "Where are the intervals honest?", caption + of_replicates(setting), figure)
@@ -76,3 +76,4 @@ def _heat_map(axes: Axes, record: dict[str, Any], labels: list[str], *, first: b
     names = [f"{style.short(label)}  1" if row == 0 else str(row + 1) for label in labels for row in range(4)]
     axes.set_yticks(range(len(names)), names if first else [""] * len(names), fontsize=6)
     axes.grid(visible=False)
+    axes.patch.set(hatch="////", edgecolor=style.FAINT, facecolor="none", linewidth=0)
