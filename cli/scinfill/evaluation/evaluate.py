@@ -14,7 +14,7 @@ from scinfill.evaluation.case import ZERO_THRESHOLD, Settings
 from scinfill.evaluation.comparison import Threshold
 from scinfill.evaluation.genes import choose_genes
 from scinfill.evaluation.numerics.clustering import Correlation
-from scinfill.evaluation.scorecard import EXPERIMENTS, GENES, OPEN_PROBLEMS, Scorecard
+from scinfill.evaluation.scorecard import EXPERIMENTS, GENES, OPEN_PROBLEMS, Experiment, Scorecard
 from scinfill.progress import track
 
 log = logging.getLogger(__name__)
@@ -136,6 +136,7 @@ def run(
     de_truths: Mapping[str, pd.Series] | None = None,
     thresholds: Sequence[Threshold] = (),
     title: str | None = None,
+    experiments: Sequence[Experiment] = EXPERIMENTS,
 ) -> Evaluation:
     """Score named tables: what :func:`evaluate` does, with thresholds and the table of genes.
 
@@ -144,7 +145,7 @@ def run(
     settings.check()
     trials = inputs.trials(tables, settings, layer=layer, bulk=bulk, de_truths=de_truths)
     _check_thresholds(thresholds, trials)
-    experiments = [*EXPERIMENTS]
+    experiments = [*experiments]
     if settings.openproblems:
         experiments.append(OPEN_PROBLEMS)
     if settings.show_genes:

@@ -53,6 +53,8 @@ OPEN_PROBLEMS = Experiment(
     ("openproblems_poisson_asis", "openproblems_poisson_asis_scaled", "openproblems_mse_scaled"),
 )
 
+OF_ONE_FILE = tuple(one for one in EXPERIMENTS if one.run in (structure.silhouette, coverage.interval_coverage))
+"""What a page about one file tells of it; whether imputing helped takes all experiments."""
 GENES = Experiment(genes.look_at_genes, ())
 """Genes that the caller named; :func:`scinfill.evaluation.genes.choose_genes` has been asked before."""
 

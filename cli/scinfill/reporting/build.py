@@ -21,6 +21,7 @@ from scinfill.reporting.verdict import verdict
 COST_COLUMNS = ("name", "seconds")
 PEAK = "peak_mib"
 HIDING = ("nonzero", "entries")
+TITLE = "Did imputation help?"
 N_PICTURES = 3
 FRONT = ("halves", "molecules", "components", "guard", "recovery", "calibration", "clustering", "roc", "variation")
 """Figures that may stand below the verdict, the most telling ones first."""
@@ -48,7 +49,7 @@ class Report:
 def build(
     documents: Sequence[tuple[str, Mapping[str, Any]]],
     *,
-    title: str = "Did imputation help?",
+    title: str | None = None,
     costs: pd.DataFrame | None = None,
     absent: Sequence[str] = (),
     with_files: bool = False,
@@ -85,14 +86,14 @@ def build(
     with style.house_style():
         chapters = _chapters(settings, costs)
         html = page.render(
-            title,
+            title or TITLE,
             chapters,
             summary=_summary(settings),
             sentences=sentences,
-            pictures=_pictures(chapters),
+            pictures=pictures(chapters, FRONT),
             absent=absent,
         )
-        drawn = _files(chapters) if with_files else {}
+        drawn = figure_files(chapters) if with_files else {}
     return Report(html, drawn, sentences)
 
 
@@ -179,16 +180,17 @@ def _summary(settings: Sequence[Setting]) -> str:
     return f"{counted}; every estimate beside raw, gene mean and a rank-10 SVD."
 
 
-def _pictures(chapters: Sequence[Chapter]) -> list[Plot]:
-    """Return the figures that say most, one of a kind."""
+def pictures(chapters: Sequence[Chapter], front: Sequence[str]) -> list[Plot]:
+    """Return the first three of the kinds of figures that ``front`` names and the chapters have."""
     first: dict[str, Plot] = {}
     for chapter in walk(chapters):
         for plot in chapter.part.plots:
             first.setdefault(plot.slug, plot)
-    return [first[slug] for slug in FRONT if slug in first][:N_PICTURES]
+    return [first[slug] for slug in front if slug in first][:N_PICTURES]
 
 
-def _files(chapters: Sequence[Chapter]) -> dict[str, bytes]:
+def figure_files(chapters: Sequence[Chapter]) -> dict[str, bytes]:
+    """Return every figure of the chapters as SVG and PNG, by file name."""
     content: dict[str, bytes] = {}
     for chapter in walk(chapters):
         for plot in chapter.part.plots:

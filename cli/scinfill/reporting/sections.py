@@ -3,7 +3,7 @@
 A section builds what it shows from the results of one setting: figures, tables and sentences, or nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from scinfill.reporting import honesty, tables
@@ -74,7 +74,9 @@ SECTIONS: tuple[Section, ...] = (
 """In the order of the page."""
 
 
-def sections_of(setting: Setting, *, only_hidden: bool = False) -> list[tuple[Section, Part]]:
+def sections_of(
+    setting: Setting, *, only_hidden: bool = False, only: Sequence[str] | None = None
+) -> list[tuple[Section, Part]]:
     """Build the sections that a setting has anything to show in.
 
     Parameters
@@ -83,9 +85,13 @@ def sections_of(setting: Setting, *, only_hidden: bool = False) -> list[tuple[Se
         Results.
     only_hidden
         Leave out what is better seen in a setting that hides no values.
+    only
+        Anchors of the sections to build; None for all.
     """
     with house_style():
         built = [
-            (section, section.build(setting)) for section in SECTIONS if section.shown_where_hidden or not only_hidden
+            (section, section.build(setting))
+            for section in SECTIONS
+            if (section.shown_where_hidden or not only_hidden) and (only is None or section.anchor in only)
         ]
     return [(section, part) for section, part in built if part]
