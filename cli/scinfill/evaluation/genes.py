@@ -71,7 +71,7 @@ def _unknown(name: str, genes: Sequence[str]) -> str:
     near = f"; the closest names: {', '.join(closest)}" if closest else f"; names look like {', '.join(genes[:3])}"
     return (
         f"`show_genes={name!r}`: there is no such gene among the {len(genes):,} of the table{near}. "
-        f"`preprocess(n_genes='all')` keeps every gene"
+        f"`scinfill preprocess --n-genes all` keeps every gene"
     )
 
 

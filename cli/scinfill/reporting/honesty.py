@@ -65,7 +65,11 @@ def intervals(settings: Sequence[Setting], name: str) -> Sentence | None:
     overall = float(np.mean([share for share, _ in kept]))
     strata = pd.concat([judged_strata(record) for _, record in kept])
     lowest, highest = kept[0][1].get("band", (np.nan, np.nan))
-    covered = f"90 % intervals cover {percent(overall, 1)} of the held-out molecules"
+    poisson = float(np.mean([record["poisson_coverage"]["90"] for _, record in kept]))
+    covered = (
+        f"90 % intervals cover {percent(overall, 1)} of the held-out molecules (a Poisson around the model alone: "
+        f"{percent(poisson, 1)})"
+    )
     if strata.empty:
         text = f"Not tested by expression, library size and label: too few entries in each. Over all, {covered}."
         return Sentence(QUESTION, name, "unknown", text)

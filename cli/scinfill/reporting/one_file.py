@@ -208,8 +208,8 @@ def _verdict(subject: Subject) -> list[Sentence]:
     if subject.gate is not None:
         n_open = int((subject.gate > 0).sum())
         text = (
-            f"{n_open:,} of {subject.gate.size:,} genes show structure that held-out entries support; the others stay "
-            f"at their mean."
+            f"{n_open:,} of {subject.gate.size:,} genes show structure that held-out entries support; of the others "
+            f"the model predicts the mean."
         )
         sentences.append(Sentence("For how many genes is there a model?", None, "yes" if n_open else "no", text))
     use = provenance.record(subject.adata).get(provenance.USE)
@@ -297,7 +297,7 @@ def _gate(subject: Subject) -> Part:
         f"{subject.gate.mean():.2f}."
     )
     names = pd.DataFrame({"gene": shut.astype(str), "mean of log2(1 + x)": subject.change.mean[subject.gate == 0]})
-    tables = [plain("Genes that stay at their mean", "", names)] if len(shut) else []
+    tables = [plain("Genes whose mean the model predicts", "", names)] if len(shut) else []
     return Part([sentence], tables, [imputation.gate(subject.gate, subject.change.mean)])
 
 

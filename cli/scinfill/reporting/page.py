@@ -18,7 +18,7 @@ from scinfill.reporting.tables import Table
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """What the page may load: its own styles and the drawings inside it."""
 FEW_CHAPTERS = 3
-"""With more of them in the contents, their sections are folded."""
+"""With more chapters that have sections, these are folded in the contents."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def render(
     parts = [
         f'<header>\n<h1>{escape(title)}</h1>\n<p class="soft">{escape(summary)}</p>\n{_verdict(sentences)}',
         _absent(absent),
-        _figures(pictures, "front"),
+        _figures(pictures, "front", kind="front"),
         f"{_contents(chapters)}\n</header>",
         *(f"<section>\n{_chapter(chapter, 2)}\n</section>" for chapter in chapters),
     ]
@@ -133,7 +133,8 @@ def _verdict(sentences: Sequence[Sentence]) -> str:
 
 def _contents(chapters: Sequence[Chapter]) -> str:
     """Return links to every heading."""
-    items = "\n".join(f"<li>{_entry(chapter, folded=len(chapters) > FEW_CHAPTERS)}</li>" for chapter in chapters)
+    many = sum(bool(chapter.chapters) for chapter in chapters) > FEW_CHAPTERS
+    items = "\n".join(f"<li>{_entry(chapter, folded=many)}</li>" for chapter in chapters)
     return f'<nav aria-label="Contents"><h2 id="contents">Contents</h2>\n<ul>\n{items}\n</ul></nav>'
 
 
@@ -190,11 +191,11 @@ def _chapter(chapter: Chapter, level: int) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _figures(plots: Sequence[Plot], prefix: str) -> str:
+def _figures(plots: Sequence[Plot], prefix: str, *, kind: str = "figures") -> str:
     drawn = "\n".join(
         f'<figure id="{prefix}-{plot.slug}"><h5>{escape(plot.title)}</h5>'
         f'<div role="img" aria-label="{escape(plot.title)}">{style.inline(plot.figure, f"{prefix}-{plot.slug}")}</div>'
         f"<figcaption>{escape(plot.caption)}</figcaption></figure>"
         for plot in plots
     )
-    return f'<div class="figures">\n{drawn}\n</div>' if drawn else ""
+    return f'<div class="{kind}">\n{drawn}\n</div>' if drawn else ""

@@ -69,7 +69,7 @@ SECTIONS: tuple[Section, ...] = (
         "Genes known from bulk data, and spread",
         lambda at: _part(expression.roc(at), expression.variation(at), expression.true_zeros(at)),
     ),
-    Section("genes", "Genes before and after", lambda at: Part(plots=genes.genes(at))),
+    Section("genes", "Genes before and after", lambda at: Part(genes.how_to_read(at), plots=genes.genes(at))),
 )
 """In the order of the page."""
 

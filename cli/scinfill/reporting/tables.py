@@ -61,7 +61,10 @@ def plain(title: str, caption: str, frame: pd.DataFrame) -> Table:
     frame
         Texts stay as they are, numbers get three digits, missing values a dash; its columns are the heads.
     """
-    heads = "".join(f"<th>{escape(str(column))}</th>" for column in frame.columns)
+    heads = "".join(
+        f"<th{' class="text"' if _is_text(frame[column]) else ''}>{escape(str(column))}</th>"
+        for column in frame.columns
+    )
     rows = [
         f"<tr><th>{_text(first)}</th>{''.join(_cell(value) for value in others)}</tr>"
         for first, *others in frame.itertuples(index=False, name=None)
@@ -69,6 +72,10 @@ def plain(title: str, caption: str, frame: pd.DataFrame) -> Table:
     body, head = "".join(rows), f"<caption>{escape(caption)}</caption>" if caption else ""
     html = f'<div class="scroll"><table>{head}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
     return Table(title, html, len(rows))
+
+
+def _is_text(column: pd.Series) -> bool:
+    return any(isinstance(value, str) for value in column)
 
 
 def _cell(value: object) -> str:

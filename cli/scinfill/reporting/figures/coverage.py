@@ -16,6 +16,8 @@ from scinfill.reporting.results import Setting, details
 MOST_LABELS = 12
 MOST_PANELS = 3
 RANGE = (0.8, 1.0)
+FRAME = "#d23f90"
+"""Seen on white and on dark."""
 
 
 def strata(setting: Setting) -> Plot | None:
@@ -68,7 +70,7 @@ def _heat_map(axes: Axes, record: dict[str, Any], labels: list[str], *, first: b
             text = f"{100 * stratum.coverage:.0f}"
             axes.text(column, row, text, ha="center", va="center", fontsize=6, color=colour, weight=weight)
     if len(drawn):
-        axes.add_patch(Rectangle((x[0] - 0.5, y[0] - 0.5), 1, 1, fill=False, edgecolor=style.INK, linewidth=1.5))
+        axes.add_patch(Rectangle((x[0] - 0.5, y[0] - 0.5), 1, 1, fill=False, edgecolor=FRAME, linewidth=2))
     for start in place.values():
         axes.axhline(start - 0.5, color=style.INK, linewidth=0.5)
     axes.set_xticks(range(10), [str(decile) for decile in range(1, 11)])

@@ -15,6 +15,17 @@ MOST_LABELS = 12
 MOST_ESTIMATES = 4
 COLOURS = LinearSegmentedColormap.from_list("expression", ["#b8bec6", "#f0a030", "#c8102e"])
 """From grey, which shows on light and on dark pages."""
+HOW_TO_READ = (
+    "Left: two principal components of all genes of that matrix. Middle: boxes hold half of a label's cells, whiskers "
+    "90 %, the line is the median. Right: fold change of the label's mean over all other cells with its 95 % interval, "
+    "which reckons with the model's error for a group. It is a size, not a test: p-values come from the counts "
+    "(scinfill markers)."
+)
+
+
+def how_to_read(setting: Setting) -> list[str]:
+    """Return what all figures of genes have in common, if there are any."""
+    return [HOW_TO_READ] if details(setting, "genes") else []
 
 
 def genes(setting: Setting) -> list[Plot]:
@@ -37,11 +48,13 @@ def _gene(number: int, shown: Mapping[str, Any], setting: Setting) -> Plot:
     figure, axes = style.new_figure(3.1 * n_columns, height * len(own) + 0.2, len(own), n_columns)
     everything = np.concatenate([record["values"] for record in own.values()])
     norm = Normalize(0, float(np.quantile(everything, 0.99)) or 1)
+    highest = 1.05 * max(max(row["quantiles"]) for record in own.values() for row in record["by_label"])
     limits = _limits([row for record in own.values() for row in record["by_label"]])
     for (name, record), panels in zip(own.items(), np.array(axes).reshape(-1, n_columns), strict=True):
         _cells(panels[0], shown[name], record, norm, name)
         rows = {row["label"]: row for row in record["by_label"]}
         _distributions(panels[1], [rows.get(label) for label in labels], labels)
+        panels[1].set_xlim(right=highest or 1)
         if has_changes:
             _changes(panels[2], [rows.get(label) for label in labels], limits)
     figure.colorbar(axes[0].collections[0], ax=axes[0::n_columns], location="left", shrink=0.7, label="log2(1 + x)")
@@ -51,15 +64,8 @@ def _gene(number: int, shown: Mapping[str, Any], setting: Setting) -> Plot:
         last[2].set_xlabel("log2 fold change over all other cells")
     n_cells = next(iter(shown.values()))["n_cells"]
     caption = (
-        f"{f'Marks {marks} by the counts. ' if marks else ''}Left: two principal components of all genes of that "
-        f"matrix, {len(everything) // len(own):,} of {n_cells:,} cells. Middle: boxes hold half of a label's cells, "
-        f"whiskers 90 %, the line is the median."
+        f"{f'Marks {marks} by the counts. ' if marks else ''}{len(everything) // len(own):,} of {n_cells:,} cells."
     )
-    if has_changes:
-        caption += (
-            " Right: fold change of the label's mean with its 95 % interval, which reckons with the model's error for "
-            "a group. It is a size, not a test: p-values come from the counts (scinfill markers)."
-        )
     return Plot(f"gene-{number + 1}-{style.file_safe(gene)}", gene, caption + of_replicates(setting), figure)
 
 

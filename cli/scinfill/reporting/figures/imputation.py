@@ -27,8 +27,8 @@ def gate(values: Doubles, mean: Doubles) -> Plot:
     by_mean.set_xlabel("mean of log2(1 + x)")
     by_mean.set_ylabel("gate")
     caption = (
-        f"{values.size:,} genes. A gene's prediction counts as far as held-out entries support it; {int(shut.sum()):,} "
-        f"genes whose gate is shut stay at their mean."
+        f"{values.size:,} genes. A gene's prediction counts as far as held-out entries support it; of "
+        f"{int(shut.sum()):,} genes whose gate is shut the model predicts the mean."
     )
     return Plot("gate", "Which genes have structure that can be predicted?", caption, figure)
 
