@@ -62,7 +62,7 @@ def plain(title: str, caption: str, frame: pd.DataFrame) -> Table:
         Texts stay as they are, numbers get three digits, missing values a dash; its columns are the heads.
     """
     heads = "".join(
-        f"<th{' class="text"' if _is_text(frame[column]) else ''}>{escape(str(column))}</th>"
+        f'<th class="text">{escape(str(column))}</th>' if _is_text(frame[column]) else f"<th>{escape(str(column))}</th>"
         for column in frame.columns
     )
     rows = [
