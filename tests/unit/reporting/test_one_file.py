@@ -22,12 +22,22 @@ def table():
     return scinfill.impute_deepmc(masked("thin", null_genes=6), rank=2, uncertainty=True)
 
 
+@pytest.fixture(scope="module")
+def page(table):
+    return scinfill.report(table)
+
+
+@pytest.fixture(scope="module")
+def labelled(table):
+    return scinfill.report(table, labels=LABELS)
+
+
 def text_of(report):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", re.sub(r"<(style|svg).*?</\1>", "", report.html, flags=re.S)))
 
 
-def test_every_step_is_a_sentence_with_its_seed_and_what_is_no_default(table):
-    text = text_of(scinfill.report(table))
+def test_every_step_is_a_sentence_with_its_seed_and_what_is_no_default(page):
+    text = text_of(page)
     for words in (
         "150 cells and 120 genes of 3 types were simulated",
         "of these the 60 most dispersed taken",
@@ -47,8 +57,8 @@ def test_a_step_of_a_verb_that_is_not_known_is_told_too():
     assert step_in_words(step) == "A step with 1 parameters (scinfill 9 polish, seed 3)."
 
 
-def test_gate_and_weights_are_those_of_the_genes_without_null_genes(table):
-    text = text_of(scinfill.report(table))
+def test_gate_and_weights_are_those_of_the_genes_without_null_genes(table, page):
+    text = text_of(page)
     real = table.var[~table.var["null_gene"]]
     shut = int((real["imputation_gate"] == 0).sum())
     assert f"The gate is open for {len(real) - shut} of {len(real)} genes" in text
@@ -71,19 +81,18 @@ def test_values_are_compared_where_they_are():
     np.testing.assert_allclose(change.mean, values.mean(axis=0), rtol=1e-5)
 
 
-def test_labels_bring_markers_and_their_genes(table):
-    report = scinfill.report(table, labels=LABELS)
+def test_labels_bring_markers_and_their_genes(table, labelled):
     found = scinfill.markers(table, groupby=LABELS).uns["scinfill_markers"]
     supported = found[found["supported"] & (found["log2fc"] > 0)]
-    text = text_of(report)
+    text = text_of(labelled)
     for group, rows in supported.groupby("group", observed=True):
         assert f"{group} {len(rows):,}" in text
         assert rows["gene"].iloc[0] in text
-    assert 'id="f-gene-1-' in report.html
+    assert 'id="f-gene-1-' in labelled.html
 
 
-def test_without_labels_the_page_says_how_to_get_markers(table):
-    text = text_of(scinfill.report(table))
+def test_without_labels_the_page_says_how_to_get_markers(page):
+    text = text_of(page)
     assert "None: name labels with --labels; columns that look like labels: cell_type" in text
 
 
@@ -92,19 +101,18 @@ def test_markers_that_the_table_holds_need_no_labels(table):
     assert "supported by the counts" in text
 
 
-def test_calibration_is_asked_of_the_molecules_in_the_table(table):
-    sentences = scinfill.report(table).sentences
-    assert [one.answer for one in sentences if one.question == "Are its intervals honest?"]
+def test_calibration_is_asked_of_the_molecules_in_the_table(page):
+    assert [one.answer for one in page.sentences if one.question == "Are its intervals honest?"]
 
 
-def test_the_page_never_recommends_a_test_nor_says_that_it_helped(table):
-    answers = {one.question: one.answer for one in scinfill.report(table, labels=LABELS).sentences}
+def test_the_page_never_recommends_a_test_nor_says_that_it_helped(labelled):
+    answers = {one.question: one.answer for one in labelled.sentences}
     assert answers["Use it to test for differential expression?"] == "no"
     assert answers["Did it help?"] == "unknown"
 
 
-def test_factors_tell_what_the_dense_layer_tells(table):
-    dense = scinfill.report(table).sentences[0].text
+def test_factors_tell_what_the_dense_layer_tells(page):
+    dense = page.sentences[0].text
     factors = scinfill.impute_deepmc(masked("thin", null_genes=6), rank=2, form="factors")
     assert scinfill.report(factors).sentences[0].text == dense
 
