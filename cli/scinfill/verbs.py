@@ -12,20 +12,27 @@ from typing import Any
 import pandas as pd
 from anndata import AnnData
 
-from scinfill.errors import InputError
-from scinfill.evaluation.evaluate import evaluate
+from scinfill.errors import DataError, InputError
+from scinfill.evaluation.case import Settings
+from scinfill.evaluation.evaluate import evaluate, run
+from scinfill.evaluation.genes import MARKERS
+from scinfill.evaluation.scorecard import OF_ONE_FILE
 from scinfill.io import exchange, h5ad, scores, sources
-from scinfill.io.streams import check_folder, write_text
+from scinfill.io.streams import STDIO, check_folder, write_text
+from scinfill.methods import provenance
 from scinfill.methods.autoimpute import AutoImpute
 from scinfill.methods.deepmc import DeepMc
 from scinfill.methods.imputer import impute
+from scinfill.methods.markers import markers
 from scinfill.methods.mask import mask
 from scinfill.methods.preprocess import preprocess
 from scinfill.methods.reading import read_observations
 from scinfill.methods.settings import MethodSettings
 from scinfill.methods.simulate import simulate
+from scinfill.reporting import one_file
 from scinfill.reporting.build import Report, build
-from scinfill.reporting.verdict import Sentence
+from scinfill.reporting.sentences import Sentence
+from scinfill.schema import IMPUTED, MODEL
 
 log = logging.getLogger(__name__)
 
@@ -92,22 +99,27 @@ def export(adata: AnnData, folder: str | Path, *, layer: str | None = None) -> N
 
 
 def report(
-    results: Sequence[str | Path | Mapping[str, Any]],
+    results: Sequence[str | Path | Mapping[str, Any] | AnnData] | AnnData,
     *,
-    title: str = "Did imputation help?",
+    title: str | None = None,
+    labels: str | None = None,
     cost: str | Path | None = None,
     missing: Sequence[str] = (),
     figures: str | Path | None = None,
     multiqc: str | Path | None = None,
 ) -> Report:
-    """Turn results of :func:`scinfill.evaluate` into one HTML page that opens with a verdict in plain words.
+    """Turn results of :func:`scinfill.evaluate`, or one table, into an HTML page that opens with a verdict.
 
     Parameters
     ----------
     results
-        Documents, or the JSON files that hold them. Those of the same title and mask are replicates.
+        Documents, or the JSON files that hold them; those of the same title and mask are replicates. Or one table (an
+        H5AD file, a zarr store, an AnnData) that scinfill worked on: then the page tells what was done to it.
     title
         Heading of the page.
+    labels
+        Column of ``obs`` with the label of every cell, of a table only: for markers and components. None takes the
+        markers that the table holds.
     cost
         Table of time and memory: columns ``name``, ``seconds`` and, where known, ``peak_mib``; one row a run.
     missing
@@ -124,40 +136,98 @@ def report(
     Raises
     ------
     InputError
-        No result, or a table of costs without its columns.
+        No result, several tables, a table of costs without its columns, or an option that does not go with the kind of
+        input.
     DataError
-        A document that ``evaluate`` did not write.
+        A document that ``evaluate`` did not write, or a table that scinfill did not work on.
 
     Examples
     --------
     >>> import scinfill
     >>> table = scinfill.preprocess(scinfill.simulate(n_cells=60, n_genes=50))
-    >>> scores = scinfill.evaluate(scinfill.impute_baseline(table, method="svd", rank=2), labels="cell_type")
+    >>> imputed = scinfill.impute_baseline(table, method="svd", rank=2)
+    >>> scores = scinfill.evaluate(imputed, labels="cell_type")
     >>> scinfill.report([scores]).html.startswith("<!doctype html>")
     True
+    >>> scinfill.report(imputed, labels="cell_type").sentences[0].question
+    'Did it change the data?'
     """
     for folder in (figures, multiqc):
         if folder is not None:
             check_folder(folder)
-    made = build(
-        [_document(number, result) for number, result in enumerate(results, start=1)],
-        title=title,
-        costs=None if cost is None else scores.read_costs(cost),
-        absent=missing,
-        with_files=figures is not None,
-    )
+    sources = [results] if isinstance(results, AnnData) else list(results)
+    inputs = [_input(number, source) for number, source in enumerate(sources, start=1)]
+    tables = [(name, content) for name, content in inputs if isinstance(content, AnnData)]
+    if tables:
+        _check_one_table(tables, inputs, cost=cost, missing=missing, multiqc=multiqc)
+        made = _report_on_table(*tables[0], labels=labels, title=title, with_files=figures is not None)
+    else:
+        if labels is not None:
+            raise InputError("`labels` goes with a table; results of `scinfill evaluate` know their labels")
+        made = build(
+            [(name, content) for name, content in inputs if not isinstance(content, AnnData)],
+            title=title,
+            costs=None if cost is None else scores.read_costs(cost),
+            absent=missing,
+            with_files=figures is not None,
+        )
     if figures is not None:
         scores.write_folder(made.figures, figures)
+        log.info("wrote %d figures, as SVG and PNG, to %s", len(made.figures) // 2, figures)
     if multiqc is not None:
         scores.write_folder(made.sections, multiqc)
     return made
 
 
-def _document(number: int, result: str | Path | Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """Return a result with the name that messages call it."""
+def _input(number: int, result: str | Path | Mapping[str, Any] | AnnData) -> tuple[str, Mapping[str, Any] | AnnData]:
+    """Return a result or a table with the name that messages call it."""
+    if isinstance(result, AnnData):
+        return f"table {number}", result
     if isinstance(result, Mapping):
         return f"result {number}", result
     return str(result), scores.read(result)
+
+
+def _check_one_table(
+    tables: Sequence[tuple[str, AnnData]],
+    inputs: Sequence[tuple[str, Any]],
+    *,
+    cost: str | Path | None,
+    missing: Sequence[str],
+    multiqc: str | Path | None,
+) -> None:
+    """Refuse what a page about one table has no place for."""
+    if len(inputs) > 1:
+        raise InputError(
+            f"{tables[0][0]} is a table, and a page about a table takes it alone; `scinfill evaluate` compares "
+            f"several, and its results make one page"
+        )
+    for option, value in (("cost", cost), ("missing", missing), ("multiqc", multiqc)):
+        if value:
+            raise InputError(f"`{option}` goes with results of `scinfill evaluate`; {tables[0][0]} is a table")
+
+
+def _report_on_table(name: str, adata: AnnData, *, labels: str | None, title: str | None, with_files: bool) -> Report:
+    """Ask of one table what can be asked at once, and make its page."""
+    shown = "standard input" if name == STDIO else Path(name).name
+    document = None
+    if IMPUTED in adata.layers or MODEL in provenance.record(adata):
+        genes = None
+        if labels is not None:
+            adata, genes = _with_markers(adata, labels)
+        document = run(
+            [(None, adata)], Settings(labels=labels, show_genes=genes), experiments=OF_ONE_FILE, title=shown
+        ).document
+    return one_file.build(adata, shown, document=document, title=title, with_files=with_files)
+
+
+def _with_markers(adata: AnnData, labels: str) -> tuple[AnnData, tuple[str, ...] | None]:
+    """Return a table with the markers of its labels, and which genes to show; where none are found, a line says why."""
+    try:
+        return markers(adata, groupby=labels), (MARKERS,)
+    except DataError as error:
+        log.warning("no markers: %s", error)
+        return adata, None
 
 
 def demo(folder: str | Path = "demo", *, n_cells: int = 500, n_genes: int = 1500, seed: int = 0) -> Sequence[Sentence]:

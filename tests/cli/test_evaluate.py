@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 import scinfill
-from _support import from_bytes, invoke, shared, to_bytes
+from _support import assert_refused, from_bytes, invoke, shared, to_bytes
 from _worlds import LABELS, imputed, label_means, masked
 
 
@@ -40,6 +40,25 @@ def test_quiet_says_nothing(table):
 def test_reads_a_pipe(table):
     result = invoke("evaluate", "--starts", 1, "-q", stdin=table.read_bytes())
     assert json.loads(result.stdout)["title"] is None
+
+
+def test_genes_are_shown_and_the_report_draws_them(table, tmp_path):
+    genes = list(masked(null_genes=5).var_names[:3])
+    document, _ = evaluated(
+        table, "--labels", LABELS, "--show-genes", f"{genes[2]},{genes[0]}", "--show-genes", genes[1]
+    )
+    found = document["estimates"]["made-up"]["details"]["genes"]["genes"]
+    assert [record["gene"] for record in found] == [genes[2], genes[0], genes[1]]
+    page = invoke("report", "-q", "--figures", tmp_path / "figures", stdin=json.dumps(document).encode())
+    assert "Genes before and after" in page.stdout
+    drawn = {path.suffix for path in (tmp_path / "figures").iterdir() if "gene-1-" in path.name}
+    assert drawn == {".svg", ".png"}
+
+
+def test_a_gene_that_is_not_there_is_one_line_with_the_closest_names(table):
+    name = masked(null_genes=5).var_names[0]
+    result = invoke("evaluate", table, "--show-genes", f"{name}0x")
+    assert_refused(result, 2, "--show-genes", name, "--n-genes all")
 
 
 @pytest.mark.slow

@@ -1,9 +1,11 @@
 import json
 
+import numpy as np
 import pytest
 
 from _results import document
-from _support import invoke
+from _support import assert_refused, invoke
+from _worlds import LABELS, imputed, label_means, masked
 
 
 @pytest.fixture
@@ -66,3 +68,51 @@ def test_sections_for_multiqc(results, tmp_path):
         "data: raw": {"ari": 0.5, "poisson": 0.1},
         "data: mine": {"ari": 0.9, "poisson": 0.0},
     }
+
+
+@pytest.fixture
+def table(tmp_path):
+    adata = imputed(masked("thin"), label_means(masked("thin")))
+    adata.write_h5ad(tmp_path / "imputed.h5ad")
+    return tmp_path / "imputed.h5ad"
+
+
+def test_one_imputed_file_is_told_from_results_by_its_content(table, tmp_path):
+    renamed = table.rename(tmp_path / "scores.json")
+    result = invoke(
+        "report", renamed, "--labels", LABELS, "-o", tmp_path / "page.html", "--figures", tmp_path / "figures"
+    )
+    assert result.exit_code == 0, result.stderr
+    page = (tmp_path / "page.html").read_text()
+    assert "What was done to this file?" in page
+    assert "scores.json: 150 cells" in page
+    assert any(path.name.startswith("file-gene-1-") for path in (tmp_path / "figures").iterdir())
+    assert str(tmp_path / "figures") in result.stderr
+
+
+def test_a_file_through_a_pipe_gives_the_same_facts(table, tmp_path):
+    piped = invoke("report", "-q", stdin=table.read_bytes())
+    assert piped.exit_code == 0, piped.stderr
+    assert "standard input: 150 cells" in piped.stdout
+
+
+def test_tables_and_results_do_not_mix(table, results):
+    assert_refused(invoke("report", table, results), 2, "imputed.h5ad", "takes it alone", "scinfill evaluate")
+    assert_refused(invoke("report", table, "--missing", "x"), 2, "--missing", "results")
+    assert_refused(invoke("report", results, "--labels", LABELS), 2, "--labels", "goes with a table")
+    assert_refused(invoke("report", table, "--labels", "nothing"), 2, "no column 'nothing'", LABELS)
+
+
+def test_a_damaged_file_is_one_line_and_harms_no_page(table, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("earlier")
+    table.write_bytes(table.read_bytes()[:2000])
+    assert_refused(invoke("report", table, "-o", page), 3, "imputed.h5ad")
+    assert page.read_text() == "earlier"
+
+
+def test_values_that_no_scale_has_are_named(table):
+    adata = imputed(masked("thin"), label_means(masked("thin")))
+    adata.layers["imputed"][3, 4] = np.nan
+    adata.write_h5ad(table)
+    assert_refused(invoke("report", table), 3, "layers['imputed']")

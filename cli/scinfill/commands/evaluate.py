@@ -65,6 +65,12 @@ log = logging.getLogger(__name__)
 @click.option("--cv-label", metavar="LABEL", help="Label whose variation is shown.  [default: the largest]")
 @click.option("--openproblems", is_flag=True, help="Also the Open Problems denoising numbers, as coded there.")
 @click.option(
+    "--show-genes",
+    metavar="GENE[,GENE]...",
+    multiple=True,
+    help="Genes that `scinfill report` shows before and after; markers: three of each label. Repeatable.",
+)
+@click.option(
     "--fail-if-worse-than",
     "thresholds",
     metavar="REFERENCE:METRIC[:TOLERANCE]",
@@ -85,6 +91,7 @@ def command(
     thresholds: tuple[str, ...],
     gene_table: str | None,
     title: str | None,
+    show_genes: tuple[str, ...],
     **settings: Any,  # noqa: ANN401 - the options above
 ) -> None:
     """Score imputed files beside raw, gene mean and SVD.
@@ -97,6 +104,7 @@ def command(
       scinfill evaluate imputed.h5ad --labels cell_type -o scores.json
       scinfill evaluate deepmc=a.h5ad auto=b.h5ad --labels cell_type --fail-if-worse-than raw:ari -o scores.json
       scinfill evaluate deepmc=mask1.h5ad deepmc=mask2.h5ad svd=mask1svd.h5ad svd=mask2svd.h5ad -o recovery.json
+      scinfill evaluate imputed.h5ad --labels cell_type --show-genes CD3D,MS4A1 | scinfill report -o genes.html
       scinfill mask --mode thin log.h5ad | scinfill impute-deepmc | scinfill evaluate > scores.json
       scinfill mask log.h5ad --mode halves | scinfill impute-deepmc | scinfill evaluate --labels cell_type > halves.json
       scinfill evaluate imputed.h5ad --labels cell_type --batch sample -o scores.json
@@ -114,7 +122,9 @@ def command(
     files = named_by_file(sources or [(None, STDIO)])
     evaluation = run(
         [(name, anndata_files.read(path, to_write=False)) for name, path in files],
-        Settings(**{name: value for name, value in settings.items() if value is not None}),
+        Settings(
+            show_genes=_split(show_genes), **{name: value for name, value in settings.items() if value is not None}
+        ),
         layer=layer,
         bulk=None if bulk is None else bulk_tables.read_counts(bulk),
         de_truths={name or stem(path): bulk_tables.read_truth(path) for name, path in de_truths},
@@ -129,6 +139,10 @@ def command(
 
         show(evaluation.document)
     _judge(evaluation.failed_thresholds, len(evaluation.document["thresholds"]))
+
+
+def _split(show_genes: tuple[str, ...]) -> tuple[str, ...] | None:
+    return tuple(filter(None, (name.strip() for names in show_genes for name in names.split(",")))) or None
 
 
 def _judge(failed: list[str], n_thresholds: int) -> None:

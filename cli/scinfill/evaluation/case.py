@@ -51,6 +51,7 @@ class Settings:
     zero_threshold: float = ZERO_THRESHOLD
     cv_label: str | None = None
     openproblems: bool = False
+    show_genes: tuple[str, ...] | None = None
 
     def check(self) -> None:
         """Refuse what cannot be."""

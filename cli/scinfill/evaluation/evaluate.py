@@ -12,8 +12,9 @@ from scinfill.errors import InputError
 from scinfill.evaluation import document, inputs
 from scinfill.evaluation.case import ZERO_THRESHOLD, Settings
 from scinfill.evaluation.comparison import Threshold
+from scinfill.evaluation.genes import choose_genes
 from scinfill.evaluation.numerics.clustering import Correlation
-from scinfill.evaluation.scorecard import BATCHES, EXPERIMENTS, OPEN_PROBLEMS, Scorecard
+from scinfill.evaluation.scorecard import BATCHES, EXPERIMENTS, GENES, OPEN_PROBLEMS, Experiment, Scorecard
 from scinfill.progress import track
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ def evaluate(
     zero_threshold: float = ZERO_THRESHOLD,
     cv_label: str | None = None,
     openproblems: bool = False,
+    show_genes: str | Sequence[str] | None = None,
     title: str | None = None,
 ) -> dict[str, Any]:
     """Score imputed tables beside raw, gene mean and SVD.
@@ -89,6 +91,9 @@ def evaluate(
         Label whose variation is shown; the largest unless named.
     openproblems
         Also the numbers of the Open Problems denoising task, as coded there.
+    show_genes
+        Genes to look at before and after: names, or ``"markers"`` for three of each label that its counts tell from
+        all other cells best (rank-sum test, Benjamini-Hochberg), 30 genes at most. :func:`scinfill.report` draws them.
     title
         Name of the data; results of one title and mask are replicates of each other in a report.
 
@@ -99,7 +104,7 @@ def evaluate(
     Raises
     ------
     InputError
-        No such layer or label column.
+        No such layer, label column or gene.
     DataError
         Wrong values, or tables of different cells or genes.
 
@@ -121,6 +126,7 @@ def evaluate(
         zero_threshold=zero_threshold,
         cv_label=cv_label,
         openproblems=openproblems,
+        show_genes=_names(show_genes),
     )
     named = {None: tables} if isinstance(tables, AnnData) else dict(tables)
     return run(list(named.items()), settings, layer=layer, bulk=bulk, de_truths=de_truths, title=title).document
@@ -135,6 +141,7 @@ def run(
     de_truths: Mapping[str, pd.Series] | None = None,
     thresholds: Sequence[Threshold] = (),
     title: str | None = None,
+    experiments: Sequence[Experiment] = EXPERIMENTS,
 ) -> Evaluation:
     """Score named tables: what :func:`evaluate` does, with thresholds and the table of genes.
 
@@ -143,11 +150,15 @@ def run(
     settings.check()
     trials = inputs.trials(tables, settings, layer=layer, bulk=bulk, de_truths=de_truths)
     _check_thresholds(thresholds, trials)
-    experiments = (
-        *EXPERIMENTS,
-        *(BATCHES if settings.batch is not None else ()),
-        *([OPEN_PROBLEMS] if settings.openproblems else ()),
-    )
+    experiments = [*experiments]
+    if settings.batch is not None:
+        experiments += BATCHES
+    if settings.openproblems:
+        experiments.append(OPEN_PROBLEMS)
+    if settings.show_genes:
+        for trial in trials:
+            choose_genes(trial.case)  # what cannot be shown is refused before any work
+        experiments.append(GENES)
     cards: dict[str, Scorecard] = {}
     work = [(trial, estimate) for trial in trials for estimate in trial.estimates]
     for trial, estimate in track(work, "evaluate"):
@@ -161,6 +172,10 @@ def run(
         document=document.assemble(trials, cards, settings, thresholds, title=title),
         gene_table=document.gene_table(trials, cards),
     )
+
+
+def _names(show_genes: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if show_genes is None else (show_genes,) if isinstance(show_genes, str) else tuple(show_genes)
 
 
 def _check_thresholds(thresholds: Sequence[Threshold], trials: Sequence[inputs.Trial]) -> None:

@@ -1,7 +1,6 @@
-"""Molecules held out by thinning: how well an estimate predicts them, and whether its intervals are honest."""
+"""Molecules held out by thinning: how well an estimate predicts them."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +9,10 @@ from scipy.sparse import csr_array
 from scinfill.errors import DataError
 from scinfill.evaluation.case import Case
 from scinfill.evaluation.estimates import ScoredMatrix
-from scinfill.evaluation.numerics import calibration
 from scinfill.evaluation.numerics.molecules import Block, MoleculeScores, score_molecules
-from scinfill.evaluation.scores import Findings, Score, over_cells, rounded
+from scinfill.evaluation.scores import Findings, Score, over_cells
 from scinfill.numerics.blocks import row_slices
-from scinfill.schema import IMPUTED_SD
 
-PIT_BINS = 20
 MERGED = (
     "this layer keeps seen values as they are, so it is no mean: held-out molecules should be asked of a layer imputed "
     "without that"
@@ -58,7 +54,7 @@ def held_out_fraction(case: Case) -> float:
     if case.mask.get("mode") in ("thin", "halves") and isinstance(recorded, float):
         return recorded
     heldout, _ = thinned(case)
-    taken, kept = heldout.sum(), _kept(case).sum()
+    taken, kept = heldout.sum(), kept_molecules(case).sum()
     return float(taken / (taken + kept))
 
 
@@ -79,7 +75,14 @@ def thinned(case: Case) -> tuple[csr_array, NDArray[np.float64]]:
     return case.heldout_counts, case.size_factor
 
 
-def _kept(case: Case) -> csr_array:
+def kept_molecules(case: Case) -> csr_array:
+    """Return the molecules that thinning left to the imputer.
+
+    Raises
+    ------
+    DataError
+        The table holds no counts.
+    """
     if case.observations.counts is None:
         raise DataError("held-out molecules need layers['counts']; the file lacks it")
     return case.observations.counts
@@ -125,7 +128,7 @@ def open_problems(case: Case, estimate: ScoredMatrix) -> Findings:
 
 def _controls(case: Case, heldout: csr_array) -> tuple[MoleculeScores, MoleculeScores]:
     """Score the training counts (brought to the depth of the test counts) and the test counts themselves."""
-    kept, held = _kept(case)[:, case.real_genes], heldout[:, case.real_genes]
+    kept, held = kept_molecules(case)[:, case.real_genes], heldout[:, case.real_genes]
     ratio = float(held.sum() / kept.sum())
 
     def blocks(prediction: csr_array, scale: float) -> Iterator[Block]:
@@ -135,106 +138,6 @@ def _controls(case: Case, heldout: csr_array) -> tuple[MoleculeScores, MoleculeS
     return score_molecules(blocks(kept, ratio)), score_molecules(blocks(held, 1.0))
 
 
-def interval_coverage(case: Case, estimate: ScoredMatrix) -> Findings:
-    """Share of held-out molecules inside the predictive intervals of the posterior behind ``imputed_sd``.
-
-    Beside it, how often a Poisson around the model's mean would cover.
-
-    Raises
-    ------
-    DataError
-        When the table is not thinned, or the estimate carries no uncertainty.
-    """
-    heldout, size_factor = thinned(case)
-    pit, poisson_pit, expected, cells = _transforms(case, estimate, heldout, size_factor)
-    findings = Findings()
-    for level in calibration.LEVELS:
-        findings.scores[f"coverage_{level * 100:.0f}"] = _coverage(pit, level, cells)
-    top = expected >= np.quantile(expected, 0.9)
-    findings.scores["coverage_90_top_decile"] = _coverage(pit[top], 0.9, cells[top])
-    findings.details["calibration"] = {
-        "n_cells": int(np.unique(cells).size),
-        "pit": rounded(np.histogram(pit, bins=PIT_BINS, range=(0, 1))[0] / pit.size),
-        "poisson_coverage": _coverage_record(poisson_pit),
-        "by_decile": _by_decile(pit, poisson_pit, expected),
-    }
-    return findings
-
-
-def _transforms(
-    case: Case, estimate: ScoredMatrix, heldout: csr_array, size_factor: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
-    """Return PIT, PIT of a Poisson around the model, expected molecules and cell of every entry of a sample."""
-    weights = _weights(case, estimate)
-    mean_rate = _mean_model_rate(case, estimate, weights, size_factor)
-    cells = case.at_most(np.arange(case.n_cells))
-    kept = _kept(case)[cells].toarray()[:, case.real_genes].astype(np.float64)
-    held = heldout[cells].toarray()[:, case.real_genes]
-    linear = linear_scale(case.values(estimate, cells))
-    fraction = held_out_fraction(case)
-    rng = np.random.default_rng(case.settings.seed)
-    rate = calibration.model_rate(linear, kept, size_factor[cells], weights)
-    distribution = calibration.predictive(rate, kept, size_factor[cells], weights, mean_rate, fraction=fraction)
-    poisson = calibration.predictive(
-        rate, kept, size_factor[cells], np.zeros_like(weights), mean_rate, fraction=fraction
-    )
-    return (
-        calibration.randomised_pit(distribution, held, rng).ravel(),
-        calibration.randomised_pit(poisson, held, rng).ravel(),
-        distribution.mean.ravel(),
-        np.repeat(cells, case.real_genes.size),
-    )
-
-
-def _weights(case: Case, estimate: ScoredMatrix) -> NDArray[np.float64]:
-    if estimate.observed_weight is None:
-        raise DataError(
-            f"needs layers[{IMPUTED_SD!r}] of an estimate 'shrunk'; this one was imputed without uncertainty"
-        )
-    return estimate.observed_weight[case.real_genes]
-
-
 def linear_scale(log_values: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return counts over size factors from their logarithms; below zero becomes zero."""
     return np.maximum(np.expm1(log_values.astype(np.float64) * np.log(2)), 0)
-
-
-def _mean_model_rate(
-    case: Case, estimate: ScoredMatrix, weights: NDArray[np.float64], size_factor: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return m_g, each gene's mean of λ/s over all cells."""
-    total = np.zeros(case.real_genes.size)
-    for rows, values in estimate.blocks():
-        kept = _kept(case)[rows].toarray()[:, case.real_genes]
-        linear = linear_scale(values[:, case.real_genes])
-        total += calibration.model_rate(linear, kept, size_factor[rows], weights).sum(axis=0)
-    return total / case.n_cells
-
-
-def _coverage(pit: NDArray[np.float64], level: float, cells: NDArray[np.intp]) -> Score:
-    inside = np.abs(pit - 0.5) <= level / 2
-    _, position = np.unique(cells, return_inverse=True)
-    sums = [np.bincount(position, weights=inside), np.bincount(position)]
-    return over_cells(sums, of="entries", n=pit.size)
-
-
-def _coverage_record(pit: NDArray[np.float64]) -> dict[str, float]:
-    return {f"{level * 100:.0f}": share for level, share in calibration.coverage(pit).items()}
-
-
-def _by_decile(
-    pit: NDArray[np.float64], poisson_pit: NDArray[np.float64], expected: NDArray[np.float64]
-) -> list[dict[str, Any]]:
-    """Return the coverage by decile of the expected molecules."""
-    edges = np.quantile(expected, np.linspace(0, 1, 11)[1:-1])
-    decile = np.searchsorted(edges, expected, side="right")
-    return [
-        {
-            "decile": int(number) + 1,
-            "n": int((decile == number).sum()),
-            "mean_expected": float(expected[decile == number].mean()),
-            "coverage": _coverage_record(pit[decile == number]),
-            "poisson_coverage": _coverage_record(poisson_pit[decile == number]),
-        }
-        for number in np.unique(decile)
-    ]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scinfill.errors import DataError
-from scinfill.evaluation import batches, expression, guard, halves, molecules, recovery, structure
+from scinfill.evaluation import batches, coverage, expression, genes, guard, halves, molecules, recovery, structure
 from scinfill.evaluation.case import Case
 from scinfill.evaluation.estimates import ScoredMatrix
 from scinfill.evaluation.scores import METRICS, Findings
@@ -33,7 +33,10 @@ EXPERIMENTS = (
     Experiment(expression.within_label_variation, ("log2_cv",)),
     Experiment(expression.true_zeros, ("zero_retention",)),
     Experiment(molecules.heldout_molecules, ("poisson", "mse_log_cp10k")),
-    Experiment(molecules.interval_coverage, ("coverage_50", "coverage_90", "coverage_99", "coverage_90_top_decile")),
+    Experiment(
+        coverage.interval_coverage,
+        ("coverage_50", "coverage_90", "coverage_99", "coverage_90_top_decile", "coverage_strata"),
+    ),
     Experiment(
         halves.two_halves,
         (
@@ -53,6 +56,11 @@ OPEN_PROBLEMS = Experiment(
     molecules.open_problems,
     ("openproblems_poisson_asis", "openproblems_poisson_asis_scaled", "openproblems_mse_scaled"),
 )
+
+OF_ONE_FILE = tuple(one for one in EXPERIMENTS if one.run in (structure.silhouette, coverage.interval_coverage))
+"""What a page about one file tells of it; whether imputing helped takes all experiments."""
+GENES = Experiment(genes.look_at_genes, ())
+"""Genes that the caller named; :func:`scinfill.evaluation.genes.choose_genes` has been asked before."""
 
 
 IN_OWN_BATCH = {

@@ -66,6 +66,12 @@ METRICS: Mapping[str, Metric] = {
     "coverage_90_top_decile": Metric(
         "coverage of 90 %, top decile", None, "the same among the tenth of entries with the highest expectation"
     ),
+    "coverage_strata": Metric(
+        "strata with honest intervals",
+        "higher",
+        "share of strata (decile of the gene's expression, quartile of the cell's library size, label) whose 90 % "
+        "intervals cover 88 to 92 % of the held-out molecules",
+    ),
     "halves_called": Metric(
         "genes called DE", None, "share of genes called between similar labels (Wilcoxon, Benjamini-Hochberg 5 %)"
     ),

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from anndata import AnnData
 
 from scinfill.errors import DataError, InputError
-from scinfill.io.hdf5 import one_line
-from scinfill.io.streams import complete, display, open_source, write_text
+from scinfill.io import anndata_files, h5ad
+from scinfill.io.hdf5 import checked_hdf5, is_hdf5, one_line
+from scinfill.io.streams import STDIO, complete, display, open_source, write_text
+from scinfill.io.zarr_checks import is_store
 
 FLAT_LIST = re.compile(r"\[\s+([^\[\]{}]*?)\s+\]")
 
@@ -21,21 +24,30 @@ def write(document: dict[str, Any], target: str | Path) -> None:
     write_text(FLAT_LIST.sub(lambda match: f"[{' '.join(match[1].split())}]", text) + "\n", target)
 
 
-def read(source: str | Path) -> dict[str, Any]:
-    """Read results; what they must hold is the reader's concern.
+def read(source: str | Path) -> dict[str, Any] | AnnData:
+    """Read results, or a table to report on; what they must hold is the reader's concern.
+
+    Which it is, the content tells: HDF5 by its first bytes, a zarr store by its folder; results are JSON.
 
     Raises
     ------
     InputError
         There is no such file.
     DataError
-        It is not a JSON object.
+        It is neither a JSON object nor a table.
     """
+    if str(source) != STDIO and is_store(Path(source)):
+        return anndata_files.read(source, to_write=False)
     with open_source(source) as handle:
+        if is_hdf5(handle):
+            with checked_hdf5(handle, source) as file:
+                return h5ad.assemble(file, source)
         try:
             document = json.loads(handle.read())
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{display(source)} is not JSON: {one_line(error)}") from error
+            raise DataError(
+                f"{display(source)} is not JSON, as `scinfill evaluate` writes it, nor H5AD: {one_line(error)}"
+            ) from error
     if not isinstance(document, dict):
         raise DataError(f"{display(source)} holds a JSON {type(document).__name__}, not an object")
     return document

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 from numpy.typing import NDArray
-from scipy import sparse, stats
+from scipy import stats
 from scipy.sparse import csr_array
 
 from scinfill import memory
@@ -19,12 +19,11 @@ from scinfill.methods import ownership, provenance, validation
 from scinfill.methods.batches import batches_are_removed
 from scinfill.methods.group_tests import Tested, compare_cells, compare_replicates
 from scinfill.methods.grouping import groups_to_compare, read_groups
+from scinfill.methods.layers import checked_block, imputed_block
 from scinfill.methods.matrices import preprocess_option
 from scinfill.methods.reading import read_observations, stored_size_factors
-from scinfill.methods.reconstruct import estimate_of
 from scinfill.methods.slots import sharing_matrices
 from scinfill.numerics.group_means import Block, GroupSums, fold_change, group_sums
-from scinfill.numerics.scales import LARGEST_LOG2
 from scinfill.schema import (
     COUNTS,
     HELDOUT,
@@ -192,14 +191,12 @@ def _estimate(adata: AnnData) -> Block | None:
         )
         return None
     _check_means(adata)
-    if IMPUTED not in adata.layers:
-        return estimate_of(adata, str(kind)).block
-    return _checked(adata, IMPUTED)
+    return imputed_block(adata)
 
 
 def _spread(adata: AnnData) -> Block | None:
     """Return the posterior standard deviation by blocks of cells, if the table holds it."""
-    return _checked(adata, IMPUTED_SD) if IMPUTED_SD in adata.layers and IMPUTED in adata.layers else None
+    return checked_block(adata, IMPUTED_SD) if IMPUTED_SD in adata.layers and IMPUTED in adata.layers else None
 
 
 def _check_means(adata: AnnData) -> None:
@@ -221,28 +218,6 @@ def _check_means(adata: AnnData) -> None:
             f"layers[{IMPUTED!r}] holds seen values beside imputed ones, so its group means are too high; impute "
             f"with `impute_deepmc(keep='none')`"
         )
-
-
-def _checked(adata: AnnData, layer: str) -> Block:
-    """Return the blocks of a layer, which are checked as they are read."""
-    slot = validation.slot_name(layer)
-    matrix = validation.matrix_of(adata, layer)
-    if matrix.shape != adata.shape:
-        raise DataError(f"{slot} is {matrix.shape}, but there are {adata.n_obs} cells x {adata.n_vars} genes")
-    matrix = matrix.tocsr() if sparse.issparse(matrix) else matrix
-
-    def block(rows: slice) -> NDArray[np.floating]:
-        values = matrix[rows].toarray() if sparse.issparse(matrix) else matrix[rows]
-        wrong = ~(np.abs(values) <= LARGEST_LOG2)
-        if wrong.any():
-            row, column = np.argwhere(wrong)[0]
-            raise DataError(
-                f"{slot} holds {values[row, column]:.6g} at {validation.where(adata, rows.start + row, column)}: not "
-                f"a number on a log2(1 + x) scale; impute again, or bring it there with `scinfill adopt`"
-            )
-        return np.asarray(values)
-
-    return block
 
 
 def _real_genes(adata: AnnData) -> NDArray[np.intp]:

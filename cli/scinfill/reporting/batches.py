@@ -1,11 +1,13 @@
 """What ``evaluate --batch`` says of an input: whether batches are mixed and biology kept, in words and as a table."""
 
 from collections.abc import Sequence
-from html import escape
 from typing import Literal
+
+import pandas as pd
 
 from scinfill.reporting.comparable import changes_of
 from scinfill.reporting.results import Setting, details, signed
+from scinfill.reporting.tables import Table, plain
 
 MIXED_SHARE = 0.5
 """Differences between batches within labels that shrink to this share of the raw data's are mixed."""
@@ -18,6 +20,10 @@ LARGEST_LOSS = 0.02
 
 REMOVE = "scinfill impute-deepmc --batch COLUMN --batch-effect remove"
 
+CAPTION = (
+    "Root mean square over genes of the log2 fold changes of means: between batches within a label, which should be "
+    "small, and between labels within a batch, which should stay."
+)
 MIXED, KEPT = "Are the batches mixed?", "Is biology kept across batches?"
 
 Answer = tuple[Literal["yes", "no", "same"], str]
@@ -67,11 +73,11 @@ def _kept(settings: Sequence[Setting], name: str) -> Answer | None:
     return "yes", f"Yes. {numbers}."
 
 
-def table(setting: Setting) -> str:
-    """Return the fold changes of every pair of groups, one column an estimate, as HTML; empty without batches."""
+def table(setting: Setting) -> Table | None:
+    """Return the fold changes of every pair of groups, one column an estimate; None without batches."""
     found = details(setting, "batches")
     if not found:
-        return ""
+        return None
     rows: dict[str, dict[str, float]] = {}
     for estimate, record in found.items():
         for row in record["between_batches"]:
@@ -80,18 +86,5 @@ def table(setting: Setting) -> str:
         for row in record["between_labels"]:
             words = f"{row['batch']}: {row['first']} – {row['second']} (labels)"
             rows.setdefault(words, {})[estimate] = row["change"]
-    heads = "".join(f"<th>{escape(name)}</th>" for name in found)
-    lines = "".join(
-        f"<tr><th>{escape(words)}</th>{''.join(_cell(values.get(name)) for name in found)}</tr>"
-        for words, values in rows.items()
-    )
-    return (
-        '<h4>Batches</h4>\n<div class="scroll"><table><caption>Root mean square over genes of the log2 fold changes of '
-        "means: between batches within a label, which should be small, and between labels within a batch, which should "
-        "stay.</caption>"
-        f"<thead><tr><th>groups</th>{heads}</tr></thead><tbody>{lines}</tbody></table></div>"
-    )
-
-
-def _cell(value: float | None) -> str:
-    return "<td>–</td>" if value is None else f"<td>{signed(value, 2)}</td>"
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=list(found)).rename_axis("groups").reset_index()
+    return plain("Fold changes between batches and between labels", CAPTION, frame)

@@ -1,22 +1,30 @@
 """Many results of ``evaluate`` → the page and the figures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any
 
 import pandas as pd
 
+from scinfill import __version__
 from scinfill.errors import DataError, InputError
-from scinfill.reporting import figures, multiqc, page, style
-from scinfill.reporting.page import Section
-from scinfill.reporting.results import Setting, collect
-from scinfill.reporting.verdict import Sentence, verdict
+from scinfill.reporting import figures, multiqc, page, style, tables
+from scinfill.reporting.figures import Plot
+from scinfill.reporting.page import Chapter, Part, walk
+from scinfill.reporting.results import Setting, collect, percent
+from scinfill.reporting.sections import sections_of
+from scinfill.reporting.sentences import Sentence
+from scinfill.reporting.tables import Table
+from scinfill.reporting.verdict import verdict
 
 COST_COLUMNS = ("name", "seconds")
 PEAK = "peak_mib"
-LONGEST_PREFIX = 120
 HIDING = ("nonzero", "entries")
+TITLE = "Did imputation help?"
+N_PICTURES = 3
+FRONT = ("halves", "molecules", "components", "guard", "recovery", "calibration", "clustering", "roc", "variation")
+"""Figures that may stand below the verdict, the most telling ones first."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +46,13 @@ class Report:
     html: str
     figures: Mapping[str, bytes]
     sentences: Sequence[Sentence]
-    sections: Mapping[str, bytes]
+    sections: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def build(
     documents: Sequence[tuple[str, Mapping[str, Any]]],
     *,
-    title: str = "Did imputation help?",
+    title: str | None = None,
     costs: pd.DataFrame | None = None,
     absent: Sequence[str] = (),
     with_files: bool = False,
@@ -77,11 +85,18 @@ def build(
     settings = collect(documents)
     if not settings:
         raise DataError("the results files hold no data")
-    sections = _sections(settings)
     sentences = verdict(settings, costs)
     with style.house_style():
-        html = page.render(title, sentences, sections, costs, absent)
-        drawn = _files(sections) if with_files else {}
+        chapters = _chapters(settings, costs)
+        html = page.render(
+            title or TITLE,
+            chapters,
+            summary=_summary(settings),
+            sentences=sentences,
+            pictures=pictures(chapters, FRONT),
+            absent=absent,
+        )
+        drawn = figure_files(chapters) if with_files else {}
     return Report(html, drawn, sentences, multiqc.sections(settings))
 
 
@@ -100,42 +115,96 @@ def _checked(costs: pd.DataFrame) -> pd.DataFrame:
     return checked
 
 
-def _sections(settings: Sequence[Setting]) -> list[Section]:
+def _chapters(settings: Sequence[Setting], costs: pd.DataFrame | None) -> list[Chapter]:
+    """Return the page below the verdict: what all evaluations share, each dataset, and how to read it."""
+    chapters = [_of_table("overview", "All evaluations", tables.overview(settings))]
+    chapters.append(_of_table("costs", "Time and memory", tables.time_and_memory(costs)))
     datasets: dict[str, list[Setting]] = {}
     for setting in settings:
         datasets.setdefault(setting.dataset, []).append(setting)
-    return [_section(dataset, own) for dataset, own in datasets.items()]
+    chapters += [_dataset(number, dataset, own) for number, (dataset, own) in enumerate(datasets.items())]
+    chapters.append(_of_table("meanings", "What the numbers mean", tables.meanings(settings)))
+    chapters.append(_of_table("missing", "What was left out, and why", tables.missing(settings)))
+    chapters.append(
+        _of_table("making", "How this page was made", tables.making(settings), f"scinfill {__version__} report.")
+    )
+    return [chapter for chapter in chapters if chapter is not None]
 
 
-def _section(dataset: str, settings: Sequence[Setting]) -> Section:
-    """Draw one dataset; where a setting leaves the values alone, those that hide some show their recovery only."""
+def _of_table(anchor: str, title: str, table: Table | None, *sentences: str) -> Chapter | None:
+    return None if table is None else Chapter(anchor, title, Part(sentences, [table]))
+
+
+def _dataset(number: int, dataset: str, settings: Sequence[Setting]) -> Chapter:
+    """Return one dataset; where a setting leaves the values alone, those that hide some show their recovery only."""
     hides = [setting.mode in HIDING for setting in settings]
-    drawn = [
-        (setting, figures.of_setting(setting, recovery_only=hiding and not all(hides)))
-        for setting, hiding in zip(settings, hides, strict=True)
+    chapters = [
+        _setting(f"d{number}s{position}", setting, only_hidden=hiding and not all(hides))
+        for position, (setting, hiding) in enumerate(zip(settings, hides, strict=True))
     ]
-    return Section(dataset, figures.of_dataset(settings), drawn)
+    shared = Part(plots=figures.of_dataset(settings))
+    return Chapter(f"data-{number}", dataset, shared, chapters, prefix=f"d{number}", file_prefix=dataset)
 
 
-def _files(sections: Sequence[Section]) -> dict[str, bytes]:
+def _setting(prefix: str, setting: Setting, *, only_hidden: bool) -> Chapter:
+    of_files = f"{setting.dataset}-{setting.mode}-{setting.fraction}" if setting.mode else setting.dataset
+    chapters = [
+        Chapter(f"{section.anchor}-{prefix}", section.title, part, prefix=prefix, file_prefix=of_files)
+        for section, part in sections_of(setting, only_hidden=only_hidden)
+    ]
+    title = setting.label[0].upper() + setting.label[1:]
+    return Chapter(prefix, title, Part([_described(setting), *_notes(setting)]), chapters)
+
+
+def _described(setting: Setting) -> str:
+    data = setting.first.data
+    words = f"{data['n_cells']:,} cells × {data['n_genes']:,} genes, {percent(data['share_nonzero'], 1)} non-zero"
+    if data.get("labels"):
+        words += f"; {len(data['labels'])} labels"
+        words += f"; structure on {data['n_cells_for_structure']:,} cells ({data['cells_for_structure']})"
+    if data["n_null_genes"]:
+        words += f"; {data['n_null_genes']} null genes appended"
+    n = len(setting.replicates)
+    return f"{words}; {n} replicate{'s' * (n > 1)}."
+
+
+def _notes(setting: Setting) -> list[str]:
+    """Return what must be said beside the scores, once each."""
+    notes = dict.fromkeys(
+        note for replicate in setting.replicates for _, record in replicate.records() for note in record["notes"]
+    )
+    return [f"Note: {note}." for note in notes]
+
+
+def _summary(settings: Sequence[Setting]) -> str:
+    n_datasets = len({setting.dataset for setting in settings})
+    n_files = len({replicate.source for setting in settings for replicate in setting.replicates})
+    counted = f"{n_datasets} dataset{'s' * (n_datasets > 1)}, {n_files} results file{'s' * (n_files > 1)}"
+    return f"{counted}; every estimate beside raw, gene mean and a rank-10 SVD."
+
+
+def pictures(chapters: Sequence[Chapter], front: Sequence[str]) -> list[Plot]:
+    """Return the first three of the kinds of figures that ``front`` names and the chapters have."""
+    first: dict[str, Plot] = {}
+    for chapter in walk(chapters):
+        for plot in chapter.part.plots:
+            first.setdefault(plot.slug, plot)
+    return [first[slug] for slug in front if slug in first][:N_PICTURES]
+
+
+def figure_files(chapters: Sequence[Chapter]) -> dict[str, bytes]:
+    """Return every figure of the chapters as SVG and PNG, by file name."""
     content: dict[str, bytes] = {}
-    for section in sections:
-        groups = [(section.dataset, section.shared)]
-        groups += [
-            (f"{section.dataset}-{setting.mode}-{setting.fraction}" if setting.mode else section.dataset, plots)
-            for setting, plots in section.settings
-        ]
-        for prefix, plots in groups:
-            for plot in plots:
-                name = _file_name(prefix, plot.slug, taken=content)
-                content[f"{name}.svg"] = style.svg(plot.figure)
-                content[f"{name}.png"] = style.png(plot.figure)
+    for chapter in walk(chapters):
+        for plot in chapter.part.plots:
+            name = _file_name(chapter.file_prefix, plot.slug, taken=content)
+            content[f"{name}.svg"] = style.svg(plot.figure)
+            content[f"{name}.png"] = style.png(plot.figure)
     return content
 
 
 def _file_name(prefix: str, slug: str, *, taken: Mapping[str, bytes]) -> str:
     """Return a name any file system takes: letters, digits, dots and dashes, not too many, no other figure's."""
-    plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in ".-") else "_" for letter in prefix)
-    name = f"{plain[:LONGEST_PREFIX]}-{slug}"
+    name = f"{style.file_safe(prefix)}-{slug}"
     names = chain([name], (f"{name}-{number}" for number in count(2)))
     return next(one for one in names if f"{one}.svg" not in taken)

@@ -1,40 +1,91 @@
 """One self-contained page: no network, no script, nothing but HTML, a style sheet and drawings.
 
-Every text from a results file (titles, labels, genes, reasons) is escaped here, once.
+A page is a verdict, three pictures and a tree of chapters. Every text from a file (titles, labels, genes, reasons) is
+escaped here and in ``tables``, once.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
-from typing import Any
 
-import pandas as pd
-
-from scinfill.reporting import batches, style, tables
+from scinfill.reporting import style
 from scinfill.reporting.figures import Plot
-from scinfill.reporting.results import Setting, metrics_of, percent
-from scinfill.reporting.verdict import Sentence
+from scinfill.reporting.sentences import Sentence
+from scinfill.reporting.tables import Table
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """What the page may load: its own styles and the drawings inside it."""
+FEW_CHAPTERS = 3
+"""With more chapters that have sections, these are folded in the contents."""
 
 
 @dataclass(frozen=True)
-class Section:
-    """One dataset on the page: what its settings share, and each setting with its figures."""
+class Part:
+    """What stands under one heading; without any of these the heading is left out.
 
-    dataset: str
-    shared: Sequence[Plot]
-    settings: Sequence[tuple[Setting, Sequence[Plot]]]
+    Attributes
+    ----------
+    sentences
+        Plain text, a paragraph each; escaped by the page.
+    tables
+        Long ones are folded by the page.
+    plots
+        Figures, also written as files.
+    """
+
+    sentences: Sequence[str] = ()
+    tables: Sequence[Table] = ()
+    plots: Sequence[Plot] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to show."""
+        return bool(self.sentences or self.tables or self.plots)
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A heading with what stands under it.
+
+    Attributes
+    ----------
+    anchor
+        Identifier of the heading, unique on the page.
+    title
+        Plain text.
+    part
+        What stands right under the heading.
+    chapters
+        Smaller headings below.
+    prefix
+        Of the identifiers of the figures.
+    file_prefix
+        Of the names of the files that the figures become.
+    """
+
+    anchor: str
+    title: str
+    part: Part = field(default_factory=Part)
+    chapters: Sequence["Chapter"] = ()
+    prefix: str = ""
+    file_prefix: str = ""
+
+
+def walk(chapters: Sequence[Chapter]) -> Iterator[Chapter]:
+    """Yield the chapters and all below them, in the order of the page."""
+    for chapter in chapters:
+        yield chapter
+        yield from walk(chapter.chapters)
 
 
 def render(
     title: str,
+    chapters: Sequence[Chapter],
+    *,
+    summary: str,
     sentences: Sequence[Sentence],
-    sections: Sequence[Section],
-    costs: pd.DataFrame | None,
+    pictures: Sequence[Plot],
     absent: Sequence[str] = (),
 ) -> str:
     """Return the page.
@@ -43,26 +94,23 @@ def render(
     ----------
     title
         Its heading.
+    chapters
+        In order.
+    summary
+        One line below the heading.
     sentences
         The verdict.
-    sections
-        Datasets in order.
-    costs
-        Columns ``name``, ``seconds``, ``peak_mib``, where known.
+    pictures
+        Shown right below the verdict.
     absent
         One line for each result that was to come and did not.
     """
-    settings = [setting for section in sections for setting, _ in section.settings]
-    metrics = metrics_of(settings)
     parts = [
-        _header(title, sentences, sections, settings),
+        f'<header>\n<h1>{escape(title)}</h1>\n<p class="soft">{escape(summary)}</p>\n{_verdict(sentences)}',
         _absent(absent),
-        tables.overview(settings, metrics) if len(settings) > 1 else "",
-        tables.time_and_memory(costs),
-        *(_section(number, section, metrics) for number, section in enumerate(sections)),
-        tables.meanings(metrics, settings),
-        tables.missing(settings),
-        tables.making(settings),
+        _figures(pictures, "front", kind="front"),
+        f"{_contents(chapters)}\n</header>",
+        *(f"<section>\n{_chapter(chapter, 2)}\n</section>" for chapter in chapters),
     ]
     css = files("scinfill.reporting").joinpath("page.css").read_text(encoding="utf-8")
     return (
@@ -75,23 +123,29 @@ def render(
     )
 
 
-def _header(title: str, sentences: Sequence[Sentence], sections: Sequence[Section], settings: Sequence[Setting]) -> str:
+def _verdict(sentences: Sequence[Sentence]) -> str:
     questions = dict.fromkeys(sentence.question for sentence in sentences)
     items = "\n".join(
         _card(question, [sentence for sentence in sentences if sentence.question == question]) for question in questions
     )
-    links = "\n".join(
-        f'<li><a href="#data-{number}">{escape(section.dataset)}</a></li>' for number, section in enumerate(sections)
-    )
-    n_files = len({replicate.source for setting in settings for replicate in setting.replicates})
-    counted = f"{len(sections)} dataset{'s' * (len(sections) > 1)}, {n_files} results file{'s' * (n_files > 1)}"
-    return (
-        f"<header>\n<h1>{escape(title)}</h1>\n"
-        f'<p class="soft">{counted}; every estimate beside raw, gene mean and a rank-10 SVD.</p>\n'
-        f'<h2 id="verdict">Verdict</h2>\n<ul class="verdict">\n{items}\n</ul>\n'
-        f'<nav aria-label="Contents"><ul>{links}\n<li><a href="#meanings">What the numbers mean</a></li></ul></nav>\n'
-        "</header>"
-    )
+    return f'<h2 id="verdict">Verdict</h2>\n<ul class="verdict">\n{items}\n</ul>'
+
+
+def _contents(chapters: Sequence[Chapter]) -> str:
+    """Return links to every heading."""
+    many = sum(bool(chapter.chapters) for chapter in chapters) > FEW_CHAPTERS
+    items = "\n".join(f"<li>{_entry(chapter, folded=many)}</li>" for chapter in chapters)
+    return f'<nav aria-label="Contents"><h2 id="contents">Contents</h2>\n<ul>\n{items}\n</ul></nav>'
+
+
+def _entry(chapter: Chapter, *, folded: bool) -> str:
+    link = f'<a href="#{escape(chapter.anchor)}">{escape(chapter.title)}</a>'
+    if not chapter.chapters:
+        return link
+    below = "".join(f"<li>{_entry(inner, folded=False)}</li>" for inner in chapter.chapters)
+    if folded and any(inner.chapters for inner in chapter.chapters):
+        return f"{link} <details><summary>sections</summary><ul>{below}</ul></details>"
+    return f"{link}\n<ul>{below}</ul>"
 
 
 def _absent(lines: Sequence[str]) -> str:
@@ -125,49 +179,23 @@ def _marked(sentence: Sentence) -> str:
     return f'<span class="answer">{words[0]}</span>{escape(sentence.text[words.end() :])}'
 
 
-def _section(number: int, section: Section, metrics: Mapping[str, Mapping[str, Any]]) -> str:
-    parts = [f'<section>\n<h2 id="data-{number}">{escape(section.dataset)}</h2>']
-    if section.shared:
-        parts.append(_figures(section.shared, f"d{number}"))
-    for position, (setting, plots) in enumerate(section.settings):
-        parts += [
-            f"<h3>{escape(setting.label[0].upper() + setting.label[1:])}</h3>",
-            _described(setting),
-            tables.scores(setting, metrics),
-            tables.differences(setting, metrics),
-            tables.halves(setting),
-            batches.table(setting),
-            _notes(setting),
-            _figures(plots, f"d{number}s{position}"),
-        ]
-    return "\n".join(part for part in parts if part) + "\n</section>"
+def _chapter(chapter: Chapter, level: int) -> str:
+    heading = f'<h{level} id="{escape(chapter.anchor)}">{escape(chapter.title)}</h{level}>'
+    parts = [
+        heading,
+        *(f'<p class="soft">{escape(sentence)}</p>' for sentence in chapter.part.sentences),
+        _figures(chapter.part.plots, chapter.prefix),
+        *(table.folded() for table in chapter.part.tables),
+        *(_chapter(inner, level + 1) for inner in chapter.chapters),
+    ]
+    return "\n".join(part for part in parts if part)
 
 
-def _described(setting: Setting) -> str:
-    data = setting.first.data
-    words = f"{data['n_cells']:,} cells × {data['n_genes']:,} genes, {percent(data['share_nonzero'], 1)} non-zero"
-    if data.get("labels"):
-        words += f"; {len(data['labels'])} labels"
-        words += f"; structure on {data['n_cells_for_structure']:,} cells ({data['cells_for_structure']})"
-    if data["n_null_genes"]:
-        words += f"; {data['n_null_genes']} null genes appended"
-    n = len(setting.replicates)
-    return f'<p class="soft">{escape(words)}; {n} replicate{"s" * (n > 1)}.</p>'
-
-
-def _notes(setting: Setting) -> str:
-    """Return what must be said beside the scores, once each."""
-    notes = dict.fromkeys(
-        note for replicate in setting.replicates for _, record in replicate.records() for note in record["notes"]
-    )
-    return "".join(f'<p class="soft">Note: {escape(note)}.</p>' for note in notes)
-
-
-def _figures(plots: Sequence[Plot], prefix: str) -> str:
+def _figures(plots: Sequence[Plot], prefix: str, *, kind: str = "figures") -> str:
     drawn = "\n".join(
-        f'<figure id="{prefix}-{plot.slug}"><h4>{escape(plot.title)}</h4>'
+        f'<figure id="{prefix}-{plot.slug}"><h5>{escape(plot.title)}</h5>'
         f'<div role="img" aria-label="{escape(plot.title)}">{style.inline(plot.figure, f"{prefix}-{plot.slug}")}</div>'
         f"<figcaption>{escape(plot.caption)}</figcaption></figure>"
         for plot in plots
     )
-    return f'<div class="figures">\n{drawn}\n</div>' if drawn else ""
+    return f'<div class="{kind}">\n{drawn}\n</div>' if drawn else ""

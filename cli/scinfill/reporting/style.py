@@ -50,6 +50,7 @@ SETTINGS: dict[Any, Any] = {
     "text.parse_math": False,  # a dollar in a gene's name is a dollar
 }
 LONGEST_NAME = 26
+LONGEST_FILE_NAME = 120
 PNG_DPI = 200
 POINTS_DPI = 150
 
@@ -69,6 +70,12 @@ def new_figure(width: float, height: float, n_rows: int = 1, n_columns: int = 1)
 def short(name: str) -> str:
     """Return a name that leaves room for the drawing: the middle of a long one is left out."""
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 9]}…{name[-8:]}"
+
+
+def file_safe(text: str) -> str:
+    """Return letters, digits, dots and dashes, as any file system and any address takes them, not too many."""
+    plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in ".-") else "_" for letter in text)
+    return plain[:LONGEST_FILE_NAME]
 
 
 def colours(names: Sequence[str], series: Sequence[str]) -> dict[str, str]:

@@ -1,16 +1,15 @@
 """The verdict in plain words: whether to cluster on it, what speaks against tests on it, which method is worth it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import takewhile
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from scinfill.reporting import batches, holding
+from scinfill.reporting import batches, holding, honesty
 from scinfill.reporting.comparable import DETECTED, across, asked_of, changes_of, fair, of_estimates
 from scinfill.reporting.results import INPUT, Setting, effects_of, percent, signed
+from scinfill.reporting.sentences import Sentence
 
 LARGEST_NULL_SHARE = 0.02
 """More null genes than this called DE beyond those of the raw data is signal that the method invented."""
@@ -28,30 +27,6 @@ WHAT_THE_GUARD_CANNOT_SEE = (
     "That clears genes without any structure only: others can leak into groups in which they do not differ, which this "
     "file does not tell (scinfill mask --mode halves)"
 )
-
-Answer = Literal["yes", "no", "same", "unknown"]
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """One line of the verdict.
-
-    Attributes
-    ----------
-    question
-        What a reader wants to know.
-    subject
-        The method it is about; None for all together.
-    answer
-        For the mark beside it.
-    text
-        Plain words with the numbers behind them.
-    """
-
-    question: str
-    subject: str | None
-    answer: Answer
-    text: str
 
 
 def verdict(settings: Sequence[Setting], costs: pd.DataFrame | None = None) -> list[Sentence]:
@@ -72,6 +47,7 @@ def verdict(settings: Sequence[Setting], costs: pd.DataFrame | None = None) -> l
     sentences += [_clustering(settings, name) for name in series]
     sentences += [_differential(settings, name) for name in series]
     sentences += [sentence for name in series if (sentence := _fold_changes(settings, name))]
+    sentences += [sentence for name in series if (sentence := honesty.intervals(settings, name))]
     sentences += [
         Sentence(question, name, *answer) for name in series for question, answer in batches.answers(settings, name)
     ]

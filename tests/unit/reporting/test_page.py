@@ -85,6 +85,22 @@ def test_verdict_comes_first(report):
     assert report.html.index("Use it for clustering?") < report.html.index("<table")
 
 
+def test_the_page_opens_with_three_pictures_and_links_to_every_section(report):
+    page = parsed(report.html)
+    assert report.html.count('<figure id="front-') == 3
+    assert report.html.index('<figure id="front-') < report.html.index('id="contents"') < report.html.index("<table")
+    headings = set(re.findall(r'<h[234] id="([^"]+)"', report.html)) - {"verdict", "contents"}
+    assert len(headings) > 10
+    assert {f"#{heading}" for heading in headings} <= set(page.addresses)
+
+
+def test_long_tables_are_folded_and_short_ones_are_not(report):
+    for table in re.findall(r"<table.*?</table>", report.html, flags=re.S):
+        long = table.count("<tr>") - 1 > 8
+        before = report.html[: report.html.index(table)]
+        assert (before.count("<details>") > before.count("</details>")) == long
+
+
 def test_every_figure_is_on_the_page_and_in_the_folder(report):
     drawn = {
         *("recovery", "recovery-by-decile", "clustering", "components", "separability", "roc", "molecules"),
@@ -119,7 +135,7 @@ def test_reasons_and_notes_are_on_the_page(report):
 
 
 def test_what_another_mask_of_the_same_data_has_is_not_missing(report):
-    _, left_out = " ".join(parsed(report.html).text).split("What was left out, and why")
+    *_, left_out = " ".join(parsed(report.html).text).split("What was left out, and why")
     assert "coverage" in left_out
     assert "RMSE, all hidden" not in left_out
     assert "k-means ARI" not in left_out

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import nbinom, poisson
+from scipy.stats import binomtest, nbinom, poisson
 
 LEVELS = (0.5, 0.9, 0.99)
 LEAST_RATE = 1e-12
@@ -115,3 +115,41 @@ def coverage(pit: Floats, levels: Sequence[float] = LEVELS) -> dict[float, float
     """Share of entries inside the central predictive interval of each level."""
     distance = np.abs(pit - 0.5)
     return {level: float(np.mean(distance <= level / 2)) for level in levels}
+
+
+def quantile_groups(values: Floats, n_groups: int) -> NDArray[np.int64]:
+    """Return which of ``n_groups`` groups of equal size each value falls into, the smallest values first.
+
+    Equal values are told apart by their order, so that groups differ in size by one at most.
+    """
+    order = np.argsort(values, kind="stable")
+    groups = np.empty(values.size, np.int64)
+    groups[order] = np.arange(values.size) * n_groups // max(values.size, 1)
+    return groups
+
+
+def covered_by_stratum(
+    inside: NDArray[np.bool_], cell_groups: NDArray[np.int64], gene_groups: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return how many entries of each group of cells and of genes are inside, and how many there are.
+
+    Parameters
+    ----------
+    inside
+        Whether an entry lies inside its interval, (n_cells, n_genes).
+    cell_groups, gene_groups
+        Numbers from zero, (n_cells,) and (n_genes,).
+
+    Returns
+    -------
+    (n_cell_groups, n_gene_groups) each.
+    """
+    cells, genes = np.eye(cell_groups.max() + 1, dtype=np.int64), np.eye(gene_groups.max() + 1, dtype=np.int64)
+    of_cells, of_genes = cells[cell_groups], genes[gene_groups]
+    return of_cells.T @ (inside @ of_genes), np.outer(of_cells.sum(axis=0), of_genes.sum(axis=0))
+
+
+def share_interval(covered: int, n: int) -> tuple[float, float]:
+    """Return the 95 % Wilson interval of a share."""
+    interval = binomtest(covered, n).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)

@@ -45,6 +45,8 @@ def calibration(setting: Setting) -> Plot | None:
     histogram.set_xlabel("randomised PIT of held-out molecules")
     histogram.set_ylabel("density")
     deciles.axhline(0.9, color=style.INK, linewidth=0.8, linestyle="--")
+    bottom, top = deciles.get_ylim()
+    deciles.set_ylim(min(bottom, 0.85), max(top, 0.95))
     deciles.set_xlabel("decile of expected molecules")
     deciles.set_ylabel("coverage of 90 % intervals")
     deciles.set_xticks(range(1, 11))
