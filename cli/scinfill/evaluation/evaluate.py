@@ -54,6 +54,10 @@ def evaluate(
     zero_threshold: float = ZERO_THRESHOLD,
     cv_label: str | None = None,
     openproblems: bool = False,
+    proteins: str | pd.DataFrame | None = None,
+    protein_genes: Mapping[str, str] | None = None,
+    gradient: str | None = None,
+    gradient_genes: Sequence[str] = (),
     title: str | None = None,
 ) -> dict[str, Any]:
     """Score imputed tables beside raw, gene mean and SVD.
@@ -85,6 +89,16 @@ def evaluate(
         Label whose variation is shown; the largest unless named.
     openproblems
         Also the numbers of the Open Problems denoising task, as coded there.
+    proteins
+        Counts of surface proteins (CITE-seq): a key of ``obsm``, or a frame of cells × proteins. Each is compared with
+        the estimate of its gene, over all cells and within labels of 200 cells or more, and explained by the leading
+        principal components.
+    protein_genes
+        Genes by protein, where names do not tell; others follow from the names (``CD4_TotalSeqB``, ``CD3``: CD3E).
+    gradient
+        Numeric column of ``obs`` with a known gradient, such as the dose in mixtures; missing for some cells or none.
+    gradient_genes
+        Genes known to follow the gradient; by default those that follow it in the counts of half of the cells.
     title
         Name of the data; results of one title and mask are replicates of each other in a report.
 
@@ -95,7 +109,7 @@ def evaluate(
     Raises
     ------
     InputError
-        No such layer or label column.
+        No such layer, column or key, or a protein whose gene is not clear.
     DataError
         Wrong values, or tables of different cells or genes.
 
@@ -116,9 +130,20 @@ def evaluate(
         zero_threshold=zero_threshold,
         cv_label=cv_label,
         openproblems=openproblems,
+        gradient=gradient,
+        gradient_genes=tuple(gradient_genes),
     )
     named = {None: tables} if isinstance(tables, AnnData) else dict(tables)
-    return run(list(named.items()), settings, layer=layer, bulk=bulk, de_truths=de_truths, title=title).document
+    return run(
+        list(named.items()),
+        settings,
+        layer=layer,
+        bulk=bulk,
+        de_truths=de_truths,
+        proteins=proteins,
+        protein_genes=protein_genes,
+        title=title,
+    ).document
 
 
 def run(
@@ -128,6 +153,8 @@ def run(
     layer: str | None = None,
     bulk: pd.DataFrame | None = None,
     de_truths: Mapping[str, pd.Series] | None = None,
+    proteins: str | pd.DataFrame | None = None,
+    protein_genes: Mapping[str, str] | None = None,
     thresholds: Sequence[Threshold] = (),
     title: str | None = None,
 ) -> Evaluation:
@@ -136,7 +163,15 @@ def run(
     A name may come more than once (replicates) or be None: then the method that made the layer names it.
     """
     settings.check()
-    trials = inputs.trials(tables, settings, layer=layer, bulk=bulk, de_truths=de_truths)
+    trials = inputs.trials(
+        tables,
+        settings,
+        layer=layer,
+        bulk=bulk,
+        de_truths=de_truths,
+        proteins=proteins,
+        protein_genes=protein_genes,
+    )
     _check_thresholds(thresholds, trials)
     experiments = (*EXPERIMENTS, OPEN_PROBLEMS) if settings.openproblems else EXPERIMENTS
     cards: dict[str, Scorecard] = {}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scinfill.errors import DataError
-from scinfill.evaluation import expression, guard, halves, molecules, recovery, structure
+from scinfill.evaluation import expression, gradient, guard, halves, molecules, proteins, recovery, structure
 from scinfill.evaluation.case import Case
 from scinfill.evaluation.estimates import ScoredMatrix
 from scinfill.evaluation.scores import METRICS, Findings
@@ -41,6 +41,10 @@ EXPERIMENTS = (
             *("fold_change_20", "fold_change_50", "fold_change_100", "fold_change_all"),
         ),
     ),
+    Experiment(proteins.own_genes, ("protein_correlation", "protein_correlation_within")),
+    Experiment(proteins.leading_components, ("protein_r2", "protein_r2_labels")),
+    Experiment(gradient.first_component, ("gradient_component",)),
+    Experiment(gradient.genes_that_follow, ("gradient_genes", "gradient_others")),
     Experiment(guard.null_pairs, ("null_pairs",)),
     Experiment(guard.null_differential, ("null_de", "null_de_any_label")),
     Experiment(guard.size_leak, ("size_leak",)),
