@@ -7,7 +7,7 @@ from scipy import sparse
 
 import scinfill
 from _proteins import antibodies, unrelated
-from _worlds import LABELS, imputed, label_means
+from _worlds import LABELS, imputed
 from scinfill.errors import DataError, InputError
 from scinfill.evaluation import proteins
 from scinfill.evaluation.numerics import intervals
@@ -223,7 +223,7 @@ def test_the_table_of_genes_says_how_each_follows_its_protein(document):
     ("change", "error", "message"),
     [
         (lambda counts: counts - 1, DataError, "which is no count|negative"),
-        (lambda counts: np.log1p(counts), DataError, "which is no count; give the counts of the antibodies"),
+        (np.log1p, DataError, "which is no count; give the counts of the antibodies"),
         (lambda counts: counts.where(counts > 3), DataError, "which is no count"),
         (lambda counts: counts.astype(str) + "x", DataError, "not numbers"),
         (lambda counts: counts.set_axis([f"other{n}" for n in range(len(counts))]), DataError, "the same names"),
