@@ -35,6 +35,7 @@ SHOWN = (
     "gradient_component",
     "gradient_genes",
     "gradient_others",
+    "gradient_null",
     "null_pairs",
     "null_de",
     "size_leak",

@@ -89,8 +89,9 @@ def genes_that_follow(case: Case, estimate: ScoredMatrix) -> Findings:
     the direction of the counts is negative.
 
     Every smoother raises the first number, since noise goes; that alone is no merit. It has to be seen beside the
-    second, which rises where a method bends genes along the gradient that do not follow it. Weak followers may be among
-    those, so that a small rise can be true. Neither number tells whether the size of a change is right.
+    second, which rises where a method bends genes along the gradient that hardly follow it; but they may follow weakly
+    in truth, too weakly for their counts. Only null genes tell the two apart (:func:`null_genes`). No number here tells
+    whether the size of a change is right.
 
     Raises
     ------
@@ -119,6 +120,21 @@ def genes_that_follow(case: Case, estimate: ScoredMatrix) -> Findings:
     column[chosen.others], column[chosen.followers] = others, directed
     findings.by_gene["gradient_correlation"] = column
     return findings
+
+
+def null_genes(case: Case, estimate: ScoredMatrix) -> Findings:
+    """Correlate null genes with the dose (Spearman, without its sign): what they follow beyond the counts is invented.
+
+    Raises
+    ------
+    DataError
+        Without a dose, in too few cells, or without null genes.
+    """
+    cells = case.at_most(_cells(case))
+    if not case.null_genes.any():
+        raise DataError("needs null genes; the file has none (scinfill mask --null-genes N)")
+    following = np.abs(spearman(estimate.rows(cells)[:, case.null_genes], _dose(case)[cells]))
+    return Findings({"gradient_null": per_unit(following, of="null genes")})
 
 
 def _absolute_correlation(units: Units) -> float:

@@ -45,6 +45,7 @@ EXPERIMENTS = (
     Experiment(proteins.leading_components, ("protein_r2", "protein_r2_labels")),
     Experiment(gradient.first_component, ("gradient_component",)),
     Experiment(gradient.genes_that_follow, ("gradient_genes", "gradient_others")),
+    Experiment(gradient.null_genes, ("gradient_null",)),
     Experiment(guard.null_pairs, ("null_pairs",)),
     Experiment(guard.null_differential, ("null_de", "null_de_any_label")),
     Experiment(guard.size_leak, ("size_leak",)),

@@ -122,10 +122,13 @@ METRICS: Mapping[str, Metric] = {
         "other cells; every smoother raises it",
     ),
     "gradient_others": Metric(
-        "genes that do not",
+        "genes that hardly follow it",
         None,
         "mean |rank correlation| with the gradient of genes that follow it least in counts of other cells: it rises "
-        "where they are bent along it",
+        "where they are bent along it, or follow it weakly in truth",
+    ),
+    "gradient_null": Metric(
+        "null genes and gradient", "lower", "mean |rank correlation| of null genes with the gradient, all cells"
     ),
     "null_pairs": Metric(
         "null pairs |r| > .3", "lower", "share of pairs of null genes that correlate after imputation"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from scinfill.reporting import style, tables
+from scinfill.reporting import style, tables, witnesses
 from scinfill.reporting.figures import Plot
 from scinfill.reporting.results import Setting, metrics_of, percent
 from scinfill.reporting.verdict import Sentence
@@ -136,6 +136,7 @@ def _section(number: int, section: Section, metrics: Mapping[str, Mapping[str, A
             tables.scores(setting, metrics),
             tables.differences(setting, metrics),
             tables.halves(setting),
+            witnesses.tables(setting),
             _notes(setting),
             _figures(plots, f"d{number}s{position}"),
         ]

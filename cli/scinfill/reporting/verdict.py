@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from scinfill.reporting import holding
+from scinfill.reporting import holding, witnesses
 from scinfill.reporting.comparable import DETECTED, across, asked_of, changes_of, fair, of_estimates
 from scinfill.reporting.results import INPUT, Setting, effects_of, percent, signed
 
@@ -72,6 +72,7 @@ def verdict(settings: Sequence[Setting], costs: pd.DataFrame | None = None) -> l
     sentences += [_clustering(settings, name) for name in series]
     sentences += [_differential(settings, name) for name in series]
     sentences += [sentence for name in series if (sentence := _fold_changes(settings, name))]
+    sentences += _witnesses(settings, series)
     return [*sentences, _recovery(settings), _recommendation(settings, series), _cost(costs, series)]
 
 
@@ -155,6 +156,19 @@ def _differential(settings: Sequence[Setting], name: str) -> Sentence:
 def _fold_changes(settings: Sequence[Setting], name: str) -> Sentence | None:
     answered = holding.sizes(settings, name)
     return None if answered is None else Sentence("Take sizes of differences from it?", name, *answered)
+
+
+def _witnesses(settings: Sequence[Setting], series: Sequence[str]) -> list[Sentence]:
+    """Return what proteins and a known gradient say of every input, where there were any."""
+    return [
+        Sentence(question, name, *answered)
+        for question, answer in (
+            ("Is it nearer to surface proteins?", witnesses.proteins),
+            ("Does it show the known gradient?", witnesses.gradient),
+        )
+        for name in series
+        if (answered := answer(settings, name))
+    ]
 
 
 def _reason(settings: Sequence[Setting], metric: str, name: str) -> str:

@@ -12,6 +12,7 @@ from scinfill.errors import DataError, InputError
 from scinfill.evaluation.numerics import intervals
 
 SCORES = ("gradient_component", "gradient_genes", "gradient_others")
+NULL = "gradient_null"
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -61,6 +62,16 @@ def test_a_method_that_bends_all_genes_along_the_gradient_is_seen():
     found = values(evaluated(imputed(table, bent)))
     assert found["gradient_component"] > 0.9
     assert found["gradient_others"] > 0.9
+
+
+def test_null_genes_tell_bending_from_weak_followers():
+    counts, _ = mixtures()
+    table = scinfill.mask(scinfill.preprocess(counts, n_genes=None), fraction=0, null_genes=12)
+    estimate = table.X.toarray() + table.obs["dose"].to_numpy()[:, None]
+    scores = evaluated(imputed(table, estimate))["estimates"]
+    assert scores["raw"]["scores"][NULL]["value"] < 0.1
+    assert scores["made-up"]["scores"][NULL]["value"] > 0.3
+    assert scores["made-up"]["scores"][NULL]["n"] == 12
 
 
 def test_a_gradient_that_has_nothing_to_do_with_the_counts_shows_no_gain():
@@ -169,9 +180,9 @@ def test_too_few_cells_are_left_out_with_the_reason():
     table, _ = prepared()
     table.obs.loc[table.obs_names[10:], "dose"] = np.nan
     skipped = evaluated(table)["estimates"]["raw"]["skipped"]
-    assert all("20 cells or more; obs['dose'] has 10" in skipped[metric] for metric in SCORES)
+    assert all("20 cells or more; obs['dose'] has 10" in skipped[metric] for metric in (*SCORES, NULL))
 
 
 def test_without_a_gradient_the_scores_are_left_out_with_the_option():
     skipped = scinfill.evaluate(prepared()[0], n_starts=1)["estimates"]["raw"]["skipped"]
-    assert all("scinfill evaluate --gradient COLUMN" in skipped[metric] for metric in SCORES)
+    assert all("scinfill evaluate --gradient COLUMN" in skipped[metric] for metric in (*SCORES, NULL))
