@@ -54,10 +54,14 @@ def command(
         raise InputError("INPUT and --input cannot both be standard input; name a file for one of them")
     from scinfill.io import anndata_files
     from scinfill.io.sources import read_counts
-    from scinfill.methods.rerun import rerun
+    from scinfill.methods.rerun import kept_proteins, rerun
 
     recorded = anndata_files.read(source)
-    table = None if counts is None else read_counts(counts, modality=modality, genome=genome)
+    table = (
+        None
+        if counts is None
+        else read_counts(counts, modality=modality, genome=genome, proteins=kept_proteins(recorded))
+    )
     repeated = rerun(recorded, table, device=device)
     if target is not None:
         anndata_files.write(repeated.adata, target)

@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
 from scinfill.methods import barcodes, fractions, matrices, ownership, provenance, validation
+from scinfill.methods.antibodies import protein_counts
 from scinfill.methods.features import expression_only
 from scinfill.methods.slots import to_spmatrix, with_genes, with_unique_names
 from scinfill.numerics.filtering import cells_with_gene, find_spike_ins, seen_genes
@@ -26,6 +27,7 @@ from scinfill.schema import (
     LOG_BASE,
     MEAN,
     N_CELLS,
+    PROTEIN,
     SCALE,
     SIZE_FACTOR,
     TOTAL_COUNTS,
@@ -51,6 +53,7 @@ def preprocess(
     spike_ins: str | None = None,
     preset: Preset = "recommended",
     unique_names: bool = False,
+    proteins: bool = False,
     seed: int = 0,
 ) -> AnnData:
     """Filter genes, divide by library size, choose the genes that vary most, take log2(x + 1).
@@ -85,6 +88,9 @@ def preprocess(
         ``"paper"`` follows the papers in everything: it keeps spike-ins.
     unique_names
         Append -1, -2, … to names of cells and genes that stand there before, instead of refusing them.
+    proteins
+        Keep the counts of antibodies (CITE-seq), which ``var["feature_types"]`` or its like tells from genes, in
+        ``obsm["protein"]``; what is there already stays where the table has none. Never are they among the genes.
     seed
         Random seed of ``round_counts``.
 
@@ -101,6 +107,8 @@ def preprocess(
         known of its depth, so its size factor is 1.
     ``var["n_cells"]``, ``var["mean"]``, ``var["dispersion"]``, ``var["dispersion_norm"]``
         Cells with the gene; mean, variance / mean and the score of the choice, before the logarithm.
+    ``obsm["protein"]``
+        With ``proteins``: a frame of cells × antibodies, counts; hashtags are left out.
     ``uns["log1p"]``
         The base, for scanpy.
 
@@ -113,7 +121,7 @@ def preprocess(
         There is no such layer, or settings that cannot be.
     DataError
         Not counts, an empty table, droplets without cells, names that repeat, genes in rows (told from the names),
-        no gene expression, or no gene left.
+        no gene expression, no gene left, or no antibodies where they were asked for.
 
     Examples
     --------
@@ -129,7 +137,10 @@ def preprocess(
     adata, counts_layer, slot = matrices.source(adata, layer)
     if transpose:
         adata = adata.T
-    adata = expression_only(adata)
+    beside = None
+    if proteins:
+        beside = protein_counts(adata, counts_layer, slot=slot, remedy=remedy, round_counts=round_counts, seed=seed)
+    adata = expression_only(adata, proteins=proteins)
     if unique_names:
         adata = with_unique_names(adata)
     validation.check_table(adata, transposed=transpose)
@@ -176,6 +187,8 @@ def preprocess(
         },
     )
     result.obs[SIZE_FACTOR] = size_factor
+    if beside is not None:
+        result.obsm[PROTEIN] = (beside if cells is None else beside.iloc[cells]).set_axis(result.obs_names)
     result.uns[LOG1P] = {"base": LOG_BASE}
     provenance.sign(
         result,
@@ -192,6 +205,7 @@ def preprocess(
             "spike_ins": spike_ins,
             "preset": preset,
             "unique_names": unique_names,
+            "proteins": proteins,
         },
         seed=seed,
         input_sha256=input_sha256,
