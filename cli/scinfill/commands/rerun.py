@@ -54,13 +54,13 @@ def command(
         raise InputError("INPUT and --input cannot both be standard input; name a file for one of them")
     from scinfill.io import anndata_files
     from scinfill.io.sources import read_counts
-    from scinfill.methods.rerun import kept_proteins, rerun
+    from scinfill.methods.rerun import keeps_proteins, rerun
 
     recorded = anndata_files.read(source)
     table = (
         None
         if counts is None
-        else read_counts(counts, modality=modality, genome=genome, proteins=kept_proteins(recorded))
+        else read_counts(counts, modality=modality, genome=genome, proteins=keeps_proteins(recorded))
     )
     repeated = rerun(recorded, table, device=device)
     if target is not None:

@@ -52,7 +52,7 @@ class Settings:
     cv_label: str | None = None
     openproblems: bool = False
     gradient: str | None = None
-    gradient_genes: tuple[str, ...] = ()
+    gradient_genes: tuple[str, ...] | None = None
 
     def check(self) -> None:
         """Refuse what cannot be."""
@@ -256,7 +256,7 @@ def _dose(adata: AnnData, settings: Settings, null_genes: NDArray[np.bool_]) -> 
     if not known.size or np.ptp(known) == 0:
         held = f"{known[0]:g} in every cell" if known.size else "no number"
         raise DataError(f"obs[{column!r}] holds {held}, which is no gradient; name a column whose numbers differ")
-    absent = [gene for gene in settings.gradient_genes if gene not in adata.var_names[~null_genes]]
+    absent = [gene for gene in settings.gradient_genes or () if gene not in adata.var_names[~null_genes]]
     if absent:
         raise InputError(
             f"`gradient_genes`: there is no gene {absent[0]!r} in the table (genes like "

@@ -57,7 +57,7 @@ def evaluate(
     proteins: str | pd.DataFrame | None = None,
     protein_genes: Mapping[str, str] | None = None,
     gradient: str | None = None,
-    gradient_genes: Sequence[str] = (),
+    gradient_genes: Sequence[str] | None = None,
     title: str | None = None,
 ) -> dict[str, Any]:
     """Score imputed tables beside raw, gene mean and SVD.
@@ -131,7 +131,7 @@ def evaluate(
         cv_label=cv_label,
         openproblems=openproblems,
         gradient=gradient,
-        gradient_genes=tuple(gradient_genes),
+        gradient_genes=tuple(gradient_genes) if gradient_genes else None,
     )
     named = {None: tables} if isinstance(tables, AnnData) else dict(tables)
     return run(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scinfill.errors import DataError
 from scinfill.evaluation.case import Case
 from scinfill.evaluation.estimates import ScoredMatrix
-from scinfill.evaluation.numerics.association import centred_ranks, spearman
+from scinfill.evaluation.numerics.association import centre_ranks, spearman
 from scinfill.evaluation.numerics.clustering import principal_components
 from scinfill.evaluation.numerics.intervals import Units
 from scinfill.evaluation.scores import Findings, over_cells, per_unit
@@ -48,7 +48,7 @@ _CHOSEN: WeakKeyDictionary[Case, _Followers] = WeakKeyDictionary()
 """One a case, whose estimates are all asked of the same genes and cells."""
 
 
-def first_component(case: Case, estimate: ScoredMatrix) -> Findings:
+def correlate_first_component(case: Case, estimate: ScoredMatrix) -> Findings:
     """Correlate the first principal component with the dose (Spearman; a component has no sign, so neither has this).
 
     It tells whether the known gradient is what varies most in an estimate. It does not tell whether values along the
@@ -63,7 +63,7 @@ def first_component(case: Case, estimate: ScoredMatrix) -> Findings:
     cells = case.at_most(_cells(case))
     dose = _dose(case)[cells]
     component = principal_components(case.values(estimate, cells), 1, seed=case.settings.seed)[:, 0]
-    x, y = centred_ranks(component), centred_ranks(dose)
+    x, y = centre_ranks(component), centre_ranks(dose)
     score = over_cells(
         [x, y, x * x, y * y, x * y, np.ones(x.size)], of="cells", n=int(cells.size), statistic=_absolute_correlation
     )
@@ -80,7 +80,7 @@ def first_component(case: Case, estimate: ScoredMatrix) -> Findings:
     return findings
 
 
-def genes_that_follow(case: Case, estimate: ScoredMatrix) -> Findings:
+def correlate_genes(case: Case, estimate: ScoredMatrix) -> Findings:
     """Correlate genes that follow the dose with it, and genes that do not (Spearman).
 
     Genes are chosen without a look at any estimate: in one half of the cells, drawn at random, by the rank correlation
@@ -90,7 +90,7 @@ def genes_that_follow(case: Case, estimate: ScoredMatrix) -> Findings:
 
     Every smoother raises the first number, since noise goes; that alone is no merit. It has to be seen beside the
     second, which rises where a method bends genes along the gradient that hardly follow it; but they may follow weakly
-    in truth, too weakly for their counts. Only null genes tell the two apart (:func:`null_genes`). No number here tells
+    in truth, too weakly for their counts. Only null genes tell the two apart (:func:`correlate_null_genes`). No number here tells
     whether the size of a change is right.
 
     Raises
@@ -122,7 +122,7 @@ def genes_that_follow(case: Case, estimate: ScoredMatrix) -> Findings:
     return findings
 
 
-def null_genes(case: Case, estimate: ScoredMatrix) -> Findings:
+def correlate_null_genes(case: Case, estimate: ScoredMatrix) -> Findings:
     """Correlate null genes with the dose (Spearman, without its sign): what they follow beyond the counts is invented.
 
     Raises

@@ -74,7 +74,7 @@ def trials(
     for name, adata in zip(names, aligned, strict=True):
         if name != estimates.RAW and not _holds(adata, layer or IMPUTED):
             log.warning("%s has no layers[%r]: it is scored as raw only", name, layer or IMPUTED)
-    beside = None if proteins is None else protein_counts.frame_of(aligned, proteins)
+    beside = None if proteins is None else protein_counts.find_counts(aligned, proteins)
     of_cells = None
     if beside is not None:
         of_cells = protein_counts.build(beside, aligned[0].obs_names, aligned[0].var_names, protein_genes or {})

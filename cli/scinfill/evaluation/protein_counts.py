@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from scinfill.errors import DataError, InputError
-from scinfill.evaluation.protein_genes import genes_of
+from scinfill.evaluation.protein_genes import find_genes
 from scinfill.methods.validation import listed
 from scinfill.numerics.rounding import is_fractional
 
@@ -41,7 +41,7 @@ class Proteins:
     genes: NDArray[np.intp]
 
 
-def frame_of(tables: Sequence[AnnData], proteins: str | pd.DataFrame) -> pd.DataFrame:
+def find_counts(tables: Sequence[AnnData], proteins: str | pd.DataFrame) -> pd.DataFrame:
     """Return the counts, cells × proteins, by the names of cells.
 
     Parameters
@@ -84,7 +84,7 @@ def build(frame: pd.DataFrame, cells: pd.Index, genes: pd.Index, protein_genes: 
     DataError
         Not counts, names that repeat, no cell of the table, or a single protein.
     InputError
-        Genes that are not there or cannot be told apart; see :func:`genes_of`.
+        Genes that are not there or cannot be told apart; see :func:`find_genes`.
     """
     names = [str(name) for name in frame.columns]
     for what, index in (("protein", pd.Index(names)), ("cell", frame.index)):
@@ -104,7 +104,7 @@ def build(frame: pd.DataFrame, cells: pd.Index, genes: pd.Index, protein_genes: 
     if counted.size < len(names):
         aligned = aligned[:, counted]
     kept = tuple(names[place] for place in counted)
-    positions = genes_of(names, list(map(str, genes)), protein_genes)
+    positions = find_genes(names, list(map(str, genes)), protein_genes)
     return Proteins(
         names=kept,
         counts=aligned,

@@ -141,7 +141,7 @@ IN_BRACKETS = re.compile(r"\s*\((?P<other>[^()]+)\)\s*$")
 """A second name, as in CD197 (CCR7)."""
 
 
-def genes_of(proteins: Sequence[str], genes: Sequence[str], chosen: Mapping[str, str]) -> dict[str, int]:
+def find_genes(proteins: Sequence[str], genes: Sequence[str], chosen: Mapping[str, str]) -> dict[str, int]:
     """Return the position of every protein's gene; proteins without one are left out.
 
     A gene has the name of its protein, whatever the case and what usual suffixes say (``CD4_TotalSeqB``, ``CD4_prot``,

@@ -23,7 +23,7 @@ FEWEST_EXPLAINED = 50
 MOST_NAMED = 8
 
 
-def own_genes(case: Case, estimate: ScoredMatrix) -> Findings:
+def compare_with_genes(case: Case, estimate: ScoredMatrix) -> Findings:
     """Correlate each protein with the estimate of the gene it is made from, over all cells and within labels.
 
     Proteins are centred log ratios, log(1 + count) minus its mean over the proteins of the cell; genes are on the
@@ -46,7 +46,7 @@ def own_genes(case: Case, estimate: ScoredMatrix) -> Findings:
             f"`scinfill evaluate --protein-genes protein=gene,...`, or keep more in `scinfill preprocess --n-genes all`"
         )
     groups, n_groups = _groups(case)
-    found = association.correlations(_blocks(case, estimate, paired, groups), n_groups)
+    found = association.correlate(_blocks(case, estimate, paired, groups), n_groups)
     findings = Findings({"protein_correlation": per_unit(found.overall, of="proteins")})
     labels = _large_labels(case, found.n_cells)
     within = None
@@ -77,7 +77,7 @@ def own_genes(case: Case, estimate: ScoredMatrix) -> Findings:
     return findings
 
 
-def leading_components(case: Case, estimate: ScoredMatrix) -> Findings:
+def explain_by_components(case: Case, estimate: ScoredMatrix) -> Findings:
     """Explain every protein by the leading principal components of an estimate, and by the labels behind them alone.
 
     R² of the centred log ratio from 20 components by ridge regression, each cell predicted from the other folds. The
@@ -99,14 +99,14 @@ def leading_components(case: Case, estimate: ScoredMatrix) -> Findings:
     targets = centred_log_ratio(proteins.counts[cells])
     varying = np.flatnonzero(np.ptp(targets, axis=0) > 0)
     targets = targets[:, varying]
-    explained = association.explained(components, targets, seed=case.settings.seed)
+    explained = association.explain(components, targets, seed=case.settings.seed)
     findings = Findings({"protein_r2": per_unit(explained, of="proteins")})
     by_labels = None
     if codes is None:
         findings.skipped["protein_r2_labels"] = "needs labels; none were named (scinfill evaluate --labels COLUMN)"
     else:
-        order = association.permuted_within(codes[cells], np.random.default_rng(case.settings.seed))
-        by_labels = association.explained(components[order], targets, seed=case.settings.seed)
+        order = association.permute_within(codes[cells], np.random.default_rng(case.settings.seed))
+        by_labels = association.explain(components[order], targets, seed=case.settings.seed)
         findings.scores["protein_r2_labels"] = per_unit(by_labels, of="proteins")
     findings.details["protein_r2"] = {
         "n_cells": int(cells.size),

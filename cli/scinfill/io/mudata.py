@@ -60,7 +60,7 @@ def modality_of(file: h5py.File, source: str | Path, name: str | None) -> h5py.G
     return file[MODALITIES][name]
 
 
-def protein_counts(file: h5py.File, source: str | Path, cells: pd.Index) -> pd.DataFrame | None:
+def read_proteins(file: h5py.File, source: str | Path, cells: pd.Index) -> pd.DataFrame | None:
     """Return the counts of the modality that is named after proteins, cells × proteins; None where none is.
 
     Counts are in its ``X``, else in the first layer that holds some.

@@ -110,7 +110,7 @@ def _read(
             if mudata.is_mudata(file):
                 content = read_h5ad(mudata.modality_of(file, source, choice.modality), source)
                 if choice.proteins and isinstance(content, AnnData):
-                    beside = mudata.protein_counts(file, source, content.obs_names)
+                    beside = mudata.read_proteins(file, source, content.obs_names)
                     if beside is not None:
                         content.obsm[PROTEIN] = beside
                 return content

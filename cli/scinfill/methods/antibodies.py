@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scinfill import memory
 from scinfill.errors import DataError
 from scinfill.methods import fractions, ownership, validation
-from scinfill.methods.features import KIND_COLUMNS, antibodies, say_kinds
+from scinfill.methods.features import KIND_COLUMNS, describe_kinds, mark_antibodies
 from scinfill.methods.validation import Remedy
 from scinfill.numerics.feature_kinds import is_hashtag
 from scinfill.numerics.sparse import whole_numbers
@@ -24,7 +24,7 @@ BYTES_PER_COUNT = 8
 NUMBERED = re.compile(r"-\d+$")
 
 
-def protein_counts(
+def take_antibodies(
     adata: AnnData, layer: str | None, *, slot: str, remedy: Remedy, round_counts: bool, seed: int
 ) -> pd.DataFrame | None:
     """Return the counts of the antibodies among a table's features, cells × proteins.
@@ -46,7 +46,7 @@ def protein_counts(
     DataError
         There is no antibody, or their values are no counts.
     """
-    features = np.flatnonzero(antibodies(adata.var))
+    features = np.flatnonzero(mark_antibodies(adata.var))
     names = adata.var_names[features].astype(str)
     are_hashtags = np.array([is_hashtag(name) for name in names], dtype=bool)
     if are_hashtags.any():
@@ -74,7 +74,7 @@ def protein_counts(
 
 
 def _what_there_is(var: pd.DataFrame) -> str:
-    return say_kinds(var) or f"no column of var, such as {KIND_COLUMNS[0]}, says what features are"
+    return describe_kinds(var) or f"no column of var, such as {KIND_COLUMNS[0]}, says what features are"
 
 
 def _own_names(names: Sequence[str], features: pd.Index, positions: NDArray[np.intp]) -> list[str]:

@@ -53,7 +53,7 @@ def expression_only(adata: AnnData, *, proteins: bool = False) -> AnnData:
             f"no feature is Gene Expression: var[{column!r}] holds {_counted(kinds)}; "
             "give the matrix of the genes' counts"
         )
-    left_out = ~genes & ~antibodies(adata.var) if proteins else ~genes
+    left_out = ~genes & ~mark_antibodies(adata.var) if proteins else ~genes
     if left_out.any():
         log.warning(
             "%d features that are not Gene Expression are left out (var[%r]: %s)",
@@ -64,7 +64,7 @@ def expression_only(adata: AnnData, *, proteins: bool = False) -> AnnData:
     return of_genes(adata, np.flatnonzero(genes))
 
 
-def antibodies(var: pd.DataFrame) -> NDArray[np.bool_]:
+def mark_antibodies(var: pd.DataFrame) -> NDArray[np.bool_]:
     """Mark the features that are antibodies against proteins, (n_features,); none where no column says so."""
     column = _telling_column(var)
     if column is None:
@@ -73,7 +73,7 @@ def antibodies(var: pd.DataFrame) -> NDArray[np.bool_]:
     return ~_is_expression(kinds) & np.array([is_of_proteins(kind) for kind in kinds], dtype=bool)
 
 
-def say_kinds(var: pd.DataFrame) -> str | None:
+def describe_kinds(var: pd.DataFrame) -> str | None:
     """Return the kinds of features with their numbers, in words; None where no column says them."""
     column = next(iter(_kind_columns(var)), None)
     return None if column is None else f"var[{column!r}] holds {_counted(var[column].astype(str).to_numpy())}"

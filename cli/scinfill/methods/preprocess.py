@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
 from scinfill.methods import barcodes, fractions, matrices, ownership, provenance, validation
-from scinfill.methods.antibodies import protein_counts
+from scinfill.methods.antibodies import take_antibodies
 from scinfill.methods.features import expression_only
 from scinfill.methods.slots import to_spmatrix, with_genes, with_unique_names
 from scinfill.numerics.filtering import cells_with_gene, find_spike_ins, seen_genes
@@ -139,7 +139,7 @@ def preprocess(
         adata = adata.T
     beside = None
     if proteins:
-        beside = protein_counts(adata, counts_layer, slot=slot, remedy=remedy, round_counts=round_counts, seed=seed)
+        beside = take_antibodies(adata, counts_layer, slot=slot, remedy=remedy, round_counts=round_counts, seed=seed)
     adata = expression_only(adata, proteins=proteins)
     if unique_names:
         adata = with_unique_names(adata)

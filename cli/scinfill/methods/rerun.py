@@ -119,7 +119,7 @@ def rerun(adata: AnnData, counts: AnnData | None = None, *, device: Device | Non
     return Rerun(table, len(recorded) - n_done, differences(adata, table) + _other_metrics(recorded, table))
 
 
-def kept_proteins(adata: AnnData) -> bool:
+def keeps_proteins(adata: AnnData) -> bool:
     """Whether a step of a table kept the antibodies of what it read."""
     return any(step["parameters"].get("proteins") is True for step in provenance.steps(adata))
 

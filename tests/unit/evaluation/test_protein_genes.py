@@ -1,7 +1,7 @@
 import pytest
 
 from scinfill.errors import InputError
-from scinfill.evaluation.protein_genes import ALIASES, genes_of
+from scinfill.evaluation.protein_genes import ALIASES, find_genes
 
 GENES = (
     *("CD4", "CD8A", "CD3E", "CD14", "PTPRC", "FCGR3A", "NCAM1", "ITGAX", "MME", "MS4A1", "IL7R", "IL2RA", "PDCD1"),
@@ -24,20 +24,20 @@ GENES = (
     ],
 )
 def test_names_that_a_gene_goes_by(protein, gene):
-    assert genes_of([protein], GENES, {}) == {protein: GENES.index(gene)}
+    assert find_genes([protein], GENES, {}) == {protein: GENES.index(gene)}
 
 
 @pytest.mark.parametrize("protein", ["CD45RO", "IgG1", "mouse IgG2a isotype", "CD400", "HTO_1", "", "1"])
 def test_what_no_gene_is_named_like_has_none(protein):
-    assert genes_of([protein], GENES, {}) == {}
+    assert find_genes([protein], GENES, {}) == {}
 
 
 def test_genes_of_mice_have_the_case_of_theirs():
-    assert genes_of(["CD3", "CD4"], ["Cd4", "Cd3e"], {}) == {"CD3": 1, "CD4": 0}
+    assert find_genes(["CD3", "CD4"], ["Cd4", "Cd3e"], {}) == {"CD3": 1, "CD4": 0}
 
 
 def test_a_choice_comes_before_the_name_and_adds():
-    assert genes_of(["CD3", "CD45RO"], [*GENES, "CD3D"], {"CD45RO": "PTPRC", "CD3": "cd3d"}) == {
+    assert find_genes(["CD3", "CD45RO"], [*GENES, "CD3D"], {"CD45RO": "PTPRC", "CD3": "cd3d"}) == {
         "CD3": len(GENES),
         "CD45RO": GENES.index("PTPRC"),
     }
@@ -45,19 +45,19 @@ def test_a_choice_comes_before_the_name_and_adds():
 
 def test_genes_that_differ_in_case_alone_are_told_apart_by_the_case_or_the_user():
     genes = ["CD4", "Cd4"]
-    assert genes_of(["CD4"], genes, {}) == {"CD4": 0}
+    assert find_genes(["CD4"], genes, {}) == {"CD4": 0}
     with pytest.raises(
         InputError, match=r"'cd4' may belong to any of the genes 'CD4', 'Cd4'; choose one: `protein_gen"
     ):
-        genes_of(["cd4"], genes, {})
-    assert genes_of(["cd4"], genes, {"cd4": "Cd4"}) == {"cd4": 1}
+        find_genes(["cd4"], genes, {})
+    assert find_genes(["cd4"], genes, {"cd4": "Cd4"}) == {"cd4": 1}
 
 
 def test_choices_that_are_not_there_are_refused_with_what_is():
     with pytest.raises(InputError, match="there is no protein 'CD5'; proteins present: CD3, CD4"):
-        genes_of(["CD3", "CD4"], GENES, {"CD5": "CD4"})
+        find_genes(["CD3", "CD4"], GENES, {"CD5": "CD4"})
     with pytest.raises(InputError, match=r"no gene 'CD3Z' for 'CD3' in the table \(genes like CD4, CD8A, CD3E, ...\)"):
-        genes_of(["CD3"], GENES, {"CD3": "CD3Z"})
+        find_genes(["CD3"], GENES, {"CD3": "CD3Z"})
 
 
 def test_no_alias_says_what_the_name_says_already():

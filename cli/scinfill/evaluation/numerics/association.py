@@ -63,7 +63,7 @@ class Correlations:
         return np.asarray(np.average(self.by_group[groups], axis=0, weights=self.n_cells[groups]))
 
 
-def correlations(blocks: Iterable[Block], n_groups: int) -> Correlations:
+def correlate(blocks: Iterable[Block], n_groups: int) -> Correlations:
     """Correlate column by column, over all cells and within groups, a block of cells at a time.
 
     Parameters
@@ -108,7 +108,7 @@ def _pearson(sums: NDArray[np.float64], n: NDArray[np.int64]) -> NDArray[np.floa
     return np.asarray(np.where(varies, (xy - x * y / n) / scale, 0))
 
 
-def explained(components: Floats, targets: Floats, *, seed: int) -> NDArray[np.float64]:
+def explain(components: Floats, targets: Floats, *, seed: int) -> NDArray[np.float64]:
     """Return R² of each target from components by cross-validated ridge regression, (n_targets,).
 
     Every cell is predicted by a model of the other folds; below 0 is worse than the mean. Components count alike,
@@ -131,7 +131,7 @@ def explained(components: Floats, targets: Floats, *, seed: int) -> NDArray[np.f
     return np.asarray(r2_score(targets, predicted, multioutput="raw_values"))
 
 
-def permuted_within(groups: Codes, rng: np.random.Generator) -> NDArray[np.intp]:
+def permute_within(groups: Codes, rng: np.random.Generator) -> NDArray[np.intp]:
     """Return for every cell another one, or itself, of its group, each once, (n_cells,)."""
     order = np.empty(groups.size, dtype=np.intp)
     for group in np.unique(groups):
@@ -140,7 +140,7 @@ def permuted_within(groups: Codes, rng: np.random.Generator) -> NDArray[np.intp]
     return order
 
 
-def centred_ranks(values: Floats) -> NDArray[np.float64]:
+def centre_ranks(values: Floats) -> NDArray[np.float64]:
     """Return ranks over cells minus their mean, ties by their mean rank; of one or many columns."""
     ranks = np.asarray(rankdata(values, axis=0), dtype=np.float64)
     return np.asarray(ranks - (values.shape[0] + 1) / 2)
@@ -157,10 +157,10 @@ def spearman(values: Floats, dose: Floats) -> NDArray[np.float64]:
         (n_cells,), not constant.
     """
     found = np.zeros(values.shape[1])
-    of_dose = centred_ranks(dose)
+    of_dose = centre_ranks(dose)
     norm = np.sqrt(of_dose @ of_dose)
     for genes in row_slices(values.shape[1], values.shape[0]):
-        ranks = centred_ranks(values[:, genes])
+        ranks = centre_ranks(values[:, genes])
         scale = np.sqrt((ranks**2).sum(axis=0)) * norm
         found[genes] = np.divide(of_dose @ ranks, scale, out=np.zeros(ranks.shape[1]), where=scale > 0)
     return found
