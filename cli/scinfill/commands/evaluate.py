@@ -168,10 +168,10 @@ def _proteins(name: str, tables: "list[AnnData]") -> "str | pd.DataFrame":
     if is_key:
         return name
     if not is_file:
-        from scinfill.methods.validation import listed
+        from scinfill.methods.validation import list_names
 
         raise InputError(
-            f"`proteins={name!r}` is neither a file nor a key of obsm (keys present: {listed(tables[0].obsm)}); "
+            f"`proteins={name!r}` is neither a file nor a key of obsm (keys present: {list_names(tables[0].obsm)}); "
             f"`preprocess(proteins=True)` keeps the antibodies of a file in obsm['protein']"
         )
     from scinfill.io import protein_tables

@@ -90,8 +90,8 @@ def correlate_genes(case: Case, estimate: ScoredMatrix) -> Findings:
 
     Every smoother raises the first number, since noise goes; that alone is no merit. It has to be seen beside the
     second, which rises where a method bends genes along the gradient that hardly follow it; but they may follow weakly
-    in truth, too weakly for their counts. Only null genes tell the two apart (:func:`correlate_null_genes`). No number here tells
-    whether the size of a change is right.
+    in truth, too weakly for their counts. Only null genes tell the two apart (:func:`correlate_null_genes`). No number
+    here tells whether the size of a change is right.
 
     Raises
     ------

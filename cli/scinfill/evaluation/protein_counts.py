@@ -11,7 +11,7 @@ from scipy import sparse
 
 from scinfill.errors import DataError, InputError
 from scinfill.evaluation.protein_genes import find_genes
-from scinfill.methods.validation import listed
+from scinfill.methods.validation import list_names
 from scinfill.numerics.rounding import is_fractional
 
 FEWEST_PROTEINS = 2
@@ -61,7 +61,7 @@ def find_counts(tables: Sequence[AnnData], proteins: str | pd.DataFrame) -> pd.D
     holder = next((table for table in tables if proteins in table.obsm), None)
     if holder is None:
         raise InputError(
-            f"there is no obsm[{proteins!r}]; keys present: {listed(tables[0].obsm)}; "
+            f"there is no obsm[{proteins!r}]; keys present: {list_names(tables[0].obsm)}; "
             f"`preprocess(proteins=True)` keeps the antibodies of a file in obsm['protein']"
         )
     value = holder.obsm[proteins]

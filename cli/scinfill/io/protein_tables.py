@@ -9,7 +9,7 @@ from scinfill import memory
 from scinfill.errors import DataError
 from scinfill.io import tables
 from scinfill.io.hdf5 import is_hdf5
-from scinfill.io.streams import display, opened
+from scinfill.io.streams import display, open_source
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def read(source: str | Path, cells: pd.Index) -> pd.DataFrame:
     DataError
         It is no table of numbers, or names none of the cells.
     """
-    with opened(source) as handle:
+    with open_source(source) as handle:
         if is_hdf5(handle):
             raise DataError(
                 f"{display(source)} is an HDF5 file; the antibodies of a 10x, H5AD or MuData file go into the file by "

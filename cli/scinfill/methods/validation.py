@@ -277,4 +277,4 @@ def obs_numbers(adata: AnnData, name: str) -> NDArray[np.float64]:
 def _first_word(column: pd.Series) -> str:
     """Return the first value of a column that is no number."""
     words = column.astype("string").dropna()
-    return str(words[pd.to_numeric(words, errors="coerce").isna()].iloc[0])
+    return next(map(str, words[pd.to_numeric(words, errors="coerce").isna()]), str(column.iloc[0]))
