@@ -260,8 +260,7 @@ def _dose(adata: AnnData, settings: Settings, null_genes: NDArray[np.bool_]) -> 
     if absent:
         raise InputError(
             f"`gradient_genes`: there is no gene {absent[0]!r} in the table (genes like "
-            f"{', '.join(map(str, adata.var_names[:3]))}); if `preprocess` left it out, keep it by "
-            f"`preprocess(n_genes=N)`"
+            f"{', '.join(map(str, adata.var_names[:3]))}); keep more genes: `preprocess(n_genes=N)`"
         )
     return dose
 

@@ -166,7 +166,7 @@ def find_genes(proteins: Sequence[str], genes: Sequence[str], chosen: Mapping[st
         if find(gene, protein=protein) is None:
             raise InputError(
                 f"`protein_genes`: there is no gene {gene!r} for {protein!r} in the table (genes like "
-                f"{_some(genes, 3)}); if `preprocess` left it out, keep it by `preprocess(n_genes=N)`"
+                f"{_some(genes, 3)}); keep more genes: `preprocess(n_genes=N)`"
             )
     positions = {}
     for protein in proteins:
