@@ -162,11 +162,13 @@ def find_genes(proteins: Sequence[str], genes: Sequence[str], chosen: Mapping[st
     find = partial(_find, by_form=_by_form(genes))
     for protein, gene in chosen.items():
         if protein not in proteins:
-            raise InputError(f"`protein_genes`: there is no protein {protein!r}; proteins present: {_some(proteins)}")
+            raise InputError(
+                f"`protein_genes`: there is no protein {protein!r}; proteins present: {name_some(proteins)}"
+            )
         if find(gene, protein=protein) is None:
             raise InputError(
                 f"`protein_genes`: there is no gene {gene!r} for {protein!r} in the table (genes like "
-                f"{_some(genes, 3)}); keep more genes: `preprocess(n_genes=N)`"
+                f"{name_some(genes, 3)}); keep more genes: `preprocess(n_genes=N)`"
             )
     positions = {}
     for protein in proteins:
@@ -232,5 +234,6 @@ def _find(name: str, *, protein: str, by_form: Forms) -> int | None:
     return found[0] if found else None
 
 
-def _some(names: Sequence[str], most: int = 12) -> str:
+def name_some(names: Sequence[str], most: int = 12) -> str:
+    """Return the first names as a message lists them."""
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

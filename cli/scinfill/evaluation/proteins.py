@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scinfill.errors import DataError
-from scinfill.evaluation.case import UNLABELLED, Case, Labels
+from scinfill.evaluation.case import UNLABELLED, Case
 from scinfill.evaluation.estimates import ScoredMatrix
 from scinfill.evaluation.numerics import association
 from scinfill.evaluation.numerics.association import Block, centred_log_ratio
 from scinfill.evaluation.numerics.clustering import principal_components
 from scinfill.evaluation.protein_counts import Proteins
+from scinfill.evaluation.protein_genes import name_some
 from scinfill.evaluation.scores import Findings, per_unit
 from scinfill.evaluation.structure import CLUSTERED_COMPONENTS
 from scinfill.numerics.blocks import walk
@@ -20,7 +21,6 @@ FEWEST_CELLS = 200
 """Correlations within smaller labels are too noisy."""
 FEWEST_EXPLAINED = 50
 """Cells below which no regression on components is tried."""
-MOST_NAMED = 8
 
 
 def compare_with_genes(case: Case, estimate: ScoredMatrix) -> Findings:
@@ -41,8 +41,8 @@ def compare_with_genes(case: Case, estimate: ScoredMatrix) -> Findings:
     names = [proteins.names[place] for place in paired]
     if not paired.size:
         raise DataError(
-            f"no protein ({_some(proteins.names)}) has the name of a gene in the table "
-            f"({_some([str(gene) for gene in case.gene_names[:3]])}, ...); name genes with "
+            f"no protein ({name_some(proteins.names)}) has the name of a gene in the table "
+            f"({name_some([str(gene) for gene in case.gene_names], 3)}); name genes with "
             f"`scinfill evaluate --protein-genes protein=gene,...`, or keep more in `scinfill preprocess --n-genes all`"
         )
     groups, n_groups = _groups(case)
@@ -57,7 +57,9 @@ def compare_with_genes(case: Case, estimate: ScoredMatrix) -> Findings:
         findings.skipped["protein_correlation_within"] = _why_not_within(case)
     findings.details["protein_genes"] = {
         "n_cells": int(proteins.cells.size),
-        "labels": [{"label": _names(case)[code], "n_cells": int(found.n_cells[code])} for code in labels],
+        "labels": [
+            {"label": case.require_labels().names[code], "n_cells": int(found.n_cells[code])} for code in labels
+        ],
         "proteins": [
             {
                 "protein": name,
@@ -71,7 +73,7 @@ def compare_with_genes(case: Case, estimate: ScoredMatrix) -> Findings:
     if paired.size < len(proteins.names):
         without = [name for name, gene in zip(proteins.names, proteins.genes, strict=True) if gene < 0]
         findings.notes.append(
-            f"{len(without)} of {len(proteins.names)} proteins have no gene by name in this table: {_some(without)}"
+            f"{len(without)} of {len(proteins.names)} proteins have no gene by name in this table: {name_some(without)}"
         )
     findings.by_gene["protein_correlation"] = _mean_by_gene(case, proteins.genes[paired], found.overall)
     return findings
@@ -144,11 +146,6 @@ def _large_labels(case: Case, n_cells: NDArray[np.int64]) -> NDArray[np.intp]:
     return np.flatnonzero(n_cells[: len(case.labels.names)] >= FEWEST_CELLS)
 
 
-def _names(case: Case) -> tuple[str, ...]:
-    labels: Labels | None = case.labels
-    return () if labels is None else labels.names
-
-
 def _why_not_within(case: Case) -> str:
     if case.labels is None:
         return "needs labels; none were named (scinfill evaluate --labels COLUMN)"
@@ -173,7 +170,3 @@ def _mean_by_gene(case: Case, genes: NDArray[np.intp], values: NDArray[np.float6
     n_proteins = np.bincount(genes, minlength=n_genes)
     sums = np.bincount(genes, weights=values, minlength=n_genes)
     return np.divide(sums, n_proteins, out=np.full(n_genes, np.nan), where=n_proteins > 0)
-
-
-def _some(names: tuple[str, ...] | list[str]) -> str:
-    return ", ".join(names[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")
