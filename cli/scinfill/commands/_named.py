@@ -1,4 +1,4 @@
-"""Arguments of the form NAME=FILE."""
+"""Arguments of the form NAME=FILE or NAME=NAME, and lists of names."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +27,45 @@ class NamedFile(click.ParamType):
         if not name or not path:
             self.fail(f"{text!r} is not NAME=FILE", param, ctx)
         return name, path
+
+
+class ProteinGenes(click.ParamType):
+    """``protein=gene,…`` as a dictionary; names of proteins may hold commas, those of genes do not."""
+
+    name = "PROTEIN=GENE,..."
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, str]:
+        """Split the text; what has no = belongs to the name of the protein behind it."""
+        if isinstance(value, dict):
+            return value
+        genes: dict[str, str] = {}
+        begun: list[str] = []
+        for part in str(value).split(","):
+            protein, equals, gene = part.rpartition("=")
+            begun.append(protein if equals else part)
+            if equals:
+                name = ",".join(begun).strip()
+                if not name or not gene.strip():
+                    self.fail(f"{part!r} is not PROTEIN=GENE", param, ctx)
+                genes[name], begun = gene.strip(), []
+        if begun:
+            self.fail(f"{','.join(begun)!r} is not PROTEIN=GENE", param, ctx)
+        return genes
+
+
+class Names(click.ParamType):
+    """Names separated by commas."""
+
+    name = "NAME,..."
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Split the text."""
+        if isinstance(value, tuple):
+            return value
+        names = tuple(name.strip() for name in str(value).split(","))
+        if not all(names):
+            self.fail(f"{value!r} holds an empty name", param, ctx)
+        return names
 
 
 def stem(path: str) -> str:

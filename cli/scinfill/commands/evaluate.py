@@ -1,16 +1,21 @@
 """``scinfill evaluate``."""
 
 import logging
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from scinfill.commands._failures import LOG_JSON
 from scinfill.commands._help import Verb
-from scinfill.commands._named import NamedFile, named_by_file, stem
+from scinfill.commands._named import NamedFile, Names, ProteinGenes, named_by_file, stem
 from scinfill.commands._options import layer_option, output_option, runtime_options, seed_option
-from scinfill.errors import ThresholdError
+from scinfill.errors import InputError, ThresholdError
 from scinfill.io.streams import STDIO, check_writable
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +39,29 @@ log = logging.getLogger(__name__)
     type=NamedFile(),
     multiple=True,
     help="Genes known to differ between labels A and B: columns gene and is_de. Repeatable.",
+)
+@click.option(
+    "--proteins",
+    metavar="KEY|TABLE",
+    help="Counts of surface proteins (CITE-seq): a key of obsm, such as `preprocess --proteins` writes, or a file of "
+    "text, cells x proteins or the other way. They are compared with their genes and with the leading components.",
+)
+@click.option(
+    "--protein-genes",
+    type=ProteinGenes(),
+    metavar="PROTEIN=GENE,...",
+    help="Genes of proteins whose names do not tell, such as CD45RO=PTPRC.",
+)
+@click.option(
+    "--gradient",
+    metavar="COLUMN",
+    help="Column of obs with a known gradient, such as the dose of a cell line in mixtures.",
+)
+@click.option(
+    "--gradient-genes",
+    type=Names(),
+    metavar="GENE,...",
+    help="Genes known to follow it.  [default: those that do in the counts of half of the cells]",
 )
 @click.option(
     "--starts",
@@ -88,6 +116,8 @@ def command(
     layer: str | None,
     bulk: str | None,
     de_truths: tuple[tuple[str | None, str], ...],
+    proteins: str | None,
+    protein_genes: dict[str, str] | None,
     thresholds: tuple[str, ...],
     gene_table: str | None,
     title: str | None,
@@ -97,8 +127,9 @@ def command(
     """Score imputed files beside raw, gene mean and SVD.
 
     What is scored depends on what INPUT holds: values or molecules hidden by `scinfill mask`, null genes, labels
-    (--labels), bulk data (--bulk, --de-truth). What cannot be scored is left out with its reason. Several inputs of
-    the same cells and genes are compared in one call; those of one name that differ in what was hidden are replicates.
+    (--labels), bulk data (--bulk, --de-truth), surface proteins (--proteins), a known gradient (--gradient). What
+    cannot be scored is left out with its reason. Several inputs of the same cells and genes are compared in one call;
+    those of one name that differ in what was hidden are replicates.
 
     \b
       scinfill evaluate imputed.h5ad --labels cell_type -o scores.json
@@ -108,6 +139,8 @@ def command(
       scinfill mask --mode thin log.h5ad | scinfill impute-deepmc | scinfill evaluate > scores.json
       scinfill mask log.h5ad --mode halves | scinfill impute-deepmc | scinfill evaluate --labels cell_type > halves.json
       scinfill evaluate imputed.h5ad --labels cell_type --batch sample -o scores.json
+      scinfill evaluate citeseq.h5ad --proteins protein --protein-genes CD45RO=PTPRC -o scores.json
+      scinfill evaluate mixtures.h5ad --gradient dose -o scores.json
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.evaluation.case import Settings
     from scinfill.evaluation.comparison import Threshold
@@ -120,14 +153,17 @@ def command(
         check_writable(gene_table, binary=False)
     rules = [Threshold.parse(threshold) for threshold in thresholds]
     files = named_by_file(sources or [(None, STDIO)])
+    tables = [(name, anndata_files.read(path, to_write=False)) for name, path in files]
     evaluation = run(
-        [(name, anndata_files.read(path, to_write=False)) for name, path in files],
+        tables,
         Settings(
             show_genes=_split(show_genes), **{name: value for name, value in settings.items() if value is not None}
         ),
         layer=layer,
         bulk=None if bulk is None else bulk_tables.read_counts(bulk),
         de_truths={name or stem(path): bulk_tables.read_truth(path) for name, path in de_truths},
+        proteins=None if proteins is None else _proteins(proteins, [adata for _, adata in tables]),
+        protein_genes=protein_genes,
         thresholds=rules,
         title=title or (stem(files[0][1]) if files[0][1] != STDIO else None),
     )
@@ -143,6 +179,25 @@ def command(
 
 def _split(show_genes: tuple[str, ...]) -> tuple[str, ...] | None:
     return tuple(filter(None, (name.strip() for names in show_genes for name in names.split(",")))) or None
+
+
+def _proteins(name: str, tables: "list[AnnData]") -> "str | pd.DataFrame":
+    """Return a key of obsm as it is, or the table of that name."""
+    is_key, is_file = any(name in adata.obsm for adata in tables), Path(name).is_file()
+    if is_key and is_file:
+        raise InputError(f"`proteins={name!r}` is a key of obsm and a file as well; for the file write ./{name}")
+    if is_key:
+        return name
+    if not is_file:
+        from scinfill.methods.validation import list_names
+
+        raise InputError(
+            f"`proteins={name!r}` is neither a file nor a key of obsm (keys present: {list_names(tables[0].obsm)}); "
+            f"`preprocess(proteins=True)` keeps the antibodies of a file in obsm['protein']"
+        )
+    from scinfill.io import protein_tables
+
+    return protein_tables.read(name, tables[0].obs_names)
 
 
 def _judge(failed: list[str], n_thresholds: int) -> None:

@@ -105,10 +105,24 @@ def _names_or_file(ctx: click.Context, param: click.Parameter, value: str | None
     metavar="PATTERN",
     help="Regular expression found in the names of other spike-ins, such as '^SIRV'; those of the ERCC mix are known.",
 )
+@click.option(
+    "--proteins",
+    is_flag=True,
+    help="Keep the counts of antibodies (CITE-seq: Antibody Capture of 10x files, a modality of MuData) in "
+    "obsm['protein'], for `evaluate --proteins protein`; refused where there are none.",
+)
 @click.option("--unique-names", is_flag=True, help="Tell repeated names apart by -1, -2, ... instead of refusing them.")
 @seed_option
 @runtime_options
-def command(source: str, target: str, *, modality: str | None, genome: str | None, **settings: Any) -> None:  # noqa: ANN401 - the options above
+def command(
+    source: str,
+    target: str,
+    *,
+    modality: str | None,
+    genome: str | None,
+    proteins: bool,
+    **settings: Any,  # noqa: ANN401 - the options above
+) -> None:
     """Turn counts into log2 values of the genes that vary most.
 
     Filters genes, divides by library size, chooses by dispersion, takes log2(x + 1).
@@ -136,9 +150,11 @@ def command(source: str, target: str, *, modality: str | None, genome: str | Non
       scinfill preprocess --transpose counts.csv.gz | scinfill impute-deepmc -o imputed.h5ad
       scinfill preprocess --round soupx.h5ad -o log.h5ad
       scinfill preprocess --min-total-counts 500 raw_feature_bc_matrix.h5 -o log.h5ad
+      scinfill preprocess --proteins --n-genes 4000 filtered_feature_bc_matrix.h5 -o citeseq.h5ad
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import anndata_files
     from scinfill.io.sources import read_counts
     from scinfill.methods.preprocess import preprocess
 
-    anndata_files.write(preprocess(read_counts(source, modality=modality, genome=genome), **settings), target)
+    counts = read_counts(source, modality=modality, genome=genome, proteins=proteins)
+    anndata_files.write(preprocess(counts, proteins=proteins, **settings), target)

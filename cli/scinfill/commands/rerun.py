@@ -56,10 +56,11 @@ def command(
         raise InputError("only one of INPUT and --input can be standard input; name files for the others")
     from scinfill.io import anndata_files
     from scinfill.io.sources import read_several
-    from scinfill.methods.rerun import rerun
+    from scinfill.methods.rerun import keeps_proteins, rerun
 
     recorded = anndata_files.read(source)
-    tables = list(read_several(dict(enumerate(counts)), modality=modality, genome=genome).values())
+    several = dict(enumerate(counts))
+    tables = list(read_several(several, modality=modality, genome=genome, proteins=keeps_proteins(recorded)).values())
     repeated = rerun(recorded, tables if len(tables) > 1 else next(iter(tables), None), device=device)
     if target is not None:
         anndata_files.write(repeated.adata, target)

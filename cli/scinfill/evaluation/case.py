@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 from scinfill.errors import DataError, InputError, check_rules
 from scinfill.evaluation.estimates import ScoredMatrix, Values
 from scinfill.evaluation.numerics.clustering import CORRELATIONS, Correlation
+from scinfill.evaluation.protein_counts import Proteins
 from scinfill.methods import provenance, validation
 from scinfill.methods.counts_kind import classify_counts
 from scinfill.methods.reading import read_observations
@@ -52,6 +53,8 @@ class Settings:
     cv_label: str | None = None
     openproblems: bool = False
     show_genes: tuple[str, ...] | None = None
+    gradient: str | None = None
+    gradient_genes: tuple[str, ...] | None = None
 
     def check(self) -> None:
         """Refuse what cannot be."""
@@ -67,6 +70,8 @@ class Settings:
         )
         if self.batch is not None and self.labels is None:
             raise InputError("`batch` asks whether batches mix within labels: name their column as `labels` too")
+        if self.gradient_genes and self.gradient is None:
+            raise InputError("`gradient_genes` are genes that follow a gradient; name its column of obs as `gradient`")
 
     @property
     def seeds(self) -> range:
@@ -116,6 +121,10 @@ class Case:
         Bulk expression, genes × libraries; a library's name starts with its label.
     de_truths
         By ``"A_vs_B"``: 1, 0 or NaN for every gene that bulk data can tell, by gene name.
+    proteins
+        Antibody counts of the cells, None where none were named.
+    dose
+        Place of every cell on a known gradient, NaN for none, (n_cells,); None where none was named.
     """
 
     observations: Observations
@@ -132,6 +141,8 @@ class Case:
     truth: NDArray[np.float32] | None = None
     bulk: pd.DataFrame | None = None
     de_truths: Mapping[str, pd.Series] = field(default_factory=dict)
+    proteins: Proteins | None = None
+    dose: NDArray[np.float64] | None = None
 
     @cached_property
     def real_genes(self) -> NDArray[np.intp]:
@@ -202,6 +213,7 @@ def build(
     *,
     bulk: pd.DataFrame | None = None,
     de_truths: Mapping[str, pd.Series] | None = None,
+    proteins: Proteins | None = None,
 ) -> Case:
     """Collect what a table offers to score with.
 
@@ -232,6 +244,8 @@ def build(
         truth=adata.layers.get(TRUTH),
         bulk=bulk if bulk is not None else _bulk_in_file(adata),
         de_truths={**_truths_in_file(adata), **(de_truths or {})},
+        proteins=proteins,
+        dose=_dose(adata, settings, null_genes),
     )
 
 
@@ -242,6 +256,27 @@ def _labels(adata: AnnData, column: str | None) -> Labels | None:
     if not len(names):
         raise DataError(f"obs[{column!r}] labels no cell")
     return Labels(tuple(map(str, names)), codes.astype(np.int64))
+
+
+def _dose(adata: AnnData, settings: Settings, null_genes: NDArray[np.bool_]) -> NDArray[np.float64] | None:
+    """Read the known gradient, and check that the genes that are said to follow it are there."""
+    column = settings.gradient
+    if column is None:
+        return None
+    dose = validation.obs_numbers(adata, column)
+    known = dose[~np.isnan(dose)]
+    if not np.isfinite(known).all():
+        raise DataError(f"obs[{column!r}] holds infinite values; a gradient is finite, or missing in some cells")
+    if not known.size or np.ptp(known) == 0:
+        held = f"{known[0]:g} in every cell" if known.size else "no number"
+        raise DataError(f"obs[{column!r}] holds {held}, which is no gradient; name a column whose numbers differ")
+    absent = [gene for gene in settings.gradient_genes or () if gene not in adata.var_names[~null_genes]]
+    if absent:
+        raise InputError(
+            f"`gradient_genes`: there is no gene {absent[0]!r} in the table (genes like "
+            f"{', '.join(map(str, adata.var_names[:3]))}); keep more genes: `preprocess(n_genes=N)`"
+        )
+    return dose
 
 
 def _hidden(adata: AnnData) -> csr_array | None:

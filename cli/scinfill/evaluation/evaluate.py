@@ -57,6 +57,10 @@ def evaluate(
     cv_label: str | None = None,
     openproblems: bool = False,
     show_genes: str | Sequence[str] | None = None,
+    proteins: str | pd.DataFrame | None = None,
+    protein_genes: Mapping[str, str] | None = None,
+    gradient: str | None = None,
+    gradient_genes: Sequence[str] | None = None,
     title: str | None = None,
 ) -> dict[str, Any]:
     """Score imputed tables beside raw, gene mean and SVD.
@@ -94,6 +98,16 @@ def evaluate(
     show_genes
         Genes to look at before and after: names, or ``"markers"`` for three of each label that its counts tell from
         all other cells best (rank-sum test, Benjamini-Hochberg), 30 genes at most. :func:`scinfill.report` draws them.
+    proteins
+        Counts of surface proteins (CITE-seq): a key of ``obsm``, or a frame of cells × proteins. Each is compared with
+        the estimate of its gene, over all cells and within labels of 200 cells or more, and explained by the leading
+        principal components.
+    protein_genes
+        Genes by protein, where names do not tell; others follow from the names (``CD4_TotalSeqB``, ``CD3``: CD3E).
+    gradient
+        Numeric column of ``obs`` with a known gradient, such as the dose in mixtures; missing for some cells or none.
+    gradient_genes
+        Genes known to follow the gradient; by default those that follow it in the counts of half of the cells.
     title
         Name of the data; results of one title and mask are replicates of each other in a report.
 
@@ -104,7 +118,7 @@ def evaluate(
     Raises
     ------
     InputError
-        No such layer, label column or gene.
+        No such layer, column, key or gene, or a protein whose gene is not clear.
     DataError
         Wrong values, or tables of different cells or genes.
 
@@ -127,9 +141,20 @@ def evaluate(
         cv_label=cv_label,
         openproblems=openproblems,
         show_genes=_names(show_genes),
+        gradient=gradient,
+        gradient_genes=tuple(gradient_genes) if gradient_genes else None,
     )
     named = {None: tables} if isinstance(tables, AnnData) else dict(tables)
-    return run(list(named.items()), settings, layer=layer, bulk=bulk, de_truths=de_truths, title=title).document
+    return run(
+        list(named.items()),
+        settings,
+        layer=layer,
+        bulk=bulk,
+        de_truths=de_truths,
+        proteins=proteins,
+        protein_genes=protein_genes,
+        title=title,
+    ).document
 
 
 def run(
@@ -139,6 +164,8 @@ def run(
     layer: str | None = None,
     bulk: pd.DataFrame | None = None,
     de_truths: Mapping[str, pd.Series] | None = None,
+    proteins: str | pd.DataFrame | None = None,
+    protein_genes: Mapping[str, str] | None = None,
     thresholds: Sequence[Threshold] = (),
     title: str | None = None,
     experiments: Sequence[Experiment] = EXPERIMENTS,
@@ -148,7 +175,15 @@ def run(
     A name may come more than once (replicates) or be None: then the method that made the layer names it.
     """
     settings.check()
-    trials = inputs.trials(tables, settings, layer=layer, bulk=bulk, de_truths=de_truths)
+    trials = inputs.trials(
+        tables,
+        settings,
+        layer=layer,
+        bulk=bulk,
+        de_truths=de_truths,
+        proteins=proteins,
+        protein_genes=protein_genes,
+    )
     _check_thresholds(thresholds, trials)
     experiments = [*experiments]
     if settings.batch is not None:

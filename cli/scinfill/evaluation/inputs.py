@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scinfill.errors import DataError, InputError
 from scinfill.evaluation import case as cases
-from scinfill.evaluation import estimates
+from scinfill.evaluation import estimates, protein_counts
 from scinfill.evaluation.case import Case, Settings
 from scinfill.evaluation.estimates import ScoredMatrix, Values
 from scinfill.methods import provenance, validation
@@ -53,6 +53,8 @@ def trials(
     layer: str | None,
     bulk: pd.DataFrame | None,
     de_truths: Mapping[str, pd.Series] | None,
+    proteins: str | pd.DataFrame | None = None,
+    protein_genes: Mapping[str, str] | None = None,
 ) -> list[Trial]:
     """Group tables by what they were made from, so that each estimate stands beside its own raw matrix.
 
@@ -73,12 +75,18 @@ def trials(
     for name, adata in zip(names, aligned, strict=True):
         if name != estimates.RAW and not _holds(adata, layer or IMPUTED):
             log.warning("%s has no layers[%r]: it is scored as raw only", name, layer or IMPUTED)
+    beside = None if proteins is None else protein_counts.find_counts(aligned, proteins)
+    of_cells = None
+    if beside is not None:
+        of_cells = protein_counts.build(beside, aligned[0].obs_names, aligned[0].var_names, protein_genes or {})
+    elif protein_genes:
+        raise InputError("`protein_genes` names genes of proteins; say where their counts are with `proteins`")
     groups: dict[tuple[str, ...], list[int]] = {}
     for number, adata in enumerate(aligned):
         groups.setdefault(_content(adata), []).append(number)
     found: list[Trial] = []
     for members in groups.values():
-        case = cases.build(aligned[members[0]], settings, bulk=bulk, de_truths=de_truths)
+        case = cases.build(aligned[members[0]], settings, bulk=bulk, de_truths=de_truths, proteins=of_cells)
         own = [
             _estimate(aligned[number], names[number], series=series[number], layer=layer or IMPUTED)
             for number in members

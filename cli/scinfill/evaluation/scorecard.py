@@ -7,7 +7,19 @@ from typing import Any
 import numpy as np
 
 from scinfill.errors import DataError
-from scinfill.evaluation import batches, coverage, expression, genes, guard, halves, molecules, recovery, structure
+from scinfill.evaluation import (
+    batches,
+    coverage,
+    expression,
+    genes,
+    gradient,
+    guard,
+    halves,
+    molecules,
+    proteins,
+    recovery,
+    structure,
+)
 from scinfill.evaluation.case import Case
 from scinfill.evaluation.estimates import ScoredMatrix
 from scinfill.evaluation.scores import METRICS, Findings
@@ -44,6 +56,11 @@ EXPERIMENTS = (
             *("fold_change_20", "fold_change_50", "fold_change_100", "fold_change_all"),
         ),
     ),
+    Experiment(proteins.compare_with_genes, ("protein_correlation", "protein_correlation_within")),
+    Experiment(proteins.explain_by_components, ("protein_r2", "protein_r2_labels")),
+    Experiment(gradient.correlate_first_component, ("gradient_component",)),
+    Experiment(gradient.correlate_genes, ("gradient_genes", "gradient_others")),
+    Experiment(gradient.correlate_null_genes, ("gradient_null",)),
     Experiment(guard.null_pairs, ("null_pairs",)),
     Experiment(guard.null_differential, ("null_de", "null_de_any_label")),
     Experiment(guard.size_leak, ("size_leak",)),

@@ -114,6 +114,44 @@ METRICS: Mapping[str, Metric] = {
     "label_agreement": Metric(
         "labels alike in batches", "higher", "correlation between batches of the log2 fold changes between labels"
     ),
+    "protein_correlation": Metric(
+        "proteins and their genes",
+        "higher",
+        "mean correlation of surface proteins (centred log ratio) with the estimates of their genes, all cells",
+    ),
+    "protein_correlation_within": Metric(
+        "proteins and their genes, within labels",
+        "higher",
+        "the same within labels of 200 cells or more, mean weighted by cells: differences between labels do not count",
+    ),
+    "protein_r2": Metric(
+        "proteins explained",
+        "higher",
+        "mean R² of surface proteins from 20 principal components, cross-validated ridge regression",
+    ),
+    "protein_r2_labels": Metric(
+        "proteins explained by labels alone",
+        None,
+        "the same where every cell has the components of another cell of its label",
+    ),
+    "gradient_component": Metric(
+        "first component and gradient", "higher", "rank correlation of the first principal component with the gradient"
+    ),
+    "gradient_genes": Metric(
+        "genes that follow the gradient",
+        "higher",
+        "mean rank correlation with the gradient, in the direction of the counts, of genes that follow it in counts of "
+        "other cells; every smoother raises it",
+    ),
+    "gradient_others": Metric(
+        "genes that hardly follow it",
+        None,
+        "mean |rank correlation| with the gradient of genes that follow it least in counts of other cells: it rises "
+        "where they are bent along it, or follow it weakly in truth",
+    ),
+    "gradient_null": Metric(
+        "null genes and gradient", "lower", "mean |rank correlation| of null genes with the gradient, all cells"
+    ),
     "null_pairs": Metric(
         "null pairs |r| > .3", "lower", "share of pairs of null genes that correlate after imputation"
     ),

@@ -5,14 +5,21 @@ import re
 from pathlib import Path
 
 import h5py
+import numpy as np
+import pandas as pd
+from scipy import sparse
 
-from scinfill.errors import InputError
+from scinfill import memory
+from scinfill.errors import DataError, InputError
+from scinfill.io import h5ad
 from scinfill.io.streams import display
-from scinfill.numerics.feature_kinds import is_expression, is_other
+from scinfill.numerics.feature_kinds import is_expression, is_of_proteins, is_other
+from scinfill.numerics.survey import survey
 
 log = logging.getLogger(__name__)
 
 MODALITIES = "mod"
+BYTES_PER_COUNT = 8
 
 
 def is_mudata(file: h5py.File) -> bool:
@@ -51,6 +58,51 @@ def modality_of(file: h5py.File, source: str | Path, name: str | None) -> h5py.G
             f"{display(source)} has no modality {name!r}; name one with `modality`: {', '.join(there_are)}"
         )
     return file[MODALITIES][name]
+
+
+def read_proteins(file: h5py.File, source: str | Path, cells: pd.Index) -> pd.DataFrame | None:
+    """Return the counts of the modality that is named after proteins, cells × proteins; None where none is.
+
+    Counts are in its ``X``, else in the first layer that holds some.
+
+    Raises
+    ------
+    InputError
+        Several modalities are named after proteins.
+    DataError
+        It holds no counts, or not of all cells.
+    """
+    found = [name for name in names(file) if is_of_proteins(name)]
+    if not found:
+        return None
+    if len(found) > 1:
+        raise InputError(
+            f"{display(source)} holds several modalities of proteins ({', '.join(found)}); "
+            f"leave one: del mdata.mod[{found[1]!r}]"
+        )
+    [name] = found
+    adata = h5ad.assemble(file[MODALITIES][name], source)
+    where = f"{display(source)}: the modality {name!r}"
+    matrix = next((one for one in (adata.X, *adata.layers.values()) if one is not None and _holds_counts(one)), None)
+    if matrix is None:
+        raise DataError(f"{where} holds no counts; put the counts of the antibodies into its X or a layer")
+    if not adata.obs_names.is_unique:
+        raise DataError(f"{where} names cells more than once; tell them apart: .obs_names_make_unique()")
+    places = adata.obs_names.get_indexer(cells)
+    if (places < 0).any():
+        raise DataError(
+            f"{where} lacks {int((places < 0).sum())} of the {len(cells)} cells, such as "
+            f"{str(cells[places < 0][0])!r}; leave the cells that both have: muon.pp.intersect_obs(mdata)"
+        )
+    memory.require(BYTES_PER_COUNT * len(cells) * adata.n_vars, f"the counts of {adata.n_vars} antibodies")
+    chosen = matrix[places]
+    values = np.asarray(chosen.toarray() if sparse.issparse(chosen) else chosen)
+    log.info("%d antibodies of the modality %s are read too", adata.n_vars, name)
+    return pd.DataFrame(values, index=cells, columns=adata.var_names)
+
+
+def _holds_counts(matrix: np.ndarray | sparse.spmatrix) -> bool:
+    return survey(matrix.data if sparse.issparse(matrix) else matrix).counts
 
 
 def _the_only(name: str, source: str | Path) -> str:

@@ -19,12 +19,15 @@ from scinfill.io.rehearsal import check_writable_again
 from scinfill.io.streams import STDIO, display, open_source
 from scinfill.io.zarr_checks import is_store
 from scinfill.numerics import scratch
+from scinfill.numerics.feature_kinds import is_of_proteins
+from scinfill.schema import PROTEIN
 
 log = logging.getLogger(__name__)
 
 Content = TypeVar("Content")
 Name = TypeVar("Name")
 GENOME = "genome"
+FEATURE_TYPES = "feature_types"
 
 
 class Choice(NamedTuple):
@@ -32,9 +35,12 @@ class Choice(NamedTuple):
 
     modality: str | None = None
     genome: str | None = None
+    proteins: bool = False
 
 
-def read_counts(source: str | Path, *, modality: str | None = None, genome: str | None = None) -> AnnData:
+def read_counts(
+    source: str | Path, *, modality: str | None = None, genome: str | None = None, proteins: bool = False
+) -> AnnData:
     """Read cells × genes from whatever holds counts.
 
     That is an H5AD file, a MuData file, a zarr store, a 10x ``.h5`` file, a folder or files with a Matrix Market file
@@ -48,6 +54,9 @@ def read_counts(source: str | Path, *, modality: str | None = None, genome: str 
         Part of a MuData file to read; None for the one that holds RNA.
     genome
         Genome to read of a 10x file with several; None where there is one.
+    proteins
+        Read the modality of a MuData file that is named after proteins too, into ``obsm["protein"]``. Antibodies of
+        other formats are features like the genes, and ``preprocess(proteins=True)`` tells them apart.
 
     Returns
     -------
@@ -71,17 +80,24 @@ def read_counts(source: str | Path, *, modality: str | None = None, genome: str 
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # names that repeat, which the methods check
-        adata = _of_genome(_read(source, Choice(modality, genome), h5ad.assemble), source, genome)
+        adata = _of_genome(_read(source, Choice(modality, genome, proteins), h5ad.assemble), source, genome)
         check_writable_again(adata, source)
         return adata
 
 
 def read_several(
-    sources: Mapping[Name, str | Path], *, modality: str | None = None, genome: str | None = None
+    sources: Mapping[Name, str | Path],
+    *,
+    modality: str | None = None,
+    genome: str | None = None,
+    proteins: bool = False,
 ) -> dict[Name, AnnData]:
     """Read several tables, by name, so that all of them fit into memory together; see :func:`read_counts`."""
     with scratch.beside_others(len(sources)):
-        return {name: read_counts(source, modality=modality, genome=genome) for name, source in sources.items()}
+        return {
+            name: read_counts(source, modality=modality, genome=genome, proteins=proteins)
+            for name, source in sources.items()
+        }
 
 
 def inventory(source: str | Path, *, modality: str | None = None, genome: str | None = None) -> dict[str, Any]:
@@ -109,7 +125,12 @@ def _read(
             return _whole(tables.read(handle, source), source, choice)
         with checked_hdf5(handle, source) as file:
             if mudata.is_mudata(file):
-                return read_h5ad(mudata.modality_of(file, source, choice.modality), source)
+                content = read_h5ad(mudata.modality_of(file, source, choice.modality), source)
+                if choice.proteins and isinstance(content, AnnData):
+                    beside = mudata.read_proteins(file, source, content.obs_names)
+                    if beside is not None:
+                        content.obsm[PROTEIN] = beside
+                return content
             return _whole(
                 tenx.read_h5(file, source, choice.genome) if tenx.is_tenx(file) else read_h5ad(file, source),
                 source,
@@ -139,4 +160,6 @@ def _of_genome(adata: AnnData, source: str | Path, genome: str | None) -> AnnDat
     if genome not in genomes:
         raise InputError(f"{display(source)} has no genome {genome!r}; name one with `genome`: {', '.join(genomes)}")
     chosen = np.asarray(of_genes == genome)
+    if FEATURE_TYPES in adata.var:  # an antibody belongs to no genome, and stays among the features
+        chosen |= (of_genes == "") & adata.var[FEATURE_TYPES].astype(str).map(is_of_proteins).astype(bool)
     return adata if chosen.all() else adata[:, chosen].copy()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from scinfill.errors import DataError
 from scinfill.methods.slots import of_genes
-from scinfill.numerics.feature_kinds import is_expression, is_of_genes, is_other
+from scinfill.numerics.feature_kinds import is_expression, is_of_genes, is_of_proteins, is_other
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ MOST_SAID = 6
 """Kinds that a message names."""
 
 
-def expression_only(adata: AnnData) -> AnnData:
+def expression_only(adata: AnnData, *, proteins: bool = False) -> AnnData:
     """Return the table of the features that are genes' expression, the same object where all are.
 
     A column of ``var`` named in :data:`KIND_COLUMNS` says what each feature is. Where some are gene expression,
@@ -34,6 +34,8 @@ def expression_only(adata: AnnData) -> AnnData:
     ----------
     adata
         Cells × features; never changed.
+    proteins
+        Antibodies are kept elsewhere: they are not said to be left out.
 
     Raises
     ------
@@ -51,13 +53,30 @@ def expression_only(adata: AnnData) -> AnnData:
             f"no feature is Gene Expression: var[{column!r}] holds {_counted(kinds)}; "
             "give the matrix of the genes' counts"
         )
-    log.warning(
-        "%d features that are not Gene Expression are left out (var[%r]: %s)",
-        int((~genes).sum()),
-        column,
-        _counted(kinds[~genes]),
-    )
+    left_out = ~genes & ~mark_antibodies(adata.var) if proteins else ~genes
+    if left_out.any():
+        log.warning(
+            "%d features that are not Gene Expression are left out (var[%r]: %s)",
+            int(left_out.sum()),
+            column,
+            _counted(kinds[left_out]),
+        )
     return of_genes(adata, np.flatnonzero(genes))
+
+
+def mark_antibodies(var: pd.DataFrame) -> NDArray[np.bool_]:
+    """Mark the features that are antibodies against proteins, (n_features,); none where no column says so."""
+    column = _telling_column(var)
+    if column is None:
+        return np.zeros(len(var), dtype=bool)
+    kinds = var[column].astype(str).to_numpy()
+    return ~_is_expression(kinds) & np.array([is_of_proteins(kind) for kind in kinds], dtype=bool)
+
+
+def describe_kinds(var: pd.DataFrame) -> str | None:
+    """Return the kinds of features with their numbers, in words; None where no column says them."""
+    column = next(iter(_kind_columns(var)), None)
+    return None if column is None else f"var[{column!r}] holds {_counted(var[column].astype(str).to_numpy())}"
 
 
 def check_expression_only(adata: AnnData) -> None:

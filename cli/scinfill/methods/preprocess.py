@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
 from scinfill.methods import barcodes, fractions, matrices, ownership, provenance, validation
+from scinfill.methods.antibodies import take_antibodies
 from scinfill.methods.features import expression_only
 from scinfill.methods.gene_names import find_genes
 from scinfill.methods.measured import drop_unmeasured
@@ -30,6 +31,7 @@ from scinfill.schema import (
     LOG_BASE,
     MEAN,
     N_CELLS,
+    PROTEIN,
     SCALE,
     SIZE_FACTOR,
     TOTAL_COUNTS,
@@ -57,6 +59,7 @@ def preprocess(
     preset: Preset = "recommended",
     unique_names: bool = False,
     keep_genes: Sequence[str] = (),
+    proteins: bool = False,
     seed: int = 0,
 ) -> AnnData:
     """Filter genes, divide by library size, choose the genes that vary most, take log2(x + 1).
@@ -95,6 +98,9 @@ def preprocess(
         Names of genes to keep beside the chosen ones, whatever their dispersion and however few their counts, spike-ins
         too. Size factors and the choice of the other genes are as without them. A gene without any count is left out:
         nothing could be said of it. Names that are not there are said.
+    proteins
+        Keep the counts of antibodies (CITE-seq), which ``var["feature_types"]`` or its like tells from genes, in
+        ``obsm["protein"]``; what is there already stays where the table has none. Never are they among the genes.
     seed
         Random seed of ``round_counts``.
 
@@ -112,6 +118,8 @@ def preprocess(
     ``var["n_cells"]``, ``var["mean"]``, ``var["dispersion"]``, ``var["dispersion_norm"]``
         Cells with the gene; mean, variance / mean and the score of the choice, before the logarithm. The score is
         missing where a gene took no part in the choice (``keep_genes``).
+    ``obsm["protein"]``
+        With ``proteins``: a frame of cells × antibodies, counts; hashtags are left out.
     ``uns["log1p"]``
         The base, for scanpy.
 
@@ -124,7 +132,7 @@ def preprocess(
         There is no such layer, or none of ``keep_genes``, or settings that cannot be.
     DataError
         Not counts, an empty table, droplets without cells, names that repeat, genes in rows (told from the names),
-        no gene expression, or no gene left.
+        no gene expression, no gene left, or no antibodies where they were asked for.
 
     Examples
     --------
@@ -140,7 +148,10 @@ def preprocess(
     adata, counts_layer, slot = matrices.source(adata, layer)
     if transpose:
         adata = adata.T
-    adata = drop_unmeasured(expression_only(adata))
+    beside = None
+    if proteins:
+        beside = take_antibodies(adata, counts_layer, slot=slot, remedy=remedy, round_counts=round_counts, seed=seed)
+    adata = drop_unmeasured(expression_only(adata, proteins=proteins))
     if unique_names:
         adata = with_unique_names(adata)
     validation.check_table(adata, transposed=transpose)
@@ -189,6 +200,8 @@ def preprocess(
         },
     )
     result.obs[SIZE_FACTOR] = size_factor
+    if beside is not None:
+        result.obsm[PROTEIN] = (beside if cells is None else beside.iloc[cells]).set_axis(result.obs_names)
     result.uns[LOG1P] = {"base": LOG_BASE}
     provenance.sign(
         result,
@@ -206,6 +219,7 @@ def preprocess(
             "preset": preset,
             "unique_names": unique_names,
             "keep_genes": list(keep_genes),
+            "proteins": proteins,
         },
         seed=seed,
         input_sha256=input_sha256,

@@ -126,6 +126,11 @@ def rerun(adata: AnnData, counts: AnnData | Sequence[AnnData] | None = None, *, 
     return Rerun(table, len(recorded) - n_done, differences(adata, table) + _other_metrics(recorded, table))
 
 
+def keeps_proteins(adata: AnnData) -> bool:
+    """Whether a step of a table kept the antibodies of what it read."""
+    return any(step["parameters"].get("proteins") is True for step in provenance.steps(adata))
+
+
 def _steps(adata: AnnData) -> list[Step]:
     """Return the recorded steps with their parameters as the functions call them today."""
     return [

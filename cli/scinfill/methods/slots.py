@@ -78,13 +78,18 @@ def sharing_matrices(adata: AnnData, *, obs: pd.DataFrame, var: pd.DataFrame, un
         obs=obs,
         var=var,
         uns=uns,
-        obsm=dict(adata.obsm),
-        varm=dict(adata.varm),
+        obsm={key: _on(value, obs.index) for key, value in adata.obsm.items()},
+        varm={key: _on(value, var.index) for key, value in adata.varm.items()},
         layers=dict(adata.layers),
         obsp=dict(adata.obsp),
         varp=dict(adata.varp),
         raw=_raw(adata),
     )
+
+
+def _on(value: Any, names: pd.Index) -> Any:  # noqa: ANN401 - whatever a slot holds
+    """Return a frame with the names of the table, which it has to have; anything else as it is."""
+    return value.set_axis(names) if isinstance(value, pd.DataFrame) else value
 
 
 def _raw(adata: AnnData, cells: NDArray[np.intp] | None = None) -> dict[str, Any] | None:

@@ -273,4 +273,13 @@ def obs_numbers(adata: AnnData, name: str) -> NDArray[np.float64]:
     try:
         return obs_column(adata, name).to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
-        raise DataError(f"obs[{name!r}] holds values that are not numbers") from error
+        raise DataError(
+            f"obs[{name!r}] holds values that are not numbers ({_first_word(adata.obs[name])!r}); "
+            f"make them numbers: pandas.to_numeric(adata.obs[{name!r}], errors='coerce')"
+        ) from error
+
+
+def _first_word(column: pd.Series) -> str:
+    """Return the first value of a column that is no number."""
+    words = column.astype("string").dropna()
+    return next(map(str, words[pd.to_numeric(words, errors="coerce").isna()]), str(column.iloc[0]))

@@ -14,6 +14,15 @@ OTHER = re.compile(
     r"motifs?|methylation|methylome|metabolites?|metabolomics|lipids?|lipidomics"
 )
 """What features that are no genes are called. Other words, such as ``protein_coding``, are kinds of genes."""
+ANTIBODIES = re.compile(
+    r"antibodycapture|antibody|antibodies|adts?|prot|proteins?|proteom(?:e|ics)|cite|citeseq|"
+    r"surface(?:proteins?|markers?|antigens?|proteome)?|totalseq|epitopes?"
+)
+"""What antibodies that count surface proteins are called; hashtags count cells' origins."""
+HASHTAG = re.compile(
+    r"(?:hash|hashtag|hto|cmo|lmo|cellhashing|samplehashing|sampletag)[a-z]?[0-9]*(?:totalseq.*|hs|mm)?"
+)
+"""Names of antibodies that tell samples apart, in small letters and without signs."""
 OF_GENES = re.compile(
     r"genes?|.*(?:coding|gene|rna|transcript|sense).*|tec|ribozyme|artifact|nonsensemediateddecay|nonstopdecay|"
     r"retainedintron|ercc|spikeins?|endogenous"
@@ -29,6 +38,16 @@ def is_expression(name: str) -> bool:
 def is_other(name: str) -> bool:
     """Whether a name is one of those for something beside genes: peaks, antibodies, guides, ..."""
     return OTHER.fullmatch(_plain(name)) is not None
+
+
+def is_of_proteins(name: str) -> bool:
+    """Whether a name is one of those for antibodies against surface proteins."""
+    return ANTIBODIES.fullmatch(_plain(name)) is not None
+
+
+def is_hashtag(feature: str) -> bool:
+    """Whether an antibody of that name tells samples apart, as in cell hashing: it says nothing of a cell's state."""
+    return HASHTAG.fullmatch(_plain(feature)) is not None
 
 
 def is_of_genes(name: str) -> bool:

@@ -6,7 +6,7 @@ A section builds what it shows from the results of one setting: figures, tables 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from scinfill.reporting import batches, honesty, tables
+from scinfill.reporting import batches, honesty, tables, witnesses
 from scinfill.reporting.figures import Plot, coverage, expression, genes, halves, molecules, recovery, structure
 from scinfill.reporting.page import Part
 from scinfill.reporting.results import Setting
@@ -57,6 +57,8 @@ SECTIONS: tuple[Section, ...] = (
         "Clusters and components",
         lambda at: _part(structure.clustering(at), structure.components(at), structure.separability(at)),
     ),
+    Section("proteins", "Surface proteins", lambda at: _part(witnesses.protein_table(at))),
+    Section("gradient", "A known gradient", lambda at: _part(witnesses.gradient_table(at))),
     Section("batches", "Batches", lambda at: _part(batches.table(at))),
     Section("molecules", "Held-out molecules", lambda at: _part(molecules.molecules(at))),
     Section(

@@ -6,7 +6,7 @@ from itertools import takewhile
 import numpy as np
 import pandas as pd
 
-from scinfill.reporting import batches, holding, honesty
+from scinfill.reporting import batches, holding, honesty, witnesses
 from scinfill.reporting.comparable import DETECTED, across, asked_of, changes_of, fair, of_estimates
 from scinfill.reporting.results import INPUT, Setting, effects_of, percent, signed
 from scinfill.reporting.sentences import Sentence
@@ -47,6 +47,7 @@ def verdict(settings: Sequence[Setting], costs: pd.DataFrame | None = None) -> l
     sentences += [_clustering(settings, name) for name in series]
     sentences += [_differential(settings, name) for name in series]
     sentences += [sentence for name in series if (sentence := _fold_changes(settings, name))]
+    sentences += _witnesses(settings, series)
     sentences += [sentence for name in series if (sentence := honesty.intervals(settings, name))]
     sentences += [
         Sentence(question, name, *answer) for name in series for question, answer in batches.answers(settings, name)
@@ -134,6 +135,19 @@ def _differential(settings: Sequence[Setting], name: str) -> Sentence:
 def _fold_changes(settings: Sequence[Setting], name: str) -> Sentence | None:
     answered = holding.sizes(settings, name)
     return None if answered is None else Sentence("Take sizes of differences from it?", name, *answered)
+
+
+def _witnesses(settings: Sequence[Setting], series: Sequence[str]) -> list[Sentence]:
+    """Return what proteins and a known gradient say of every input, where there were any."""
+    return [
+        Sentence(question, name, *answered)
+        for question, answer in (
+            ("Is it nearer to surface proteins?", witnesses.proteins),
+            ("Does it show the known gradient?", witnesses.gradient),
+        )
+        for name in series
+        if (answered := answer(settings, name))
+    ]
 
 
 def _reason(settings: Sequence[Setting], metric: str, name: str) -> str:

@@ -43,6 +43,41 @@ def test_the_modality_of_rna_is_read_and_said(tmp_path, caplog, rna, protein, na
     assert inventory(path)["genes"] == rna.n_vars
 
 
+@pytest.fixture
+def adt():
+    """Return antibodies of the same cells, in another order, normalised beside their counts."""
+    table = make_counts(n_genes=5, seed=1)[::-1].copy()
+    table.layers["counts"] = table.X.copy()
+    table.X = np.log1p(table.X.toarray())
+    return table
+
+
+@pytest.mark.parametrize("name", ["prot", "ADT", "Antibody Capture"])
+def test_proteins_are_read_beside_rna_on_request(tmp_path, rna, adt, name):
+    path = write(tmp_path / "multi.h5mu", rna=rna, **{name: adt})
+    frame = read_counts(path, proteins=True).obsm["protein"]
+    assert frame.index.equals(rna.obs_names)
+    np.testing.assert_array_equal(frame.to_numpy(), adt[rna.obs_names].layers["counts"].toarray())
+    assert_adata_equal(read_counts(path), rna)
+    out = tmp_path / "out.h5ad"
+    assert invoke("preprocess", path, "--proteins", "-q", "-o", out).exit_code == 0
+    np.testing.assert_array_equal(h5ad.read(out).obsm["protein"].to_numpy(), frame.to_numpy())
+    again = invoke("rerun", out, "--input", path)
+    assert again.exit_code == 0, again.stderr
+
+
+def test_proteins_that_cannot_be_read_are_refused(tmp_path, rna, adt):
+    some = write(tmp_path / "some.h5mu", rna=rna, prot=adt[:-1].copy())
+    assert_refused(invoke("preprocess", some, "--proteins", "-q"), 3, "'prot' lacks 1 of the 40 cells, such as 'cell0'")
+    two = write(tmp_path / "two.h5mu", rna=rna, prot=adt, adt=adt)
+    assert_refused(invoke("preprocess", two, "--proteins", "-q"), 2, "several modalities of proteins (adt, prot)")
+    del adt.layers["counts"], adt.layers["spliced"]
+    logged = write(tmp_path / "logged.h5mu", rna=rna, prot=adt)
+    assert_refused(invoke("preprocess", logged, "--proteins", "-q"), 3, "the modality 'prot' holds no counts; put")
+    none = write(tmp_path / "none.h5mu", rna=rna, atac=adt)
+    assert_refused(invoke("preprocess", none, "--proteins", "-q"), 3, "there are no antibodies to keep")
+
+
 def test_another_modality_on_request(tmp_path, rna, protein):
     path = write(tmp_path / "multi.h5mu", rna=rna, prot=protein)
     assert_adata_equal(read_counts(path, modality="prot"), protein)

@@ -72,6 +72,24 @@ def test_antibodies_are_left_out_and_said_so(tmp_path, caplog, write):
     assert "1 features that are not Gene Expression are left out" in caplog.text
 
 
+@pytest.mark.parametrize("write", [write_h5, write_folder])
+def test_antibodies_are_kept_beside_the_genes_on_request(tmp_path, write):
+    """The antibody has the name of a gene, as CD4 has."""
+    write(tmp_path / "raw", types=("Gene Expression", "Gene Expression", "Antibody Capture"))
+    adata = scinfill.preprocess(read_counts(tmp_path / "raw"), min_counts=1, min_cells=1, proteins=True)
+    assert adata.var["gene_ids"].tolist() == ["ENSG1", "ENSG2"]
+    assert list(adata.obsm["protein"]) == ["A"]
+    np.testing.assert_array_equal(adata.obsm["protein"]["A"], VALUES[:, 2])
+
+
+def test_antibodies_belong_to_no_genome(tmp_path):
+    write_h5(tmp_path / "raw.h5", types=("Gene Expression", "Gene Expression", "Antibody Capture"))
+    with h5py.File(tmp_path / "raw.h5", "a") as file:
+        file["matrix/features/genome"] = np.array(["GRCh38", "mm10", ""], dtype="S")
+    adata = read_counts(tmp_path / "raw.h5", genome="GRCh38")
+    assert adata.var["gene_ids"].tolist() == ["ENSG1", "ENSG3"]
+
+
 def test_repeated_symbols_are_said(tmp_path, caplog):
     write_folder(tmp_path / "mtx")
     read_counts(tmp_path / "mtx")

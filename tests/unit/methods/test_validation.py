@@ -94,7 +94,7 @@ def test_columns_that_are_there_are_listed():
     assert validation.obs_numbers(adata, "age").tolist() == [1, 2]
     with pytest.raises(InputError, match="no column 'kind' in obs; columns present: age, type"):
         validation.obs_column(adata, "kind")
-    with pytest.raises(DataError, match=r"obs\['type'\] holds values that are not numbers"):
+    with pytest.raises(DataError, match=r"obs\['type'\] holds values that are not numbers \('a'\); make them numbers"):
         validation.obs_numbers(adata, "type")
 
 
