@@ -63,3 +63,9 @@ def test_the_recipe_is_of_this_package(project, recipe):
     for line in recipe["test"]["commands"]:
         for call in line.split(" | "):
             assert call.split()[1] in (*COMMANDS, "--version")
+
+
+def test_every_version_is_that_of_the_package():
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == __version__
+    manifest = (ROOT / "nextflow.config").read_text()
+    assert re.search(r"^    version +?= '(.+)'$", manifest, re.MULTILINE)[1] == __version__
