@@ -22,6 +22,8 @@ NEEDS_TENSORFLOW = ("impute-auto", "demo")
 CALLS = {
     "simulate": "simulate --cells 40 --genes 40 -o simulated.h5ad",
     "inspect": "inspect counts.h5ad",
+    "join": "join one=counts.h5ad two=counts.h5ad -o joined.h5ad",
+    "split": "split joined.h5ad -o samples",
     "preprocess": "preprocess counts.h5ad -o log.h5ad",
     "mask": "mask --mode thin log.h5ad -o masked.h5ad",
     "impute-deepmc": "impute-deepmc masked.h5ad -o imputed.h5ad",
