@@ -1,5 +1,6 @@
 # `make demo`: install and run the whole chain on simulated data.
 # `make test`: install and run all checks.  `make quick`: the same with only the tests that take no time.
+# `make dist`: build the sdist and the wheel into dist/ and check them.
 # All work in .venv in this folder; PYTHON names another Python 3.11 or later.
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 PYTEST_ARGS ?=
 
-.PHONY: venv demo test quick clean
+.PHONY: venv demo test quick dist clean
 
 venv: $(STAMPS)/installed
 
@@ -21,8 +22,13 @@ test: $(STAMPS)/installed-test
 quick: $(STAMPS)/installed-test
 	BIN=$(BIN) bash tests/run_checks.sh -m 'not slow and not pipeline' --hypothesis-profile quick $(PYTEST_ARGS)
 
+dist: $(STAMPS)/installed-test
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*
+
 clean:
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"scinfill needs Python 3.11 or later, this is {v.major}.{v.minor}; name another: make PYTHON=python3.11 ...")'

@@ -29,6 +29,7 @@ from scinfill.methods.preprocess import preprocess
 from scinfill.methods.reading import read_observations
 from scinfill.methods.settings import MethodSettings
 from scinfill.methods.simulate import simulate
+from scinfill.models.devices import has_tensorflow
 from scinfill.reporting import one_file
 from scinfill.reporting.build import Report, build
 from scinfill.reporting.sentences import Sentence
@@ -233,6 +234,8 @@ def _with_markers(adata: AnnData, labels: str) -> tuple[AnnData, tuple[str, ...]
 def demo(folder: str | Path = "demo", *, n_cells: int = 500, n_genes: int = 1500, seed: int = 0) -> Sequence[Sentence]:
     """Run the whole chain on simulated data: simulate, preprocess, mask, impute, evaluate, report.
 
+    AutoImpute is left out, with a warning, where TensorFlow is not installed.
+
     Parameters
     ----------
     folder
@@ -264,6 +267,10 @@ def demo(folder: str | Path = "demo", *, n_cells: int = 500, n_genes: int = 1500
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder} cannot be made: {error.strerror}") from error
+    methods = METHODS
+    if not has_tensorflow():
+        methods = {name: settings for name, settings in METHODS.items() if settings is not AutoImpute}
+        log.warning("TensorFlow is not installed: AutoImpute, which needs it, is left out; pip install tensorflow")
     counts = simulate(n_cells=n_cells, n_genes=n_genes, n_types=4, seed=seed)
     prepared = preprocess(counts)
     thinned = mask(prepared, mode="thin", fraction=MASKED_SHARE, null_genes=NULL_GENES, seed=seed)
@@ -279,7 +286,7 @@ def demo(folder: str | Path = "demo", *, n_cells: int = 500, n_genes: int = 1500
     for name, (table, options) in experiments.items():
         imputed = {
             method: _impute(method, table, settings(seed=seed, **options), folder / name, costs)
-            for method, settings in METHODS.items()
+            for method, settings in methods.items()
         }
         document = evaluate(imputed, labels="cell_type", seed=seed, title="simulated cells")
         scores.write(document, folder / f"{name}.scores.json")

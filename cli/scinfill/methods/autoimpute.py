@@ -16,6 +16,7 @@ from scinfill.methods.settings import (
     with_options_of,
 )
 from scinfill.models.autoencoder.recipe import AutoencoderRecipe
+from scinfill.models.devices import check_installed
 from scinfill.models.estimate.choices import AnyFactorization, with_batch_ridge
 from scinfill.models.estimate.learning import Effort
 from scinfill.models.factorization.recipes import PoissonFactorization, SquaredFactorization
@@ -48,7 +49,8 @@ class AutoImpute(MethodSettings):
     threshold: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse numbers out of range, and options that contradict each other."""
+        """Refuse to go on without TensorFlow, numbers out of range, and options that contradict each other."""
+        check_installed(self.command)
         for width in numbers(self.hidden_units):
             check_range("hidden_units", width, lowest=1)
         check_range("regularisation", self.regularisation, lowest=0)

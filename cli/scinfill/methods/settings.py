@@ -11,7 +11,7 @@ import numpy as np
 from anndata import AnnData
 
 from scinfill.errors import InputError
-from scinfill.models.devices import Device
+from scinfill.models.devices import Device, check_installed
 from scinfill.models.estimate.learning import Effort, Learned
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss, Recipe
@@ -117,8 +117,10 @@ class MethodSettings(ImputerSettings, ABC):
     device: Device = "auto"
 
     def __post_init__(self) -> None:
-        """Refuse unknown names, numbers out of range, and what contradicts the preset."""
+        """Refuse unknown names, numbers out of range, a GPU without TensorFlow, and what contradicts the preset."""
         super().__post_init__()
+        if self.device == "gpu":
+            check_installed("`device='gpu'`")
         check_choice("preset", self.preset, get_args(Preset))
         check_range("zero_weight", self.zero_weight, lowest=0, highest=1)
         check_choice("estimate", self.estimate, ("auto", *ESTIMATES))

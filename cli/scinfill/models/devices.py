@@ -4,11 +4,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from importlib.util import find_spec
 from threading import Lock
 from types import ModuleType
 from typing import Literal
 
-from scinfill.errors import ResourceError
+from scinfill.errors import InputError, ResourceError
 
 Device = Literal["auto", "cpu", "gpu"]
 
@@ -25,15 +26,43 @@ def computing_on(device: Device) -> Iterator[ModuleType]:
 
     Raises
     ------
+    InputError
+        TensorFlow is not installed.
     ResourceError
         A GPU was asked for and TensorFlow sees none.
     """
+    check_installed(f"`device={device!r}`")
     with _starting:
         tf, has_gpu = _start_tensorflow(hide_gpus=device == "cpu")
     if device == "gpu" and not has_gpu:
         raise ResourceError("`device='gpu'`: TensorFlow sees no GPU here; use `device='auto'` or `device='cpu'`")
     with tf.device("/GPU:0" if has_gpu and device != "cpu" else "/CPU:0"):
         yield tf
+
+
+def has_tensorflow() -> bool:
+    """Return whether TensorFlow is installed, without loading it: a lighter installation leaves it out."""
+    return find_spec("tensorflow") is not None
+
+
+def check_installed(what: str) -> None:
+    """Refuse what needs TensorFlow where it is not installed; TensorFlow is not loaded for that.
+
+    Parameters
+    ----------
+    what
+        Names what needs it.
+
+    Raises
+    ------
+    InputError
+        With the remedy.
+    """
+    if not has_tensorflow():
+        raise InputError(
+            f"{what} needs TensorFlow, which is not installed: pip install tensorflow; impute-deepmc on the CPU works "
+            "without it"
+        )
 
 
 _starting = Lock()
@@ -45,7 +74,10 @@ def _start_tensorflow(*, hide_gpus: bool) -> tuple[ModuleType, bool]:
     """Import TensorFlow, start its runtime, and say whether it has a GPU."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _silence():
-        import tensorflow as tf
+        try:
+            import tensorflow as tf
+        except ImportError as error:
+            raise InputError(f"TensorFlow is installed but cannot be loaded ({error}); install it anew") from error
 
         tf.get_logger().setLevel("ERROR")  # its advice on compiling functions is for us
         gpus = [] if hide_gpus else tf.config.list_physical_devices("GPU")

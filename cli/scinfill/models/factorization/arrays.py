@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from scinfill.models.devices import Device, computing_on
+from scinfill.models.devices import Device, computing_on, has_tensorflow
 from scinfill.models.factorization.least_squares import column_pairs, solve_packed
 
 Array = Any
@@ -56,14 +56,16 @@ HOST = Arrays(np, operator.matmul, solve_packed, block_bytes=2 * 2**20)
 
 
 def arrays_for(device: Device) -> Arrays:
-    """Return numpy for ``cpu``; for ``auto``, TensorFlow only if there is a GPU.
+    """Return numpy for ``cpu``; for ``auto``, TensorFlow only if there is a GPU and TensorFlow is installed.
 
     Raises
     ------
+    InputError
+        A GPU was asked for and TensorFlow is not installed.
     ResourceError
         A GPU was asked for and TensorFlow sees none.
     """
-    if device == "cpu" or (device == "auto" and not _driver_loaded()):
+    if device == "cpu" or (device == "auto" and not (_driver_loaded() and has_tensorflow())):
         return HOST
     with computing_on(device) as tf:
         return tensorflow_arrays() if tf.config.list_logical_devices("GPU") else HOST
