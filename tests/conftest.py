@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 
 import scinfill
-from _support import make_counts
+from _support import make_counts, with_short_training
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -40,6 +40,13 @@ def pytest_xdist_make_scheduler(config, log):
             return "the machine" if nodeid.startswith(CHANGES_THE_MACHINE) else nodeid.partition("::")[0]
 
     return WholeFiles(config, log)
+
+
+@pytest.fixture(scope="module")
+def short_training():
+    """AutoImpute's default trains for a few steps: enough for all but what training reaches."""
+    with with_short_training():
+        yield
 
 
 @pytest.fixture(scope="session")

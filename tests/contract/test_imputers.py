@@ -1,6 +1,6 @@
 """What every imputer must hold: one file, every imputer, every way to call it."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -15,8 +15,9 @@ import scinfill
 from _support import assert_adata_equal, assert_same, from_bytes, make_counts, to_bytes
 from scinfill.errors import ScinfillError
 from scinfill.methods import provenance
-from scinfill.methods.autoimpute import AutoImpute
 from scinfill.schema import SCALE
+
+pytestmark = pytest.mark.usefixtures("short_training")
 
 TINY = {"hidden_units": 8}
 IN_BATCHES = {"batch": "sample"}
@@ -116,15 +117,6 @@ def keeps_values(imputer):
     if imputer.removes:
         pytest.skip("no value of it is what was seen")
     return imputer
-
-
-@pytest.fixture(autouse=True, scope="module")
-def short_training():
-    """A few steps of training are enough to see the contract; what training reaches is tested elsewhere."""
-    usual = AutoImpute._network
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(AutoImpute, "_network", lambda *args: replace(usual(*args), max_steps=24, learning_rate=0.02))
-        yield
 
 
 def prepared() -> AnnData:
