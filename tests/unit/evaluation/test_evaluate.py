@@ -17,7 +17,7 @@ from scinfill.evaluation.numerics import intervals
 def few_resamples():
     """Intervals of few resamples: their width is tested elsewhere, their presence here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(intervals, "RESAMPLES", 40)
+        patch.setattr(intervals, "RESAMPLES", 20)
         yield
 
 
