@@ -1,12 +1,14 @@
 import os
 import shutil
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
 
 import scinfill
 from _support import make_counts, with_short_training
+from scinfill.evaluation.numerics import intervals
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -52,6 +54,13 @@ def pytest_xdist_make_scheduler(config, log):
 def short_training():
     """AutoImpute's default trains for a few steps: enough for all but what training reaches."""
     with with_short_training():
+        yield
+
+
+@pytest.fixture(scope="module")
+def few_resamples():
+    """Intervals of few resamples: their width is tested elsewhere, their presence where this is used."""
+    with patch.object(intervals, "RESAMPLES", 30):
         yield
 
 
