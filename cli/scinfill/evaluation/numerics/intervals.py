@@ -32,7 +32,7 @@ def bootstrap_interval(
         resampled = bootstrap(
             (np.arange(n_units),),
             # One after the other here: scipy's own loop over them takes ten times as long as most statistics.
-            lambda resamples, axis: np.array([statistic(units[chosen]) for chosen in resamples]),  # noqa: ARG005
+            lambda resamples, axis: np.array([statistic(units[chosen]) for chosen in resamples]),
             vectorized=True,
             n_resamples=RESAMPLES,
             confidence_level=level,
