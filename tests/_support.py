@@ -4,7 +4,11 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import anndata
 import h5py
@@ -16,6 +20,7 @@ from click.testing import CliRunner, Result
 from scipy import sparse
 
 from scinfill.commands import main
+from scinfill.methods.autoimpute import AutoImpute
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("SCINFILL_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -89,6 +94,18 @@ def make_droplets(n_empty: int = 400, n_cells: int = 40) -> AnnData:
     together.layers["spliced"] = together.X.copy()
     together.raw = together
     return together
+
+
+@contextmanager
+def with_short_training() -> Iterator[None]:
+    """Let AutoImpute's default train for a few steps in this process."""
+    usual = AutoImpute._network
+
+    def short(*args):
+        return replace(usual(*args), max_steps=24, learning_rate=0.02)
+
+    with patch.object(AutoImpute, "_network", short):
+        yield
 
 
 def to_bytes(adata: AnnData) -> bytes:

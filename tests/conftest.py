@@ -1,12 +1,14 @@
 import os
 import shutil
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
 
 import scinfill
-from _support import make_counts
+from _support import make_counts, with_short_training
+from scinfill.evaluation.numerics import intervals
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -15,12 +17,17 @@ settings.register_profile("scinfill", deadline=None, derandomize="CI" in os.envi
 settings.register_profile("quick", settings.get_profile("scinfill"), max_examples=10)
 settings.load_profile("scinfill")
 
-CHANGES_THE_MACHINE = ("tests/pipeline/", "tests/unit/report/test_browser.py")
+CHANGES_THE_MACHINE = ("tests/pipeline/", "tests/unit/reporting/test_browser.py")
 """Where packages are installed and services started: never two at a time."""
 
 
-def pytest_collection_modifyitems(items):
-    """Leave to the quick round each faulty file with one verb: all of them read it by the same function."""
+def pytest_collection_modifyitems(config, items):
+    """Leave to the quick round each faulty file with one verb: all of them read it by the same function.
+
+    Where several processes run the tests, the longest part comes first and the files of units last.
+    """
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not item.nodeid.startswith(CHANGES_THE_MACHINE))
     first = {}
     for item in items:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
@@ -39,7 +46,22 @@ def pytest_xdist_make_scheduler(config, log):
         def _split_scope(self, nodeid):
             return "the machine" if nodeid.startswith(CHANGES_THE_MACHINE) else nodeid.partition("::")[0]
 
+    config.option.loadscopereorder = False  # by numbers of tests, which says little of their time
     return WholeFiles(config, log)
+
+
+@pytest.fixture(scope="module")
+def short_training():
+    """AutoImpute's default trains for a few steps: enough for all but what training reaches."""
+    with with_short_training():
+        yield
+
+
+@pytest.fixture(scope="module")
+def few_resamples():
+    """Intervals of few resamples: their width is tested elsewhere, their presence where this is used."""
+    with patch.object(intervals, "RESAMPLES", 30):
+        yield
 
 
 @pytest.fixture(scope="session")

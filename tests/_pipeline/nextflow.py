@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,25 @@ POM = f"""\
   </dependencies>
 </project>
 """
+
+
+ONE_BY_ONE = """\
+import nextflow.cli.Launcher
+import nextflow.plugin.Plugins
+
+def (folder, project) = args[0..1]
+args.drop(2).eachWithIndex { profiles, number ->
+    def usual = System.out
+    System.out = new PrintStream(new File(folder, "${number}.json"))
+    def chosen = profiles == 'none' ? [] : ['-profile', profiles]
+    def status = new Launcher().command(['config', project, '-o', 'json', *chosen] as String[]).run()
+    System.out.close()
+    System.out = usual
+    Plugins.stop()
+    assert status == 0
+}
+"""
+"""`nextflow config` for one choice of profiles after the other, in one start of Java."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +116,14 @@ class Nextflow:
         outcome = self("config", REPOSITORY, "-o", "json", *arguments, cwd=cwd)
         assert outcome.exit_code == 0, outcome.output
         return json.loads(outcome.output[outcome.output.index("{") :])
+
+    def configurations(self, choices: Sequence[str], *, cwd: Path) -> dict[str, dict[str, Any]]:
+        """Return the resolved configuration for each choice of profiles; ``none`` is no profile."""
+        jar = self.home / "framework" / VERSION / f"nextflow-{VERSION}-one.jar"
+        (cwd / "all.groovy").write_text(ONE_BY_ONE)
+        program = ("-cp", jar, "groovy.ui.GroovyMain", "all.groovy", cwd, REPOSITORY)
+        run("java", *OPTIONS.split(), *program, *choices, cwd=cwd, env=self.environment(cwd))
+        return {choice: json.loads((cwd / f"{number}.json").read_text()) for number, choice in enumerate(choices)}
 
 
 def trace(results: Path) -> list[dict[str, str]]:

@@ -7,6 +7,8 @@ import pytest
 from _support import assert_refused, invoke
 from scinfill.io import h5ad
 
+pytestmark = pytest.mark.usefixtures("few_resamples")
+
 SMALL = ["--cells", 80, "--genes", 60]
 STEPS = {"counts", "log", "thinned", "hidden", "thinned.deepmc", "hidden.deepmc"}
 

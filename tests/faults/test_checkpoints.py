@@ -9,7 +9,7 @@ import time
 import pytest
 
 import scinfill
-from _support import assert_refused, invoke, make_counts, run, run_program, start
+from _support import ROOT, assert_refused, invoke, make_counts, run, run_program, start
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +18,7 @@ SETTINGS = {
     "deepmc in batches": ("impute-deepmc", "--rank", 3, "--batch", "cell_type"),
     "deepmc of the paper": ("impute-deepmc", "--preset", "paper", "--depth", 2, "--iterations", 500),
     "auto": ("impute-auto", "--hidden", 16, "--device", "cpu"),
-    "auto of the paper": ("impute-auto", "--preset", "paper", "--hidden", 40, "--iterations", 800, "--device", "cpu"),
+    "auto of the paper": ("impute-auto", "--preset", "paper", "--hidden", 40, "--iterations", 100, "--device", "cpu"),
 }
 WRITES = {
     "deepmc": (1, 2, 10, 10),
@@ -30,6 +30,7 @@ WRITES = {
 """At which write to the folder each process in turn is killed; the first one says what the work is."""
 ENDED = """
 import os, pathlib, sys
+from _support import with_short_training
 from scinfill.commands import main
 
 usual, number, left = pathlib.Path.replace, int(sys.argv[1]), int(sys.argv[2])
@@ -42,7 +43,8 @@ def end_before(self, target):
     return usual(self, target)
 
 pathlib.Path.replace = end_before
-main(sys.argv[3:])
+with with_short_training():
+    main(sys.argv[3:])
 """
 """A program that gets a signal when its n-th file is written but not in its place, however fast the machine is."""
 
@@ -57,7 +59,8 @@ def table_file(tmp_path_factory):
 def run_until(n_writes, *arguments, number=signal.SIGKILL):
     """Run a verb until a signal ends it before a write is done; return what it said."""
     words = (int(number), n_writes, *arguments, "--checkpoint-minutes", 0)
-    said = (done := run_program(ENDED, *words)).stderr.decode()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    said = (done := run_program(ENDED, *words, env=environment)).stderr.decode()
     assert done.returncode in (-number, 128 + number), said
     return said
 
@@ -66,6 +69,7 @@ def content(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "lock"}
 
 
+@pytest.mark.usefixtures("short_training")
 @pytest.mark.parametrize("name", SETTINGS)
 def test_killed_again_and_again(name, table_file, tmp_path):
     folder, out = tmp_path / "kept", tmp_path / "out.h5ad"

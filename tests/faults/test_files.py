@@ -1,8 +1,10 @@
 """Paths and files as users have them: missing, cut, of another kind, linked, shared, read-only."""
 
+import json
 import os
 import shutil
 import subprocess
+import sys
 import threading
 
 import h5py
@@ -201,16 +203,19 @@ def test_two_jobs_to_one_output(table_file, tmp_path):
 # --- permissions ------------------------------------------------------------------------------------------------
 
 
-def run_without_privileges(*args):
-    """Run a verb so that permissions hold for it: root keeps its files but loses the power to ignore their modes."""
-    if os.getuid() != 0:
-        return run(*args)
-    if shutil.which("setpriv") is None:
-        pytest.skip("root ignores permissions, and there is no setpriv to take that power away")
+def without_privileges(call):
+    """Run a program so that permissions hold for it: root keeps its files but loses the power to ignore their modes."""
     powers = "-dac_override,-dac_read_search"
-    return subprocess.run(
-        ["setpriv", "--bounding-set", powers, "--inh-caps", powers, *command(*args)], capture_output=True, check=False
-    )
+    if os.getuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("root ignores permissions, and there is no setpriv to take that power away")
+        call = ["setpriv", "--bounding-set", powers, "--inh-caps", powers, *call]
+    return subprocess.run(call, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+
+
+def run_without_privileges(*args):
+    """Run a verb in that way."""
+    return without_privileges(command(*args))
 
 
 @pytest.mark.slow
@@ -234,31 +239,47 @@ def test_a_read_only_output_folder_is_refused_before_any_work(tmp_path):
     assert_refused(done, 2, "out.h5ad", "cannot be written", "Permission denied")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("simulate", "-o", "{}/out"),
-        ("evaluate", "absent", "-o", "{}/out"),
-        ("evaluate", "absent", "--table", "{}/genes.csv", "-o", os.devnull),
-        ("report", "absent", "-o", "{}/out"),
-        ("report", "absent", "--figures", "{}/figures", "-o", os.devnull),
-        ("inspect", "absent", "-o", "{}/out"),
-        ("export", "absent", "-o", "{}/new"),
-        ("split", "absent", "-o", "{}/new"),
-        ("join", "absent", "-o", "{}/out"),
-        ("adopt", "absent", "--matrix", "absent", "--method", "x", "-o", "{}/out"),
-        ("rerun", "absent", "-o", "{}/out"),
-        ("demo", "-o", "{}"),
-        ("demo", "-o", "{}/new/folder"),
-    ],
-    ids=" ".join,
-)
-def test_every_verb_looks_at_its_output_first(tmp_path, arguments):
-    results = tmp_path / "results"
-    results.mkdir()
+WRITING = [
+    ("simulate", "-o", "{}/out"),
+    ("evaluate", "absent", "-o", "{}/out"),
+    ("evaluate", "absent", "--table", "{}/genes.csv", "-o", os.devnull),
+    ("report", "absent", "-o", "{}/out"),
+    ("report", "absent", "--figures", "{}/figures", "-o", os.devnull),
+    ("inspect", "absent", "-o", "{}/out"),
+    ("export", "absent", "-o", "{}/new"),
+    ("split", "absent", "-o", "{}/new"),
+    ("join", "absent", "-o", "{}/out"),
+    ("adopt", "absent", "--matrix", "absent", "--method", "x", "-o", "{}/out"),
+    ("rerun", "absent", "-o", "{}/out"),
+    ("demo", "-o", "{}"),
+    ("demo", "-o", "{}/new/folder"),
+]
+ONE_BY_ONE = """
+import json, sys
+from click.testing import CliRunner
+from scinfill.commands import main
+
+ends = [CliRunner().invoke(main, call) for call in json.loads(sys.argv[1])]
+print(json.dumps([[end.exit_code, end.stdout, end.stderr] for end in ends]))
+"""
+
+
+@pytest.fixture(scope="module")
+def said_of_a_read_only_folder(tmp_path_factory):
+    """How each call ends in one process for which permissions hold."""
+    results = tmp_path_factory.mktemp("results")
     results.chmod(0o555)
-    done = run_without_privileges(*(argument.format(results) for argument in arguments))
+    calls = [[argument.format(results) for argument in arguments] for arguments in WRITING]
+    done = without_privileges([sys.executable, "-c", ONE_BY_ONE, json.dumps(calls)])
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(WRITING)), ids=[" ".join(arguments) for arguments in WRITING])
+def test_every_verb_looks_at_its_output_first(said_of_a_read_only_folder, number):
+    code, stdout, stderr = said_of_a_read_only_folder[number]
+    done = subprocess.CompletedProcess(WRITING[number], code, stdout.encode(), stderr.encode())
     assert_refused(done, 2, "cannot be written", "Permission denied")
 
 

@@ -101,9 +101,14 @@ def test_a_name_that_is_no_line_leaves_no_folder(table, tmp_path):
 # --- reconstruct ----------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def made(originals):
+    return scinfill.impute_deepmc(originals[0]["table"], rank=2, form="factors")
+
+
 @pytest.fixture
-def factors(table):
-    return scinfill.impute_deepmc(table, rank=2, form="factors")
+def factors(made):
+    return made.copy()
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,7 @@ def test_more_ranks_than_genes(table, verb, options):
     )
 
 
+@pytest.mark.usefixtures("short_training")
 @pytest.mark.parametrize("verb", LOG_READERS)
 @pytest.mark.parametrize("shape", [(2, 26), (40, 1), (3, 2)])
 def test_a_table_smaller_than_every_default(table, verb, shape):

@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import shutil
 import struct
+from pathlib import Path
 
 import pytest
 
@@ -13,14 +15,34 @@ pytest.importorskip("zarr")
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 
 
-@pytest.fixture(params=[2, 3], ids=["v2", "v3"])
-def store(request, tmp_path):
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory):
     """A sound store of either version."""
     import anndata
 
-    with anndata.settings.override(zarr_write_format=request.param):
-        make_counts().write_zarr(tmp_path / "in.zarr")
-    return tmp_path / "in.zarr"
+    folder = tmp_path_factory.mktemp("originals")
+    for version in (2, 3):
+        with anndata.settings.override(zarr_write_format=version):
+            make_counts().write_zarr(folder / str(version))
+    return folder
+
+
+@pytest.fixture(params=[2, 3], ids=["v2", "v3"])
+def store(request, originals, tmp_path):
+    """One of them, a test's own."""
+    return Path(shutil.copytree(originals / str(request.param), tmp_path / "in.zarr"))
+
+
+@pytest.fixture
+def second(originals, tmp_path):
+    """One of version 2, a test's own."""
+    return Path(shutil.copytree(originals / "2", tmp_path / "in.zarr"))
+
+
+@pytest.fixture
+def third(originals, tmp_path):
+    """One of version 3, a test's own."""
+    return Path(shutil.copytree(originals / "3", tmp_path / "in.zarr"))
 
 
 def edit(store, slot, change):
@@ -67,15 +89,14 @@ def test_packing_that_could_run_code_is_refused(store, code):
     refused(store, "obs/_index is packed by", code, "write the store again")
 
 
-def test_the_copy_of_the_metadata_is_not_believed(tmp_path):
+def test_the_copy_of_the_metadata_is_not_believed(second):
     """What was checked is what is read: the consolidated metadata could say something else."""
-    make_counts().write_zarr(tmp_path / "in.zarr")
-    path = tmp_path / "in.zarr" / ".zmetadata"
+    path = second / ".zmetadata"
     copy = json.loads(path.read_text())
     copy["metadata"]["X/data/.zarray"]["shape"] = [10**15]
     copy["metadata"]["obs/_index/.zarray"]["filters"] = [{"id": "pickle"}]
     path.write_text(json.dumps(copy))
-    assert invoke("preprocess", tmp_path / "in.zarr").exit_code == 0
+    assert invoke("preprocess", second).exit_code == 0
 
 
 def test_an_array_larger_than_memory(store):
@@ -124,43 +145,37 @@ def test_a_chunk_that_becomes_more_than_it_may(store, name, chunk):
     ],
     ids=["cut", "beyond the end", "bomb"],
 )
-def test_a_damaged_shard(tmp_path, damage, word):
-    import anndata
+def test_a_damaged_shard(third, damage, word):
     import zarr
 
-    with anndata.settings.override(zarr_write_format=3):
-        make_counts().write_zarr(tmp_path / "in.zarr")
-    layers = zarr.open_group(tmp_path / "in.zarr", mode="a", use_consolidated=False)["layers"]
+    layers = zarr.open_group(third, mode="a", use_consolidated=False)["layers"]
     blosc = zarr.codecs.BloscCodec()
     shards = layers.create_array(
         "shards", shape=(40, 30), dtype="f4", chunks=(10, 30), shards=(40, 30), compressors=blosc
     )
     shards[:] = 1
-    chunk = chunk_of(tmp_path / "in.zarr", "layers/shards")
+    chunk = chunk_of(third, "layers/shards")
     chunk.write_bytes(damage(chunk.read_bytes()))
-    refused(tmp_path / "in.zarr", "layers/shards", word)
+    refused(third, "layers/shards", word)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"zarr_format": 2, "shape": "x"}'])
-def test_damaged_metadata(tmp_path, text):
-    make_counts().write_zarr(tmp_path / "in.zarr")
-    (tmp_path / "in.zarr" / "X" / "data" / ".zarray").write_text(text)
-    refused(tmp_path / "in.zarr", "X/data")
+def test_damaged_metadata(second, text):
+    (second / "X" / "data" / ".zarray").write_text(text)
+    refused(second, "X/data")
 
 
-def test_metadata_without_end(tmp_path, monkeypatch):
+def test_metadata_without_end(second, monkeypatch):
     monkeypatch.setattr(zarr_checks, "LARGEST_METADATA", 10)
-    make_counts().write_zarr(tmp_path / "in.zarr")
-    refused(tmp_path / "in.zarr", ".zarray", "is larger than")
+    refused(second, ".zarray", "is larger than")
 
 
-def test_positions_outside_the_matrix_are_found(tmp_path):
+def test_positions_outside_the_matrix_are_found(second):
     import zarr
 
-    make_counts().write_zarr(tmp_path / "in.zarr")
-    indices = zarr.open(tmp_path / "in.zarr", mode="a", use_consolidated=False)["X/indices"]
+    indices = zarr.open(second, mode="a", use_consolidated=False)["X/indices"]
     indices[3] = 10**6
-    refused(tmp_path / "in.zarr", "X is not usable", "positions must lie")
+    refused(second, "X is not usable", "positions must lie")
 
 
 def test_a_cut_chunk(store):

@@ -12,3 +12,9 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def nextflow():
     return installation.installed()
+
+
+@pytest.fixture(scope="session")
+def defaults(nextflow, tmp_path_factory):
+    """Every parameter of the pipeline without a profile."""
+    return nextflow.configuration(cwd=tmp_path_factory.mktemp("defaults"))["params"]

@@ -225,7 +225,7 @@ def elsewhere():
 
 
 @pytest.fixture(scope="module")
-def said(nextflow, elsewhere, tmp_path_factory):
+def said(nextflow, defaults, elsewhere, tmp_path_factory):
     """Whatever the checks say of every case, by its name, from one start of Nextflow."""
     folder = tmp_path_factory.mktemp("checks")
     for name in FILES:
@@ -241,7 +241,6 @@ def said(nextflow, elsewhere, tmp_path_factory):
         if lines:
             (folder / name / ".command.err").write_text("\n".join(lines) + "\n")
         ends.append({"folder": name, "exit": code, "batch": batch})
-    defaults = nextflow.configuration(cwd=folder)["params"]
     names = [*WRONG, *RIGHT]
     around = {
         "profiles": ["standard"],

@@ -16,18 +16,14 @@ workflow { CPU(); GPU() }
 """
 
 
+COMBINED = ("docker,gpu", "gpu,docker", "slurm,singularity,gpu", "awsbatch,gpu", "docker,arm64")
+
+
 @pytest.fixture(scope="module")
 def resolved(nextflow, tmp_path_factory):
-    """Return the configuration of profiles, each asked for once."""
-    known = {}
-
-    def configuration(profiles):
-        if profiles not in known:
-            arguments = ("-profile", profiles) if profiles else ()
-            known[profiles] = nextflow.configuration(*arguments, cwd=tmp_path_factory.mktemp("configuration"))
-        return known[profiles]
-
-    return configuration
+    """Return the configuration of profiles, all of them resolved in one start of Java."""
+    choices = ("none", *ENGINES, "test", "test_full", *COMBINED)
+    return nextflow.configurations(choices, cwd=tmp_path_factory.mktemp("configuration")).__getitem__
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -42,7 +38,7 @@ def test_containers_run_as_the_caller(resolved):
 
 
 def test_without_a_profile_there_is_no_engine(resolved):
-    assert not set(ENGINES) & resolved("").keys()
+    assert not set(ENGINES) & resolved("none").keys()
 
 
 def test_every_process_has_resources_and_an_image(resolved):
@@ -56,7 +52,7 @@ def test_every_process_has_resources_and_an_image(resolved):
 
 
 def test_results_are_published_below_outdir(resolved):
-    process = resolved("")["process"]
+    process = resolved("none")["process"]
     published = [
         place for setting in process.values() if "publishDir" in str(setting) for place in setting["publishDir"]
     ]

@@ -63,7 +63,6 @@ def test_what_was_given_for_this_run_is_still_checked(nextflow, site, tmp_path):
     assert outcome.messages[-1].startswith("--igenomes_bas is no parameter of this pipeline; ")
 
 
-def test_without_being_asked_for_nothing_is_fetched(nextflow, tmp_path):
-    given = nextflow.configuration(cwd=tmp_path)["params"]
-    assert given["custom_config_base"] is None
-    assert given["custom_config_version"] is None
+def test_without_being_asked_for_nothing_is_fetched(defaults):
+    assert defaults["custom_config_base"] is None
+    assert defaults["custom_config_version"] is None

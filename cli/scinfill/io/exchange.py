@@ -38,8 +38,13 @@ def write_folder(
         _write_names(folder / GENES, genes, "gene")
         _write_names(folder / CELLS, cells, "cell")
         if counts is not None:
-            io.mmwrite(folder / COUNTS, counts.T.tocoo().astype(np.int64), field="integer")
-        io.mmwrite(folder / LOG2, log2.T.tocoo(), field="real")
+            _write_matrix(folder / COUNTS, counts.T.tocoo().astype(np.int64), "integer")
+        _write_matrix(folder / LOG2, log2.T.tocoo(), "real")
+
+
+def _write_matrix(path: Path, matrix: sparse.coo_array, field: str) -> None:
+    with path.open("wb") as handle:  # given the path, SciPy fails at letters that a plain locale does not have
+        io.mmwrite(handle, matrix, field=field)
 
 
 def _write_names(path: Path, names: Iterable[str], what: str) -> None:

@@ -15,6 +15,8 @@ Device = Literal["auto", "cpu", "gpu"]
 
 STDERR = 2
 """The file descriptor: TensorFlow's C++ parts write to it before any setting can reach them."""
+KERAS_CHOICE = "TF_USE_LEGACY_KERAS"
+"""The environment variable by which TensorFlow chooses between Keras 3 and ``tf_keras``."""
 
 
 @contextmanager
@@ -75,7 +77,8 @@ def _start_tensorflow(*, hide_gpus: bool) -> tuple[ModuleType, bool]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _silence():
         try:
-            import tensorflow as tf
+            with _without_keras():
+                import tensorflow as tf
         except ImportError as error:
             raise InputError(f"TensorFlow is installed but cannot be loaded ({error}); install it anew") from error
 
@@ -91,6 +94,23 @@ def _start_tensorflow(*, hide_gpus: bool) -> tuple[ModuleType, bool]:
         tf.config.experimental.enable_op_determinism()
         tf.config.experimental.enable_tensor_float_32_execution(False)  # noqa: FBT003 - TensorFlow's signature
     return tf, has_gpu
+
+
+@contextmanager
+def _without_keras() -> Iterator[None]:
+    """Keep TensorFlow from loading Keras as it starts: a third of the time, for what is not used here.
+
+    It is told of an older Keras, which is not there. Who asks for ``tf.keras`` later gets what the environment says.
+    """
+    before = os.environ.get(KERAS_CHOICE)
+    os.environ[KERAS_CHOICE] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[KERAS_CHOICE]
+        else:
+            os.environ[KERAS_CHOICE] = before
 
 
 @contextmanager

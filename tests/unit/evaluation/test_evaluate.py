@@ -10,16 +10,8 @@ from scinfill.errors import DataError, InputError
 from scinfill.evaluation.case import Settings
 from scinfill.evaluation.comparison import Threshold
 from scinfill.evaluation.evaluate import run
-from scinfill.evaluation.numerics import intervals
 
-
-@pytest.fixture(autouse=True, scope="module")
-def few_resamples():
-    """Intervals of few resamples: their width is tested elsewhere, their presence here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(intervals, "RESAMPLES", 40)
-        yield
-
+pytestmark = pytest.mark.usefixtures("few_resamples")
 
 QUICK = {"labels": LABELS, "n_starts": 2}
 
@@ -29,7 +21,7 @@ def scores(document, name):
 
 
 @pytest.fixture(scope="module")
-def everything():
+def everything(few_resamples):
     """Hidden zeros and non-zeros, null genes, bulk and truth from the simulation: all but molecules."""
     table = masked("entries", null_genes=15)
     return scinfill.evaluate(imputed(table, label_means(table)), **QUICK)

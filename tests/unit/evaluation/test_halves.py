@@ -6,17 +6,11 @@ import pytest
 import scinfill
 from _worlds import LABELS, imputed, label_means
 from scinfill.evaluation import halves
-from scinfill.evaluation.numerics import intervals
 from scinfill.reporting.build import build
 
+pytestmark = pytest.mark.usefixtures("few_resamples")
+
 SCORES = ("halves_called", "halves_false_at_least", "halves_false_at_most", "halves_best", "fold_change_20")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def few_resamples():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(intervals, "RESAMPLES", 30)
-        yield
 
 
 @cache
@@ -38,7 +32,7 @@ def leaking(table):
 
 
 @pytest.fixture(scope="module")
-def document():
+def document(few_resamples):
     table = halved()
     return scinfill.evaluate(imputed(table, leaking(table)), labels=LABELS, n_starts=1, title="two halves")
 

@@ -88,8 +88,9 @@ def test_a_table_longer_than_a_block(tmp_path, monkeypatch):
 
 
 def test_notes_wherever_the_parser_cuts_its_pieces(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "VALUES_PER_BLOCK", 10)
-    n = 40_000
+    """Its own pieces are of 256 KiB, ours of some rows."""
+    monkeypatch.setattr(tables, "VALUES_PER_BLOCK", 40)
+    n = 20_000
     text = "cell,g1\n" + "".join(f"c{i},{i}\n# note {i}\n" for i in range(n))
     adata = read(tmp_path, text)
     np.testing.assert_array_equal(adata.X.toarray()[:, 0], np.arange(n))

@@ -1,5 +1,7 @@
 """Values rebuilt from factors are the values that the dense layer holds."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -22,6 +24,17 @@ WAYS = {
 }
 
 
+@cache
+def _factors(n_cells, way, options):
+    prepared = scinfill.preprocess(make_counts(n_cells, 40, seed=3), min_counts=1)
+    return scinfill.impute_deepmc(prepared, form="factors", **(WAYS[way] | dict(options)))
+
+
+def factors_of(way="shrunk", *, n_cells=60, **options):
+    """Return the factors of the prepared table; computed once, the caller's own."""
+    return _factors(n_cells, way, tuple(options.items())).copy()
+
+
 @pytest.fixture(scope="module")
 def prepared():
     counts = make_counts(60, 40, seed=3)
@@ -32,7 +45,7 @@ def prepared():
 @pytest.mark.parametrize("way", WAYS)
 def test_everything_is_rebuilt(prepared, way):
     imputed = scinfill.impute_deepmc(prepared, **WAYS[way])
-    factors = scinfill.impute_deepmc(prepared, form="factors", **WAYS[way])
+    factors = factors_of(way)
     assert "imputed" not in factors.layers
     rebuilt = scinfill.reconstruct(factors)
     np.testing.assert_allclose(rebuilt.layers["imputed"], imputed.layers["imputed"], rtol=1e-4, atol=1e-4)
@@ -40,7 +53,7 @@ def test_everything_is_rebuilt(prepared, way):
 
 def test_calibrated_values_are_rebuilt():
     counts = make_counts(200, 40, seed=3)
-    factors = scinfill.impute_deepmc(scinfill.preprocess(counts, min_counts=1), rank=1, form="factors", gate=False)
+    factors = factors_of(n_cells=200, rank=1, gate=False)
     assert factors.obsm["X_deepmc_groups"].shape == (200, 2)
     dense = scinfill.impute_deepmc(scinfill.preprocess(counts, min_counts=1), rank=1, gate=False)
     np.testing.assert_allclose(scinfill.reconstruct(factors).layers["imputed"], dense.layers["imputed"], rtol=1e-5)
@@ -62,15 +75,14 @@ def test_calibrated_values_are_rebuilt():
     ids=["no factors", "unknown group", "no group"],
 )
 def test_damaged_groups_are_named(spoil, words):
-    prepared = scinfill.preprocess(make_counts(200, 40, seed=3), min_counts=1)
-    factors = scinfill.impute_deepmc(prepared, rank=1, form="factors", gate=False)
+    factors = factors_of(n_cells=200, rank=1, gate=False)
     spoil(factors)
     with pytest.raises(DataError, match=words):
         scinfill.reconstruct(factors)
 
 
-def test_some_genes_and_cells_in_the_order_asked(prepared):
-    factors = scinfill.impute_deepmc(prepared, form="factors")
+def test_some_genes_and_cells_in_the_order_asked():
+    factors = factors_of()
     whole = scinfill.reconstruct(factors)
     genes, cells = list(factors.var_names[[5, 2]]), list(factors.obs_names[[7, 1, 4]])
     part = scinfill.reconstruct(factors, genes=genes, cells=cells)
@@ -79,8 +91,8 @@ def test_some_genes_and_cells_in_the_order_asked(prepared):
     np.testing.assert_allclose(part.layers["imputed"], whole[cells, genes].layers["imputed"], rtol=1e-6)
 
 
-def test_a_name_that_is_not_there(prepared):
-    factors = scinfill.impute_deepmc(prepared, form="factors")
+def test_a_name_that_is_not_there():
+    factors = factors_of()
     with pytest.raises(InputError, match="no gene NOPE"):
         scinfill.reconstruct(factors, genes=["NOPE"])
 
@@ -91,8 +103,8 @@ def test_a_file_without_factors(prepared):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_single_value_on_demand(prepared, way):
-    factors = scinfill.impute_deepmc(prepared, form="factors", **WAYS[way])
+def test_a_single_value_on_demand(way):
+    factors = factors_of(way)
     whole = scinfill.reconstruct(factors)
     cell, gene = factors.obs_names[3], factors.var_names[5]
     part = scinfill.reconstruct(factors, cells=[cell], genes=[gene])
@@ -117,8 +129,8 @@ def test_values_of_another_layer_are_rebuilt_from_that_layer(prepared):
     )
 
 
-def test_the_step_is_signed(prepared):
-    factors = scinfill.impute_deepmc(prepared, form="factors")
+def test_the_step_is_signed():
+    factors = factors_of()
     genes = list(factors.var_names[[5, 2]])
     *_, step = provenance.steps(scinfill.reconstruct(factors, genes=genes))
     assert (step["command"], step["parameters"]) == ("reconstruct", {"genes": genes, "cells": []})
@@ -138,8 +150,8 @@ def test_the_step_is_signed(prepared):
     ],
     ids=["other rank", "whole numbers", "no column", "unknown model", "no curve", "no record"],
 )
-def test_damaged_factors_are_named(prepared, spoil, words):
-    factors = scinfill.impute_deepmc(prepared, form="factors", rank=4)
+def test_damaged_factors_are_named(spoil, words):
+    factors = factors_of(rank=4)
     spoil(factors)
     with pytest.raises(DataError, match=words):
         scinfill.reconstruct(factors)

@@ -16,15 +16,19 @@ def run(code):
 @pytest.mark.slow
 @pytest.mark.parametrize("device", ["auto", "cpu"])
 def test_nothing_of_tensorflow_reaches_the_terminal(device):
-    """Also what its C++ parts write before any setting reaches them; what comes later is written again."""
+    """Also what its C++ parts write before any setting reaches them; what comes later is written again.
+
+    Keras is loaded once somebody asks for it, and not before.
+    """
     result = run(
-        "import os\n"
+        "import os, sys\n"
         "from scinfill.models.devices import computing_on\n"
         f"with computing_on({device!r}) as tf:\n"
         "    print(float(tf.reduce_sum(tf.ones((3, 3)) @ tf.ones((3, 3)))))\n"
+        "print('keras' in sys.modules, tf.keras.Model.__module__.split('.')[0])\n"
         "os.write(2, b'afterwards')\n"
     )
-    assert (result.returncode, result.stdout, result.stderr) == (0, "27.0\n", "afterwards")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "27.0\nFalse keras\n", "afterwards")
 
 
 def test_the_cpu_computes_on_the_cpu():

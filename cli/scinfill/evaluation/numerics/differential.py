@@ -67,16 +67,16 @@ def _standardise(columns: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def auc(is_differential: NDArray[np.bool_], scores: Floats) -> float:
-    """Area under the ROC curve from ranks alone; NaN without genes of both kinds.
+    """Area under the ROC curve: the share of pairs in order, ties counting half; NaN without genes of both kinds.
 
     Quick enough to resample; equal to the ``auc`` of :func:`roc`.
     """
-    n_positive = int(is_differential.sum())
-    n_pairs = n_positive * (is_differential.size - n_positive)
+    positive, negative = scores[is_differential], np.sort(scores[~is_differential])
+    n_pairs = positive.size * negative.size
     if n_pairs == 0:
         return float("nan")
-    rank_sum = rankdata(scores)[is_differential].sum()
-    return float((rank_sum - n_positive * (n_positive + 1) / 2) / n_pairs)
+    below, not_above = (np.searchsorted(negative, positive, side=side).sum() for side in ("left", "right"))
+    return float((below + not_above) / 2 / n_pairs)
 
 
 @dataclass(frozen=True)

@@ -198,4 +198,4 @@ def compiled_step() -> Any:  # noqa: ANN401 - a TensorFlow function
             weight.assign_sub(learning_rate * gradient / tf.sqrt(mean_square + EPSILON))
         return data_term, penalty
 
-    return tf.function(step)
+    return tf.function(step, autograph=False)
