@@ -1,5 +1,6 @@
 # `make demo`: install and run the whole chain on simulated data.
 # `make test`: install and run all checks.  `make quick`: the same with only the tests that take no time.
+# `make docs`: build the site in docs/_build/html; a warning is an error.
 # All work in .venv in this folder; PYTHON names another Python 3.11 or later.
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 PYTEST_ARGS ?=
 
-.PHONY: venv demo test quick clean
+.PHONY: venv demo test quick docs clean
 
 venv: $(STAMPS)/installed
 
@@ -21,8 +22,11 @@ test: $(STAMPS)/installed-test
 quick: $(STAMPS)/installed-test
 	BIN=$(BIN) bash tests/run_checks.sh -m 'not slow and not pipeline' --hypothesis-profile quick $(PYTEST_ARGS)
 
+docs: $(STAMPS)/installed-docs
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
 clean:
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) demo docs/_build docs/reference/commands docs/reference/python .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"scinfill needs Python 3.11 or later, this is {v.major}.{v.minor}; name another: make PYTHON=python3.11 ...")'
@@ -35,4 +39,8 @@ $(STAMPS)/installed: pyproject.toml | $(BIN)/python
 
 $(STAMPS)/installed-test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@mkdir -p $(STAMPS) && touch $(STAMPS)/installed $@
+
+$(STAMPS)/installed-docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@mkdir -p $(STAMPS) && touch $(STAMPS)/installed $@
