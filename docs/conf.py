@@ -50,7 +50,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}
-templates_path: list[str] = []
+templates_path = ["_templates"]
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -68,7 +68,8 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 napoleon_google_docstring = False
-napoleon_use_rtype = False
+napoleon_use_param = False  # parameters that are described together stay together
+napoleon_custom_sections = ["Returns"]  # prose, not a list of types
 python_maximum_signature_line_length = 80
 python_use_unqualified_type_names = True
 
@@ -83,17 +84,17 @@ def command_pages() -> dict[str, str]:
     for verb in COMMANDS:
         module = f"scinfill.commands.{verb.replace('-', '_')}"
         does = import_module(module).command.get_short_help_str(limit=200)
-        rows.append(f"| [`{verb}`]({verb}.md) | {does} |")
-        pages[verb] = f"# `{verb}`\n\n```{{click}} {module}:command\n:prog: scinfill {verb}\n```\n"
-    toctree = "\n".join(["```{toctree}", ":hidden:", "", *COMMANDS, "```"])
-    return pages | {"index": "\n".join([COMMANDS_HEAD, *rows, "", toctree, ""])}
+        rows.append(f"| [`{verb}`]({verb}.rst) | {does} |")
+        pages[f"{verb}.rst"] = f".. click:: {module}:command\n   :prog: scinfill {verb}\n"
+    toctree = "\n".join(["```{toctree}", ":hidden:", "", *(f"{verb} <{verb}>" for verb in COMMANDS), "```"])
+    return pages | {"index.md": "\n".join([COMMANDS_HEAD, *rows, "", toctree, ""])}
 
 
 def write_pages(folder: Path) -> None:
     """Write them; one that is as it should be keeps its time, so that Sphinx does not read it again."""
     folder.mkdir(exist_ok=True)
     for name, text in command_pages().items():
-        page = folder / f"{name}.md"
+        page = folder / name
         if not page.exists() or page.read_text(encoding="utf-8") != text:
             page.write_text(text, encoding="utf-8")
 
@@ -122,13 +123,14 @@ def _blocks(lines: list[str]) -> Iterator[list[str]]:
 
 
 def show_examples(_app: Sphinx, _ctx: click.Context, lines: list[str]) -> None:
-    """Show the examples of a verb, which Click leaves as they are, as lines to copy."""
+    """Show what Click's help leaves as it is in a box: examples, as lines to copy, and tables."""
     shown: list[str] = []
     for line in lines:
         if line.startswith("|   "):
+            text = line.removeprefix("|   ")
             if not (shown and shown[-1].startswith("    ")):
-                shown += ["", ".. code-block:: shell", ""]
-            shown.append(f"    {line.removeprefix('|').strip()}")
+                shown += ["", f".. code-block:: {'shell' if text.startswith('scinfill') else 'text'}", ""]
+            shown.append(f"    {text}")
         else:
             shown.append(line)
     lines[:] = shown
