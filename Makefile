@@ -38,7 +38,7 @@ $(STAMPS)/installed: pyproject.toml | $(BIN)/python
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/installed-test: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,docs]'
 	@mkdir -p $(STAMPS) && touch $(STAMPS)/installed $@
 
 $(STAMPS)/installed-docs: pyproject.toml | $(BIN)/python

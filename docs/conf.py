@@ -36,7 +36,7 @@ extensions = [
     "sphinx_design",
 ]
 exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
-root_doc = "index"
+smartquotes = False  # `--option` in a sentence has two hyphens
 default_role = "code"  # the help texts of commands write names in single back-ticks
 nitpicky = True
 nitpick_ignore_regex = [  # other projects' pages cannot be looked up without a network
@@ -110,6 +110,7 @@ def group_options(_app: Sphinx, ctx: click.Context, lines: list[str]) -> None:
         if any(option.opts[0] in blocks for option in options)
         for line in (
             f".. rubric:: {heading}",
+            "   :class: option-group",
             "",
             *(line for option in options for line in blocks.get(option.opts[0], [])),
         )
