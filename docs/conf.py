@@ -137,9 +137,15 @@ def show_examples(_app: Sphinx, _ctx: click.Context, lines: list[str]) -> None:
     lines[:] = shown
 
 
+def dash_descriptions(_app: Sphinx, _what: str, _name: str, _of: object, _options: object, lines: list[str]) -> None:
+    """Put a dash between a parameter and its description, where napoleon writes two hyphens."""
+    lines[:] = [line.replace("** -- ", "** – ", 1) for line in lines]
+
+
 def setup(app: Sphinx) -> None:
     """Connect the above."""
     app.add_lexer("csv", TextLexer)
     write_pages(HERE / "reference" / "commands")
+    app.connect("autodoc-process-docstring", dash_descriptions, priority=900)
     app.connect("sphinx-click-process-options", group_options)
     app.connect("sphinx-click-process-description", show_examples)
