@@ -15,8 +15,8 @@ from scinfill.commands._help import Verb
 HERE = Path(__file__).parent
 COMMANDS_HEAD = """# Commands
 
-In the order of work. `scinfill VERB --help` says the same as these pages, which are made from it. `-` is standard input or
-output, so verbs join into pipes. {doc}`../exit-codes` are the same for all.
+In the order of work. `scinfill VERB --help` says the same as these pages, which are made from it. `-` is standard
+input or output, so verbs join into pipes. {doc}`../exit-codes` are the same for all.
 
 | verb | does |
 | --- | --- |"""

@@ -18,7 +18,7 @@ DOCS = ROOT / "docs"
 MADE = ("docs/_build/", "docs/reference/commands/", "docs/reference/python/")
 """What a build leaves there."""
 PAGES = sorted(page for page in DOCS.rglob("*.md") if not str(page.relative_to(ROOT)).startswith(MADE))
-TEXTS = [*PAGES, ROOT / "README.md"]
+TEXTS = [*PAGES, *(ROOT / folder / "README.md" for folder in ("", "nextflow", "containers"))]
 FENCE = re.compile(r"^(`{3,})\{?([\w-]*)\}? ?(\w*)\n(.*?)^\1$", re.DOTALL | re.MULTILINE)
 SHELL = ("", "shell", "bash")
 PIPELINE = json.loads(next((ROOT / "nextflow").glob("nextflow_schema.json"), ROOT / "nextflow_schema.json").read_text())
@@ -79,7 +79,7 @@ def test_every_benchmark_has_a_page():
 def test_commands_are_found():
     assert len(commands(DOCS / "tutorial.md", "scinfill")) >= 10
     assert len(commands(DOCS / "howto" / "r-and-seurat.md", "scinfill")) >= 10
-    assert commands(DOCS / "pipeline" / "nextflow.md", "nextflow")
+    assert commands(ROOT / "nextflow" / "README.md", "nextflow")
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))

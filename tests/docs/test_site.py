@@ -1,13 +1,15 @@
 """The site as Sphinx builds it, tutorial and all, and as a browser shows it."""
 
+import re
 import subprocess
 import sys
 
+import click
 import pytest
 
 from _browser import browsing
 from _support import ROOT
-from scinfill.commands import COMMANDS
+from scinfill.commands import COMMANDS, main
 
 pytestmark = pytest.mark.slow
 
@@ -24,18 +26,28 @@ def site(tmp_path_factory):
     return folder
 
 
-def test_every_verb_has_a_page_with_its_groups(site):
-    for verb in COMMANDS:
-        page = (site / "reference" / "commands" / f"{verb}.html").read_text(encoding="utf-8")
-        assert f"scinfill {verb}" in page
-        assert '<p class="rubric option-group">Messages</p>' in page
-        assert ":: " not in page
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_verb_has_a_page_with_the_groups_of_its_help(site, name):
+    page = (site / "reference" / "commands" / f"{name}.html").read_text(encoding="utf-8")
+    command = main.get_command(click.Context(main), name)
+    groups = command.group_options(click.Context(command))
+    expected = [heading for heading, options in groups.items() if any("--help" not in each.opts for each in options)]
+    assert re.findall(r'class="option-group rubric">([^<]*)<', page) == expected
+    assert ".. " not in page
+
+
+def test_the_readme_quotes_the_verdict_of_the_tutorial(site):
+    page = (site / "tutorial.html").read_text(encoding="utf-8")
+    quoted = re.findall(r"^> \*\*(.+?\?)\*\* (Yes|No|deepmc)\b", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert len(quoted) == 4
+    for question, answer in quoted:
+        assert re.search(rf"<strong>{re.escape(question)}</strong> {answer}\b", page), question
 
 
 def test_the_tutorial_shows_what_it_computed(site):
     page = (site / "tutorial.html").read_text(encoding="utf-8")
     assert "Use it for clustering?" in page
-    assert page.count('<img alt="../_images/') + page.count('<img alt="_images/') >= 4
+    assert page.count('<img alt="_images/') >= 4
     for word in ("Warning:", "Traceback", str(ROOT)):
         assert word not in page
 
