@@ -21,6 +21,8 @@ PAGES = sorted(page for page in DOCS.rglob("*.md") if not str(page.relative_to(R
 TEXTS = [*PAGES, *(ROOT / folder / "README.md" for folder in ("", "nextflow", "containers"))]
 FENCE = re.compile(r"^(`{3,})\{?([\w-]*)\}? ?(\w*)\n(.*?)^\1$", re.DOTALL | re.MULTILINE)
 SHELL = ("", "shell", "bash")
+OF_OTHERS = {"--account", "--build-arg", "--gres", "--require-hashes", "--no-deps"}
+"""Options of Docker, Slurm and pip."""
 PIPELINE = json.loads(next((ROOT / "nextflow").glob("nextflow_schema.json"), ROOT / "nextflow_schema.json").read_text())
 
 
@@ -40,6 +42,11 @@ def commands(path: Path, program: str) -> list[list[str]]:
         shlex.split(part, comments=True) for line in lines.splitlines() for part in line.split(" > ")[0].split(" | ")
     ]
     return [call[1:] for call in calls if call[:1] == [program]]
+
+
+def parameters_of_the_pipeline() -> set[str]:
+    """Return the parameters of the pipeline as they are typed."""
+    return {f"--{name}" for group in PIPELINE["$defs"].values() for name in group["properties"]}
 
 
 def toctrees(path: Path) -> set[Path]:
@@ -97,11 +104,25 @@ def test_commands_exist(path):
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_options_in_sentences_exist(path):
+    verbs = {name: main.get_command(click.Context(main), name) for name in COMMANDS}
+    options = {
+        name: {text for param in verb.params for text in param.opts + param.secondary_opts}
+        for name, verb in verbs.items()
+    }
+    everywhere = set().union(*options.values(), parameters_of_the_pipeline(), OF_OTHERS)
+    prose = FENCE.sub("", path.read_text(encoding="utf-8"))
+    for span in re.findall(r"(?<!`)`([^`]+)`(?!`)", prose):
+        words = span.removeprefix("scinfill ").split()
+        known = options.get(words[0], everywhere) | {"--help"}
+        assert set(re.findall(r"(?<![\w-])--[a-z][\w-]*", span)) <= known, span
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_parameters_of_the_pipeline_exist(path):
-    known = {name for group in PIPELINE["$defs"].values() for name in group["properties"]} | {"help"}
     for words in commands(path, "nextflow"):
-        used = {word.partition("=")[0].removeprefix("--") for word in words if word.startswith("--")}
-        assert used <= known, words
+        used = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert used <= parameters_of_the_pipeline() | {"--help"}, words
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
