@@ -1,4 +1,4 @@
-"""Every name that a scinfill file uses, once. See the README for what each slot holds."""
+"""Every name that a scinfill file uses, once. See docs/reference/file-format.md for what each slot holds."""
 
 from collections.abc import Mapping
 from typing import Final, Literal, get_args

@@ -35,16 +35,18 @@ class Verb(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options group by group."""
-        groups: dict[str, list[tuple[str, str]]] = {heading: [] for heading in (FILES, self.own, *self.groups)}
-        for option in (param for param in self.get_params(ctx) if isinstance(param, click.Option)):
-            record = option.get_help_record(ctx)
-            if record is not None:
-                heading = FILES if "-o" in option.opts else self._heading(option)
-                groups[heading].append(record)
-        for heading, records in groups.items():
+        for heading, options in self.group_options(ctx).items():
+            records = [record for option in options if (record := option.get_help_record(ctx)) is not None]
             if records:
                 with formatter.section(heading):
                     formatter.write_dl(records)
+
+    def group_options(self, ctx: click.Context) -> dict[str, list[click.Option]]:
+        """Return the options under their headings, in the order of the help."""
+        groups: dict[str, list[click.Option]] = {heading: [] for heading in (FILES, self.own, *self.groups)}
+        for option in (param for param in self.get_params(ctx) if isinstance(param, click.Option)):
+            groups[FILES if "-o" in option.opts else self._heading(option)].append(option)
+        return groups
 
     def _heading(self, option: click.Option) -> str:
         return next((group for group, names in self.groups.items() if option.name in names), self.own)

@@ -217,7 +217,7 @@ def test_a_table_that_is_not_imputed_says_so(caplog):
 
 
 def test_imputed_values_may_stand_in_x(table):
-    """As the README's example puts them there for scanpy."""
+    """As the README's and the tutorial's examples put them there for scanpy."""
     moved = table.copy()
     moved.X = moved.layers["imputed"]
     pd.testing.assert_frame_equal(found(moved), found(table))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from scinfill.evaluation.numerics.differential import benjamini_hochberg, rank_sum_z, two_sided_p
-from scinfill.evaluation.numerics.intervals import Units, ratio_of_sums
+from scinfill.evaluation.numerics.intervals import Units, ratio, ratio_of_sums
 from scinfill.numerics.blocks import walk
 
 FALSE_DISCOVERY_RATE = 0.05
@@ -171,7 +171,7 @@ def false_at_least(units: Units) -> float:
     True genes add p_g each, false ones ½, so o·n expects Σ_g p_g + Σ_false (½ − p_g) ≤ Σ_g p_g + n_false/2,
     and n_false/n ≥ 2·(o − mean p). Never below zero or above :func:`false_at_most`. The third column holds Σ p_g.
     """
-    excess = 2 * float((units[:, 0].sum() - units[:, 2].sum()) / units[:, 1].sum())
+    excess = 2 * ratio(units[:, 0].sum() - units[:, 2].sum(), units[:, 1].sum())
     return max(0.0, min(excess, false_at_most(units)))
 
 

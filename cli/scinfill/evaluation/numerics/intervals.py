@@ -57,7 +57,12 @@ def pooled_sums(units: Units, *, max_units: int = MAX_UNITS) -> Units:
 
 def ratio_of_sums(units: Units) -> float:
     """Return ``Σ first column / Σ second column``: a mean whose units hold different numbers of things."""
-    return float(units[:, 0].sum() / units[:, 1].sum())
+    return ratio(units[:, 0].sum(), units[:, 1].sum())
+
+
+def ratio(part: float, whole: float) -> float:
+    """Return ``part / whole``; NaN of nothing, as of a resample that drew no unit with anything in it."""
+    return float(part / whole) if whole else float("nan")
 
 
 def root_ratio_of_sums(units: Units) -> float:

@@ -60,3 +60,7 @@ def test_pooled_units_keep_the_interval():
 def test_pooling_pairs_the_same_units():
     units = np.arange(6000.0)[:, None]
     np.testing.assert_allclose(pooled_sums(2 * units), 2 * pooled_sums(units))
+
+
+def test_a_ratio_of_nothing_is_not_a_number_and_no_warning():
+    assert np.isnan(ratio_of_sums(np.zeros((3, 2))))
