@@ -22,6 +22,7 @@ from scinfill.io.streams import STDIO, check_folder, write_text
 from scinfill.methods import provenance
 from scinfill.methods.autoimpute import AutoImpute
 from scinfill.methods.deepmc import DeepMc
+from scinfill.methods.grouping import read_groups
 from scinfill.methods.imputer import impute
 from scinfill.methods.markers import markers
 from scinfill.methods.mask import mask
@@ -215,6 +216,7 @@ def _report_on_table(name: str, adata: AnnData, *, labels: str | None, title: st
     if IMPUTED in adata.layers or MODEL in provenance.record(adata):
         genes = None
         if labels is not None:
+            read_groups(adata, labels)  # a column of measurements is refused, not drawn
             adata, genes = _with_markers(adata, labels)
         document = run(
             [(None, adata)], Settings(labels=labels, show_genes=genes), experiments=OF_ONE_FILE, title=shown

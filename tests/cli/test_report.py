@@ -111,6 +111,10 @@ def test_a_damaged_file_is_one_line_and_harms_no_page(table, tmp_path):
     assert page.read_text() == "earlier"
 
 
+def test_a_measurement_labels_nothing(table):
+    assert_refused(invoke("report", table, "--labels", "size_factor"), 3, "is a measurement", LABELS)
+
+
 def test_values_that_no_scale_has_are_named(table):
     adata = imputed(masked("thin"), label_means(masked("thin")))
     adata.layers["imputed"][3, 4] = np.nan

@@ -75,7 +75,7 @@ def intervals(settings: Sequence[Setting], name: str) -> Sentence | None:
         return Sentence(QUESTION, name, "unknown", text)
     n, outside, surely = len(strata), int(strata["outside"].sum()), int(strata["surely"].sum())
     worst = in_words(strata.sort_values("gap", ascending=False, kind="stable").iloc[0])
-    band = f"{percent(lowest)} to {percent(highest)}"
+    band = f"{percent(lowest)} and {percent(highest)}"
     of_strata = (
         f"{n:,} strata of expression, library size and label (of {kept[0][1]['fewest_entries']:,} entries or more)"
     )
@@ -85,10 +85,14 @@ def intervals(settings: Sequence[Setting], name: str) -> Sentence | None:
             f"{band}, {surely:,} of them beyond chance. The worst: {worst}."
         )
         return Sentence(QUESTION, name, "no", text)
-    where = f"in none of {of_strata} is it beyond chance outside {band}"
+    capitalised = f"{covered[0].upper()}{covered[1:]}"
     if outside:
-        where += f" (in {outside:,} it is, by no more than chance may do)"
-    return Sentence(QUESTION, name, "yes", f"Yes. {covered[0].upper()}{covered[1:]}; {where}. The worst: {worst}.")
+        text = (
+            f"Nearly everywhere. {capitalised}; {outside:,} of {of_strata} lie outside {band}, by no more than chance "
+            f"may do. The worst: {worst}."
+        )
+        return Sentence(QUESTION, name, "same", text)
+    return Sentence(QUESTION, name, "yes", f"Yes. {capitalised}; all {of_strata} between {band}. The worst: {worst}.")
 
 
 def _records(settings: Sequence[Setting], name: str) -> list[tuple[str | None, float, Mapping[str, Any]]]:

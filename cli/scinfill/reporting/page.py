@@ -17,6 +17,8 @@ from scinfill.reporting.tables import Table
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """What the page may load: its own styles and the drawings inside it."""
+WIDE = 8
+"""Inches."""
 FEW_CHAPTERS = 3
 """With more chapters that have sections, these are folded in the contents."""
 
@@ -108,7 +110,7 @@ def render(
     parts = [
         f'<header>\n<h1>{escape(title)}</h1>\n<p class="soft">{escape(summary)}</p>\n{_verdict(sentences)}',
         _absent(absent),
-        _figures(pictures, "front", kind="front"),
+        _figures(pictures, "front", kind=" front"),
         f"{_contents(chapters)}\n</header>",
         *(f"<section>\n{_chapter(chapter, 2)}\n</section>" for chapter in chapters),
     ]
@@ -191,11 +193,16 @@ def _chapter(chapter: Chapter, level: int) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _figures(plots: Sequence[Plot], prefix: str, *, kind: str = "figures") -> str:
+def _wide(plot: Plot) -> str:
+    """Let a broad drawing have a row of its own, or its letters would be too small to read."""
+    return ' class="wide"' if plot.figure.get_figwidth() > WIDE else ""
+
+
+def _figures(plots: Sequence[Plot], prefix: str, *, kind: str = "") -> str:
     drawn = "\n".join(
-        f'<figure id="{prefix}-{plot.slug}"><h5>{escape(plot.title)}</h5>'
+        f'<figure id="{prefix}-{plot.slug}"{_wide(plot)}><h5>{escape(plot.title)}</h5>'
         f'<div role="img" aria-label="{escape(plot.title)}">{style.inline(plot.figure, f"{prefix}-{plot.slug}")}</div>'
         f"<figcaption>{escape(plot.caption)}</figcaption></figure>"
         for plot in plots
     )
-    return f'<div class="{kind}">\n{drawn}\n</div>' if drawn else ""
+    return f'<div class="figures{kind}">\n{drawn}\n</div>' if drawn else ""

@@ -80,12 +80,25 @@ def _reconstruct(parameters: Step, _: Step) -> str:
     return f"Values were computed from the factors for {' and '.join(counted)}"
 
 
+def _join(parameters: Step, _: Step) -> str:
+    return (
+        f"Several tables became one, with the {parameters.get('genes')} genes; obs[{parameters.get('batch')!r}] says "
+        f"where a cell came from"
+    )
+
+
+def _split(parameters: Step, _: Step) -> str:
+    return f"The cells whose obs[{parameters.get('by')!r}] is {parameters.get('only')!r} were taken"
+
+
 def _other(parameters: Step, _: Step) -> str:
     return f"A step with {len(parameters)} parameters"
 
 
 TOLD: dict[str, Callable[[Step, Step], str]] = {
     "simulate": _simulate,
+    "join": _join,
+    "split": _split,
     "preprocess": _preprocess,
     "mask": _mask,
     "impute-deepmc": lambda parameters, metrics: _imputation(parameters, metrics, method=METHODS["impute-deepmc"]),

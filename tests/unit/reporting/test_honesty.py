@@ -42,7 +42,7 @@ def said(*strata, **kind):
 def test_honest_everywhere():
     sentence = said(stratum(0.901, 9000), stratum(0.9, 5000, decile=2))
     assert sentence.answer == "yes"
-    assert "in none of 2 strata" in sentence.text
+    assert "all 2 strata" in sentence.text
     assert "a Poisson around the model alone: 85.0 %" in sentence.text
 
 
@@ -72,10 +72,11 @@ def test_the_worst_is_the_one_known_to_be_worst():
     assert list(rows["surely"]) == [True, False]
 
 
-def test_outside_by_chance_is_said_and_no_fault():
+def test_outside_by_chance_is_neither_a_yes_nor_a_no():
     sentence = said(stratum(0.875, 1000), stratum(0.9, 9000))
-    assert sentence.answer == "yes"
-    assert "in 1 it is, by no more than chance" in sentence.text
+    assert sentence.answer == "same"
+    assert "1 of 2 strata" in sentence.text
+    assert "by no more than chance" in sentence.text
 
 
 @pytest.mark.parametrize(("strata", "kind"), [((), {}), ((stratum(0.9, 9000),), {"counts": "reads"})])

@@ -9,7 +9,7 @@ from anndata import AnnData
 import scinfill
 from _worlds import LABELS, imputed, label_means, masked
 from scinfill.errors import DataError, InputError
-from scinfill.methods.rerun import STEPS
+from scinfill.methods.rerun import JOIN, SOURCES, SPLIT, STEPS
 from scinfill.reporting.one_file import compare_values
 from scinfill.reporting.steps import TOLD, step_in_words
 
@@ -49,7 +49,17 @@ def test_every_step_is_a_sentence_with_its_seed_and_what_is_no_default(page):
 
 
 def test_every_verb_that_records_a_step_has_a_sentence():
-    assert set(STEPS) <= set(TOLD)
+    assert {*STEPS, *SOURCES, SPLIT, JOIN, "adopt"} <= set(TOLD)
+
+
+def test_tables_that_were_joined_and_split_tell_so():
+    first, second = (scinfill.simulate(n_cells=40, n_genes=60, seed=seed) for seed in (1, 2))
+    joined = scinfill.preprocess(scinfill.join({"a": first, "b": second}), min_counts=1)
+    text = text_of(scinfill.report(joined))
+    assert "Several tables became one, with the common genes; obs[&#x27;sample&#x27;] says" in text
+    assert "The cells whose obs[&#x27;sample&#x27;] is &#x27;b&#x27; were taken" in text_of(
+        scinfill.report(scinfill.split(joined, by="sample")["b"])
+    )
 
 
 def test_a_step_of_a_verb_that_is_not_known_is_told_too():
