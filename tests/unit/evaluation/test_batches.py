@@ -103,7 +103,7 @@ def test_the_report_says_whether_batches_mix_and_biology_is_kept():
     sentences, html = said(batched())
     assert sentences[MIXED].answer == "no"
     assert "--batch-effect remove" in sentences[MIXED].text
-    assert "<h4>Batches</h4>" in html
+    assert "Fold changes between batches and between labels" in html
     flat, _ = said(batched(lambda table, plain, moved: np.broadcast_to(plain.mean(axis=0), plain.shape).copy()))
     assert flat[KEPT].answer == "no"
     kept, _ = said(batched(lambda table, plain, moved: plain))
@@ -114,7 +114,7 @@ def test_a_report_without_batches_has_neither_question_nor_table():
     document = scinfill.evaluate(batched(), labels=LABELS, n_starts=1)
     report = build([("scores.json", document)])
     assert not {MIXED, KEPT} & {sentence.question for sentence in report.sentences}
-    assert "<h4>Batches</h4>" not in report.html
+    assert "Fold changes between batches and between labels" not in report.html
 
 
 def test_values_of_the_average_batch_are_not_compared_with_molecules_of_the_own():
