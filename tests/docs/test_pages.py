@@ -3,6 +3,7 @@
 import ast
 import inspect
 import json
+import os
 import re
 import shlex
 from pathlib import Path
@@ -54,7 +55,7 @@ def toctrees(path: Path) -> set[Path]:
     listed = set()
     for kind, text in [(kind, text) for _, kind, _, text in FENCE.findall(path.read_text(encoding="utf-8"))]:
         for name in re.findall(r"^(?!:)(\S+)$", text, re.MULTILINE) if kind == "toctree" else ():
-            listed |= set(path.parent.glob(f"{name}.md"))
+            listed |= {Path(os.path.normpath(page)) for page in path.parent.glob(f"{name}.md")}
     return listed
 
 
