@@ -100,3 +100,20 @@ def test_the_demo_leaves_the_network_out_and_says_so(bare):
     assert "warning: TensorFlow is not installed: AutoImpute, which needs it, is left out" in stderr
     assert (folder / "demo" / "thinned.deepmc.h5ad").exists()
     assert not (folder / "demo" / "thinned.auto.h5ad").exists()
+
+
+def test_an_installation_that_cannot_be_loaded_is_named(bare, tmp_path):
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('libabsent.so: cannot open shared object file')")
+    program = (
+        "from scinfill.errors import InputError\n"
+        "from scinfill.models.devices import computing_on\n"
+        "try:\n    computing_on('auto').__enter__()\nexcept InputError as error:\n    print(error)\n"
+    )
+    done = subprocess.run(
+        [bare[1] / "python", "-c", program],
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("TensorFlow is installed but cannot be loaded (libabsent.so: cannot open")
