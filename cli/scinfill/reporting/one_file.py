@@ -335,7 +335,9 @@ def _uncertainty(subject: Subject) -> Part:
     if subject.change is None:
         return Part()
     if IMPUTED_SD not in subject.adata.layers:
-        return Part(["No uncertainty was asked for (--uncertainty writes layers['imputed_sd'])."])
+        return Part(
+            ["No uncertainty was asked for (scinfill impute-deepmc --uncertainty writes layers['imputed_sd'])."]
+        )
     return Part(
         [
             "layers['imputed_sd'] says how far the true value may lie from the imputed one. Whether that is honest "
@@ -347,7 +349,9 @@ def _uncertainty(subject: Subject) -> Part:
 def _markers(subject: Subject) -> Part:
     found = subject.adata.uns.get(MARKERS)
     if not isinstance(found, pd.DataFrame) or not set(MARKER_COLUMNS) <= set(found.columns):
-        return Part([f"None: name labels with --labels; {columns_of_labels(subject.adata, '')}."])
+        return Part(
+            [f"None: name labels, as in scinfill report --labels COLUMN; {columns_of_labels(subject.adata, '')}."]
+        )
     supported = found[found["supported"].astype(bool) & (found["log2fc"] > 0)]
     best = supported.groupby("group", sort=False, observed=True).head(MARKERS_A_GROUP)
     counted = supported.groupby("group", sort=False, observed=True).size()

@@ -103,7 +103,7 @@ def test_labels_bring_markers_and_their_genes(table, labelled):
 
 def test_without_labels_the_page_says_how_to_get_markers(page):
     text = text_of(page)
-    assert "None: name labels with --labels; columns that look like labels: cell_type" in text
+    assert "None: name labels, as in scinfill report --labels COLUMN; columns that look like labels: cell_type" in text
 
 
 def test_markers_that_the_table_holds_need_no_labels(table):

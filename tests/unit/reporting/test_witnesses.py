@@ -71,7 +71,8 @@ def test_nothing_is_said_where_nothing_was_asked():
     assert answered(plain, plain, "proteins") is None
     assert answered(plain, plain, "gradient") is None
     [setting] = settings(plain, plain)
-    assert witnesses.tables(setting) == ""
+    assert witnesses.protein_table(setting) is None
+    assert witnesses.gradient_table(setting) is None
 
 
 def test_every_protein_and_gene_has_its_rows_and_names_are_escaped():
