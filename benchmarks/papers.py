@@ -24,6 +24,7 @@ from anndata import AnnData
 import scinfill
 from scinfill.evaluation.case import Settings
 from scinfill.evaluation.evaluate import run
+from scinfill.evaluation.inputs import Measured
 from scinfill.io import bulk, scores
 from scinfill.reporting.build import build
 from scinfill.reporting.results import Setting, collect, metrics_of, percent, pooled, signed
@@ -127,7 +128,7 @@ class Bench:
         fraction = float(name.split("-")[1]) if recovery else None
         tables = self.impute(table, dataset, recovery=recovery, fraction=fraction, seed=seed)
         counts, truths = self.bulk_of(dataset)
-        evaluation = run(tables, Settings(labels=LABELS, seed=seed), bulk=counts, de_truths=truths, title=dataset)
+        evaluation = run(tables, Settings(labels=LABELS, seed=seed), measured=Measured(counts, truths), title=dataset)
         scores.write(evaluation.document, target)
 
     def bulk_of(self, dataset: str) -> tuple[pd.DataFrame | None, dict[str, pd.Series]]:

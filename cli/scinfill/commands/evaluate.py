@@ -145,6 +145,7 @@ def command(
     from scinfill.evaluation.case import Settings
     from scinfill.evaluation.comparison import Threshold
     from scinfill.evaluation.evaluate import run
+    from scinfill.evaluation.inputs import Measured
     from scinfill.io import anndata_files, scores
     from scinfill.io import bulk as bulk_tables
     from scinfill.io.streams import write_text
@@ -160,10 +161,12 @@ def command(
             show_genes=_split(show_genes), **{name: value for name, value in settings.items() if value is not None}
         ),
         layer=layer,
-        bulk=None if bulk is None else bulk_tables.read_counts(bulk),
-        de_truths={name or stem(path): bulk_tables.read_truth(path) for name, path in de_truths},
-        proteins=None if proteins is None else _proteins(proteins, [adata for _, adata in tables]),
-        protein_genes=protein_genes,
+        measured=Measured(
+            bulk=None if bulk is None else bulk_tables.read_counts(bulk),
+            de_truths={name or stem(path): bulk_tables.read_truth(path) for name, path in de_truths},
+            proteins=None if proteins is None else _proteins(proteins, [adata for _, adata in tables]),
+            protein_genes=protein_genes,
+        ),
         thresholds=rules,
         title=title or (stem(files[0][1]) if files[0][1] != STDIO else None),
     )

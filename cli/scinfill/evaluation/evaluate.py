@@ -13,6 +13,7 @@ from scinfill.evaluation import document, inputs
 from scinfill.evaluation.case import ZERO_THRESHOLD, Settings
 from scinfill.evaluation.comparison import Threshold
 from scinfill.evaluation.genes import choose_genes
+from scinfill.evaluation.inputs import NOTHING_MEASURED, Measured
 from scinfill.evaluation.numerics.clustering import Correlation
 from scinfill.evaluation.scorecard import BATCHES, EXPERIMENTS, GENES, OPEN_PROBLEMS, Experiment, Scorecard
 from scinfill.progress import track
@@ -145,16 +146,8 @@ def evaluate(
         gradient_genes=tuple(gradient_genes) if gradient_genes else None,
     )
     named = {None: tables} if isinstance(tables, AnnData) else dict(tables)
-    return run(
-        list(named.items()),
-        settings,
-        layer=layer,
-        bulk=bulk,
-        de_truths=de_truths,
-        proteins=proteins,
-        protein_genes=protein_genes,
-        title=title,
-    ).document
+    measured = Measured(bulk, de_truths, proteins, protein_genes)
+    return run(list(named.items()), settings, layer=layer, measured=measured, title=title).document
 
 
 def run(
@@ -162,10 +155,7 @@ def run(
     settings: Settings,
     *,
     layer: str | None = None,
-    bulk: pd.DataFrame | None = None,
-    de_truths: Mapping[str, pd.Series] | None = None,
-    proteins: str | pd.DataFrame | None = None,
-    protein_genes: Mapping[str, str] | None = None,
+    measured: Measured = NOTHING_MEASURED,
     thresholds: Sequence[Threshold] = (),
     title: str | None = None,
     experiments: Sequence[Experiment] = EXPERIMENTS,
@@ -175,15 +165,7 @@ def run(
     A name may come more than once (replicates) or be None: then the method that made the layer names it.
     """
     settings.check()
-    trials = inputs.trials(
-        tables,
-        settings,
-        layer=layer,
-        bulk=bulk,
-        de_truths=de_truths,
-        proteins=proteins,
-        protein_genes=protein_genes,
-    )
+    trials = inputs.trials(tables, settings, layer=layer, measured=measured)
     _check_thresholds(thresholds, trials)
     experiments = [*experiments]
     if settings.batch is not None:

@@ -15,6 +15,7 @@ from scinfill.evaluation import case as cases
 from scinfill.evaluation import estimates, protein_counts
 from scinfill.evaluation.case import Case, Settings
 from scinfill.evaluation.estimates import ScoredMatrix, Values
+from scinfill.evaluation.protein_counts import Proteins
 from scinfill.methods import provenance, validation
 from scinfill.methods.batches import batches_are_removed
 from scinfill.methods.effects import effect_of
@@ -46,15 +47,25 @@ class Trial:
     baselines: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Measured:
+    """Measurements beside the tables to compare estimates with; :func:`scinfill.evaluate` says what each is."""
+
+    bulk: pd.DataFrame | None = None
+    de_truths: Mapping[str, pd.Series] | None = None
+    proteins: str | pd.DataFrame | None = None
+    protein_genes: Mapping[str, str] | None = None
+
+
+NOTHING_MEASURED = Measured()
+
+
 def trials(
     tables: Sequence[tuple[str | None, AnnData]],
     settings: Settings,
     *,
     layer: str | None,
-    bulk: pd.DataFrame | None,
-    de_truths: Mapping[str, pd.Series] | None,
-    proteins: str | pd.DataFrame | None = None,
-    protein_genes: Mapping[str, str] | None = None,
+    measured: Measured,
 ) -> list[Trial]:
     """Group tables by what they were made from, so that each estimate stands beside its own raw matrix.
 
@@ -75,18 +86,15 @@ def trials(
     for name, adata in zip(names, aligned, strict=True):
         if name != estimates.RAW and not _holds(adata, layer or IMPUTED):
             log.warning("%s has no layers[%r]: it is scored as raw only", name, layer or IMPUTED)
-    beside = None if proteins is None else protein_counts.find_counts(aligned, proteins)
-    of_cells = None
-    if beside is not None:
-        of_cells = protein_counts.build(beside, aligned[0].obs_names, aligned[0].var_names, protein_genes or {})
-    elif protein_genes:
-        raise InputError("`protein_genes` names genes of proteins; say where their counts are with `proteins`")
+    proteins = _proteins(measured, aligned)
     groups: dict[tuple[str, ...], list[int]] = {}
     for number, adata in enumerate(aligned):
         groups.setdefault(_content(adata), []).append(number)
     found: list[Trial] = []
     for members in groups.values():
-        case = cases.build(aligned[members[0]], settings, bulk=bulk, de_truths=de_truths, proteins=of_cells)
+        case = cases.build(
+            aligned[members[0]], settings, bulk=measured.bulk, de_truths=measured.de_truths, proteins=proteins
+        )
         own = [
             _estimate(aligned[number], names[number], series=series[number], layer=layer or IMPUTED)
             for number in members
@@ -95,6 +103,17 @@ def trials(
         suffix = "" if not found else f" of {names[members[0]]}"
         found.append(_trial(case, own, suffix))
     return found
+
+
+def _proteins(measured: Measured, tables: Sequence[AnnData]) -> Proteins | None:
+    """Find the counts of proteins and the gene of each; None where none are named."""
+    if measured.proteins is None:
+        if measured.protein_genes:
+            raise InputError("`protein_genes` names genes of proteins; say where their counts are with `proteins`")
+        return None
+    counts = protein_counts.find_counts(tables, measured.proteins)
+    first = tables[0]
+    return protein_counts.build(counts, first.obs_names, first.var_names, measured.protein_genes or {})
 
 
 def _trial(case: Case, own: list[ScoredMatrix], suffix: str) -> Trial:

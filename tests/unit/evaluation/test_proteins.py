@@ -10,6 +10,7 @@ from _proteins import antibodies, unrelated
 from _worlds import LABELS, imputed
 from scinfill.errors import DataError, InputError
 from scinfill.evaluation import proteins
+from scinfill.evaluation.inputs import Measured
 from scinfill.evaluation.numerics import intervals
 
 SCORES = ("protein_correlation", "protein_correlation_within", "protein_r2", "protein_r2_labels")
@@ -212,7 +213,7 @@ def test_the_table_of_genes_says_how_each_follows_its_protein(document):
     from scinfill.evaluation.evaluate import run
 
     table = with_proteins()
-    found = run([(None, table)], Settings(n_starts=1), proteins="protein").gene_table
+    found = run([(None, table)], Settings(n_starts=1), measured=Measured(proteins="protein")).gene_table
     raw = found[found["estimate"] == "raw"].set_index("gene")["protein_correlation"].dropna()
     assert set(raw.index) == set(genes())
     for row in details(document)["proteins"]:

@@ -1,6 +1,6 @@
 """Where the 90 % intervals of deepMc cover what they promise: by expression, library size and label.
 
-    python benchmarks/coverage.py DATA_FOLDER
+    python benchmarks/strata.py DATA_FOLDER
 
 Molecules are held out, a tenth or half of them, the rest is imputed with `--uncertainty`, and `evaluate` looks in every
 decile of the genes' expression, quartile of the cells' library size and label of 1,000 entries or more. The command
