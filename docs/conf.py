@@ -1,5 +1,6 @@
 """The site: what Sphinx needs to know, and the pages of commands, which are made from Click."""
 
+import os
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +12,8 @@ from sphinx.application import Sphinx
 import scinfill
 from scinfill.commands import COMMANDS
 from scinfill.commands._help import Verb
+
+os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # pictures in the page, whatever the shell asks
 
 HERE = Path(__file__).parent
 COMMANDS_HEAD = """# Commands
