@@ -175,7 +175,7 @@ def test_no_counts_for_a_repetition(table_file, tmp_path, out):
         (['{"command": "os.system", "parameters": {}}'], 3, "step 1 is 'os.system', which scinfill"),
         (['{"command": "preprocess", "parameters": {"adata": 3}}'], 3, "has a parameter 'adata'"),
         (['{"command": "preprocess", "parameters": {"n_genes": "all"}}'], 3, "not usable"),
-        (['{"command": "preprocess", "parameters": {"n_genes": -3}}'], 2, "step 1 (preprocess): n_genes must be 1"),
+        (['{"command": "preprocess", "parameters": {"n_genes": -3}}'], 2, "step 1 (preprocess): `n_genes` must be 1"),
         (['{"command": "simulate", "parameters": {"n_cells": 1000000000000}}'], 2, "which reads nothing"),
         (['{"command": "adopt", "parameters": {"method": "x"}}'], 3, "another program, which cannot be repeated"),
     ],
