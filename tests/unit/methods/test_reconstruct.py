@@ -24,10 +24,15 @@ WAYS = {
 }
 
 
+def prepare(n_cells=60):
+    counts = make_counts(n_cells, 40, seed=3)
+    counts.obs["sample"] = np.where(np.arange(n_cells) % 3, "first", "second")
+    return scinfill.preprocess(counts, min_counts=1)
+
+
 @cache
 def _factors(n_cells, way, options):
-    prepared = scinfill.preprocess(make_counts(n_cells, 40, seed=3), min_counts=1)
-    return scinfill.impute_deepmc(prepared, form="factors", **(WAYS[way] | dict(options)))
+    return scinfill.impute_deepmc(prepare(n_cells), form="factors", **(WAYS[way] | dict(options)))
 
 
 def factors_of(way="shrunk", *, n_cells=60, **options):
@@ -37,9 +42,7 @@ def factors_of(way="shrunk", *, n_cells=60, **options):
 
 @pytest.fixture(scope="module")
 def prepared():
-    counts = make_counts(60, 40, seed=3)
-    counts.obs["sample"] = np.where(np.arange(60) % 3, "first", "second")
-    return scinfill.preprocess(counts, min_counts=1)
+    return prepare()
 
 
 @pytest.mark.parametrize("way", WAYS)
