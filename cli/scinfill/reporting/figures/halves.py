@@ -33,8 +33,10 @@ def halves(setting: Setting) -> Plot | None:
     handles, labels = sizes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(names)), fontsize=8)
     record = found[names[0]]
+    n_pairs = len(record["pairs"])
+    pairs = "1 pair" if n_pairs == 1 else f"the {n_pairs} most similar pairs"
     caption = (
-        f"{len(record['pairs'])} pairs of {record['groups']}, the most similar first, {record['n_genes']:,} genes; "
+        f"{record['n_genes']:,} genes, {pairs} of {record['groups']}; "
         "Wilcoxon, Benjamini–Hochberg 5 %. Left: the share of called genes that are false lies between the ends (at "
         "most: twice those of opposite sign in the untouched half; at least: those that its noise does not explain), "
         "number: genes called. Middle: dashed is chance. Right: lower is better; dashed is the untouched half's own "

@@ -112,8 +112,8 @@ def separability(setting: Setting) -> Plot | None:
     axes.set_xticks(range(len(names)), [style.short(name) for name in names], rotation=30, ha="right")
     axes.set_yticks(range(len(table)), table.index, fontsize=7)
     axes.grid(visible=False)
-    shown = f"The {len(table)} clearest of {n_pairs}" if n_pairs > len(table) else f"All {n_pairs}"
-    caption = f"Median correlation of cells within labels minus between them; blue is better. {shown} pairs of labels."
+    shown = f"The {len(table)} clearest of {n_pairs} pairs of labels" if n_pairs > len(table) else "All pairs of labels"
+    caption = f"Median correlation of cells within labels minus between them; blue is better. {shown}."
     return Plot("separability", "Cell-type separability (CTS)", caption + of_replicates(setting), figure)
 
 
