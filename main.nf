@@ -64,6 +64,7 @@ workflow {
             channel.fromList(job.simulated),
             job.masks,
             job.methods,
+            job.kept,
             job.planned,
             job.seed,
             around,

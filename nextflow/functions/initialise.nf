@@ -4,6 +4,7 @@ include { parameterRules ; parameterProblems ; typedParameters ; readJson } from
 include { commandWords ; givenNames ; configuredProblems                  } from './parameters'
 include { samplesheetProblems ; samplesheetWarnings ; readSamplesheet     } from './samplesheet'
 include { workFolderProblems                                              } from './shell'
+include { genesToKeep ; keepGenesProblems                                 } from './genes'
 include { words ; methodProblems ; fractionProblems ; simulatedSamples    } from './plan'
 include { skippedMethods ; maskPlan ; datasetsOf ; plannedResults         } from './plan'
 
@@ -64,6 +65,7 @@ def problemsOf(values, schemas, around) {
         .plus(fractionProblems(words(settings.hidden_fractions)))
         .plus(cloudProblems(settings, around))
         .plus(workFolderProblems(around.workFolder))
+        .plus(keepGenesProblems(settings.keep_genes, around.launchFolder))
         .plus(inputProblems(settings, schemas.samplesheet, around.launchFolder))
 }
 
@@ -93,6 +95,7 @@ def initialise(values, schemas, around) {
         masks: masks,
         methods: methods,
         skipped: skipped,
+        kept: genesToKeep(settings.keep_genes, around.launchFolder, around.workFolder),
         planned: plannedResults(datasets, masks, methods),
         seed: settings.seed,
     ]

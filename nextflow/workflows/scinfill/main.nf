@@ -28,6 +28,7 @@ workflow SCINFILL {
     simulated // channel: [ meta, cells, genes, seed ]
     masks     // list of maps: name, mode, fraction, null_genes, seed
     methods   // list of names
+    kept      // map: names and list, a file of names: genes to keep whatever their dispersion
     planned   // list of [ key, dataset, method, tags ]: every result that is to come
     seed      // integer
     around    // map: what surrounds the run; its trace tells why a task failed
@@ -74,7 +75,9 @@ workflow SCINFILL {
         readable.alone
             .map { meta, counts, _summary -> [meta, counts] }
             .mix(SCINFILL_JOIN.out.h5ad, SCINFILL_SIMULATE.out.h5ad)
-            .map { meta, counts -> [meta, counts, meta.layer, meta.genes_in_rows] }
+            .map { meta, counts -> [meta, counts, meta.layer, meta.genes_in_rows] },
+        kept.names,
+        kept.list,
     )
 
     // What is known is hidden and asked for: every dataset under every mask.
