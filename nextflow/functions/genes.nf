@@ -22,5 +22,5 @@ def geneList(text, launchFolder) {
 // What SCINFILL_PREPROCESS takes: names or a list.
 def genesToKeep(text, launchFolder, workFolder) {
     def list = text ? geneList(text, launchFolder) : null
-    return [names: list ? null : text, list: list ? escapable(list, workFolder) : []]
+    return [names: list ? '' : text ?: '', list: list ? escapable(list, workFolder) : []]
 }

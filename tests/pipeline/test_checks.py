@@ -498,7 +498,7 @@ def test_genes_to_keep_are_names_or_a_file(said):
     folder = said[0]
     assert said[1]["genes by name"]["job"]["kept"] == {"names": "FOXP3,H2-K1", "list": []}
     kept = said[1]["genes in a file"]["job"]["kept"]
-    assert kept["names"] is None
+    assert kept["names"] == ""
     assert shlex.quote(kept["list"]) == kept["list"]
     assert (folder / kept["list"]).samefile(folder / ODD / "names")
 
