@@ -22,25 +22,24 @@ def groupProblems(sheetName, samples) {
 
 def disagreementsOf(name, members) {
     def first = members[0]
-    def together = "group '${name}' is joined into one table"
     def unlike = ['labels', 'layer', 'genes_in_rows'].collectMany { column ->
         members
             .findAll { sample -> sample[column] != first[column] }
             .take(1)
             .collect { sample ->
-                "line ${sample.line}: ${together}, so '${column}' must be the same for all of it; received ${said(sample[column])}, and ${said(first[column])} on line ${first.line}"
+                "line ${sample.line}: samples of group '${name}' must have the same '${column}'; received ${said(sample[column])} here and ${said(first[column])} on line ${first.line}: make them alike, or change the group"
             }
     }
     def withBulk = members.findAll { sample -> sample.files.bulk }
     def otherBulk = withBulk
         .findAll { sample -> sample.files.bulk != withBulk[0].files.bulk }
         .take(1)
-        .collect { sample -> "line ${sample.line}: ${together}, so it has one 'bulk'; received another on line ${withBulk[0].line}" }
+        .collect { sample -> "line ${sample.line}: samples of group '${name}' must have the same 'bulk'; received another on line ${withBulk[0].line}: keep one of them, or change the group" }
     def twice = members
         .groupBy { sample -> sample.files.counts }
         .findAll { _files, same -> same.size() > 1 }
         .collect { _files, same ->
-            "line ${same[1].line}: ${together}, and sample '${same[1].sample}' has the counts of '${same[0].sample}' on line ${same[0].line}; leave one out"
+            "line ${same[1].line}: sample '${same[1].sample}' of group '${name}' has the counts of '${same[0].sample}' on line ${same[0].line}; leave one of them out"
         }
     return unlike + otherBulk + twice
 }

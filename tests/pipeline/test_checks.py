@@ -79,38 +79,37 @@ WRONG = {
     "glob": ({}, "glob.csv, line 2: 'counts': there is no file ?.h5ad"),
     "layers-of-group": (
         {},
-        "layers-of-group.csv, line 4: group 'lab' is joined into one table, so 'layer' must be the same for all of it; "
-        "received none, and 'raw' on line 2",
+        "layers-of-group.csv, line 4: samples of group 'lab' must have the same 'layer'; received none here and 'raw' "
+        "on line 2: make them alike, or change the group",
     ),
     "rows-of-group": (
         {},
-        "rows-of-group.csv, line 3: group 'lab' is joined into one table, so 'genes_in_rows' must be the same for all "
-        "of it; received 'false', and 'true' on line 2",
+        "rows-of-group.csv, line 3: samples of group 'lab' must have the same 'genes_in_rows'; received 'false' here "
+        "and 'true' on line 2: make them alike, or change the group",
     ),
     "labels-of-group": (
         {},
-        "labels-of-group.csv, line 3: group 'lab' is joined into one table, so 'labels' must be the same for all of it; "
-        "received none, and 'cell_type' on line 2",
+        "labels-of-group.csv, line 3: samples of group 'lab' must have the same 'labels'; received none here and "
+        "'cell_type' on line 2: make them alike, or change the group",
     ),
     "other labels of a group": (
         {"input": "labels-of-group.csv", "labels": "cluster"},
-        "labels-of-group.csv, line 3: group 'lab' is joined into one table, so 'labels' must be the same for all of it; "
-        "received 'cluster', and 'cell_type' on line 2",
+        "labels-of-group.csv, line 3: samples of group 'lab' must have the same 'labels'; received 'cluster' here and "
+        "'cell_type' on line 2: make them alike, or change the group",
     ),
     "bulk-of-group": (
         {},
-        "bulk-of-group.csv, line 4: group 'lab' is joined into one table, so it has one 'bulk'; received another on "
-        "line 2",
+        "bulk-of-group.csv, line 4: samples of group 'lab' must have the same 'bulk'; received another on line 2: keep "
+        "one of them, or change the group",
     ),
     "counts-of-group": (
         {},
-        "counts-of-group.csv, line 4: group 'lab' is joined into one table, and sample 'c' has the counts of 'a' on "
-        "line 2; leave one out",
+        "counts-of-group.csv, line 4: sample 'c' of group 'lab' has the counts of 'a' on line 2; leave one of them out",
     ),
     "group-named-like-a-sample": (
         {},
-        "group-named-like-a-sample.csv, line 3: group 'lab' has the name of the sample on line 2, and results are named "
-        "after both; give one of them another name",
+        "group-named-like-a-sample.csv, line 3: group 'lab' has the name of the sample on line 2, and results are "
+        "named after both; give one of them another name",
     ),
     "bad-group": (
         {},

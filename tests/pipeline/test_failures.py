@@ -109,6 +109,7 @@ def test_the_report_is_told_what_it_cost(outcome):
     (table,) = outcome[2].glob("work/*/*/costs.csv")
     assert "--cost costs.csv" in (table.parent / ".command.sh").read_text()
     costs = pd.read_csv(table)
-    assert list(costs["name"]) == ["deepmc"]
+    # Of the good sample and of the group that was joined.
+    assert list(costs["name"]) == ["deepmc"] * 2
     assert (costs["seconds"] > 0).all()
     assert (costs["peak_mib"].dropna() > 0).all()

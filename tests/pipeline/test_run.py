@@ -131,13 +131,14 @@ def test_samples_of_a_group_are_imputed_together_and_published_apart(grouped):
     assert published == {f"{name}.deepmc.h5ad" for name in samples}
     joined = scinfill.join(samples, layer="raw")
     log = scinfill.preprocess(joined, n_genes=30, keep_genes=tuple(joined.var_names[:3]))
-    expected = scinfill.split(scinfill.impute_deepmc(log, batch="sample", n_threads=2))
+    expected = scinfill.split(scinfill.impute_deepmc(log, batch="sample"))
     for name, sample in samples.items():
         table = anndata.read_h5ad(results / "imputed" / f"{name}.deepmc.h5ad")
         assert list(table.obs_names) == list(sample.obs_names)
         assert set(table.obs["sample"]) == {name}
         np.testing.assert_array_equal(table.layers["imputed"], expected[name].layers["imputed"])
-        assert [step["command"] for step in provenance.steps(table)] == ["join", "preprocess", "impute-deepmc", "split"]
+        commands = [step["command"] for step in provenance.steps(table)]
+        assert commands[-4:] == ["join", "preprocess", "impute-deepmc", "split"]
 
 
 def test_a_group_is_scored_and_asked_about_its_batches(grouped):

@@ -253,8 +253,7 @@ def _sign(
     alike = {
         key: deepcopy(value)
         for key, value in records[0].items()
-        if key != provenance.STEPS_KEY
-        and all(key in record and _is_same(record[key], value) for record in records)
+        if key != provenance.STEPS_KEY and all(key in record and _is_same(record[key], value) for record in records)
     }
     if GENE_FACTORS not in result.varm:
         alike.pop(MODEL, None)
