@@ -1,4 +1,4 @@
-// What failed and why, and what did not come, from the trace that Nextflow keeps: its own messages name the process, not the reason.
+// What failed and why, what was warned of and what did not come, from the trace that Nextflow keeps: its own messages name the process, not the reason.
 
 // The rows of a trace as maps, the last try of each task. None where there is no trace, or one of the user's own without
 // these columns.
@@ -31,10 +31,33 @@ def failureLines(failed) {
     return failed.collect { task -> "${task.process}${task.tag ? " (${task.tag})" : ''}: ${task.reason}".toString() }
 }
 
+// What commands warned of while they made what is published, since nobody looks into the logs of tasks that went well: one
+// line for each warning of a process, with the tags of its tasks.
+def warningLines(around) {
+    return lastTries(around.trace)
+        .findAll { row -> row.status in ['COMPLETED', 'CACHED'] && row.process ==~ /(.*:)?(SCINFILL_(JOIN|PREPROCESS)|IMPUTE(_GROUPS)?:\w+)/ }
+        .collectMany { row ->
+            errorLines(file(row.workdir, glob: false))
+                .findAll { line -> line ==~ /scinfill \S+: warning: .*/ }
+                .collect { line -> [process: row.process.tokenize(':').last(), tag: row.tag, line: line] }
+        }
+        .groupBy { warning -> [warning.process, warning.line] }
+        .collect { warning, same ->
+            def tags = same.collect { one -> one.tag }
+            def more = tags.size() > 5 ? " and ${tags.size() - 5} more" : ''
+            "${warning[0]} (${tags.take(5).join(', ')}${more}): ${warning[1]}".toString()
+        }
+}
+
+// What stands in a task's log, but for blank lines.
+def errorLines(folder) {
+    def log = folder.resolve('.command.err')
+    return log.exists() ? log.text.readLines().findAll { line -> line.trim() } : []
+}
+
 // The last thing that a task said, or what its exit code says.
 def reason(folder, exit, onBatch) {
-    def log = folder.resolve('.command.err')
-    def lines = log.exists() ? log.text.readLines().findAll { line -> line.trim() } : []
+    def lines = errorLines(folder)
     // Of a task that was killed outright, what stands there is the shell's.
     return lines && exit != '137' ? lines.last() : silentReason(exit, onBatch)
 }

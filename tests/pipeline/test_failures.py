@@ -79,6 +79,15 @@ def test_a_sample_that_does_not_come_out_of_its_group_is_missed(outcome):
     assert f"WARN: {LOST}" in outcome[0].messages
 
 
+def test_what_commands_warned_of_is_said_once(outcome):
+    warned = [line for line in outcome[0].messages if "1 of 2 genes" in line]
+    assert sorted(warned) == [
+        "WARN: SCINFILL_JOIN (lab): scinfill join: warning: 1 of 2 genes is not there",
+        "WARN: SCINFILL_PREPROCESS (lab): scinfill preprocess: warning: 1 of 2 genes is not there",
+    ]
+    assert not any("5 cells" in line for line in outcome[0].messages)
+
+
 def test_nothing_is_deleted_in_an_object_store(outcome):
     assert not outcome[3].deleted.exists()
 
