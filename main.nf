@@ -5,7 +5,7 @@ include { SCINFILL                                      } from './nextflow/workf
 include { schemas ; surroundings                        } from './nextflow/functions/initialise'
 include { problemsOf ; warningsOf ; initialise          } from './nextflow/functions/initialise'
 include { helpText                                      } from './nextflow/functions/parameters'
-include { failures ; failureLines                       } from './nextflow/functions/failures'
+include { failures ; failureLines ; warningLines        } from './nextflow/functions/failures'
 include { recordProblem ; parametersAsJson ; keepTrace  } from './nextflow/functions/bookkeeping'
 include { summary                                       } from './nextflow/functions/bookkeeping'
 
@@ -16,7 +16,8 @@ def refuse(problems) {
 }
 
 // A run that was ended names its one reason; what it did not come to is no news.
-def conclude(run, report, failed, missing) {
+def conclude(run, report, warned, failed, missing) {
+    warned.each { line -> log.warn(line) }
     failed.each { line -> log.warn(line) }
     if (run.errorMessage) {
         return
@@ -64,6 +65,7 @@ workflow {
             channel.fromList(job.simulated),
             job.masks,
             job.methods,
+            job.kept,
             job.planned,
             job.seed,
             around,
@@ -78,7 +80,7 @@ workflow {
             .collectFile(name: 'software_versions.yml', storeDir: records, newLine: true, sort: true)
         run.onComplete {
             keepTrace(around.trace, run.stats, records.resolve("trace_${suffix}.txt"))
-            conclude(run, outdir.resolve('report.html'), failureLines(failures(around)), missing)
+            conclude(run, outdir.resolve('report.html'), warningLines(around), failureLines(failures(around)), missing)
         }
     }
 }

@@ -1,4 +1,4 @@
-// What failed and why, and what did not come, from the trace that Nextflow keeps: its own messages name the process, not the reason.
+// What failed and why, what was warned of and what did not come, from the trace that Nextflow keeps: its own messages name the process, not the reason.
 
 // The rows of a trace as maps, the last try of each task. None where there is no trace, or one of the user's own without
 // these columns.
@@ -31,10 +31,33 @@ def failureLines(failed) {
     return failed.collect { task -> "${task.process}${task.tag ? " (${task.tag})" : ''}: ${task.reason}".toString() }
 }
 
+// What commands warned of while they made what is published, since nobody looks into the logs of tasks that went well: one
+// line for each warning of a process, with the tags of its tasks.
+def warningLines(around) {
+    return lastTries(around.trace)
+        .findAll { row -> row.status in ['COMPLETED', 'CACHED'] && row.process ==~ /(.*:)?(SCINFILL_(JOIN|PREPROCESS)|IMPUTE(_GROUPS)?:\w+)/ }
+        .collectMany { row ->
+            errorLines(file(row.workdir, glob: false))
+                .findAll { line -> line ==~ /scinfill \S+: warning: .*/ }
+                .collect { line -> [process: row.process.tokenize(':').last(), tag: row.tag, line: line] }
+        }
+        .groupBy { warning -> [warning.process, warning.line] }
+        .collect { warning, same ->
+            def tags = same.collect { one -> one.tag }
+            def more = tags.size() > 5 ? " and ${tags.size() - 5} more" : ''
+            "${warning[0]} (${tags.take(5).join(', ')}${more}): ${warning[1]}".toString()
+        }
+}
+
+// What stands in a task's log, but for blank lines.
+def errorLines(folder) {
+    def log = folder.resolve('.command.err')
+    return log.exists() ? log.text.readLines().findAll { line -> line.trim() } : []
+}
+
 // The last thing that a task said, or what its exit code says.
 def reason(folder, exit, onBatch) {
-    def log = folder.resolve('.command.err')
-    def lines = log.exists() ? log.text.readLines().findAll { line -> line.trim() } : []
+    def lines = errorLines(folder)
     // Of a task that was killed outright, what stands there is the shell's.
     return lines && exit != '137' ? lines.last() : silentReason(exit, onBatch)
 }
@@ -65,30 +88,32 @@ def settled(enough, ask, tries = 30) {
     return settled(enough, ask, tries - 1)
 }
 
-// While the run goes on: every gap [ key, sample, method ] has a reason.
+// While the run goes on: every gap [ key, dataset, method, tags ] has a reason.
 def failuresBehind(around, gaps) {
-    return settled({ failed -> gaps.every { gap -> reasonsFor(gap[1], gap[2], failed) } }, { -> failures(around) })
+    return settled({ failed -> gaps.every { gap -> reasonsFor(gap[3], gap[2], failed) } }, { -> failures(around) })
 }
 
-// What failed on a sample's way through a method. Tags are a sample's name, with mask and method after dots.
-def reasonsFor(sample, method, failed) {
+// What failed on a dataset's way through a method. Tags are the name of a sample or group, with mask and method after dots.
+def reasonsFor(names, method, failed) {
     return failed.findAll { task ->
         def parts = task.tag.tokenize('.')
-        def own = parts && parts[0] == sample
-        def other = parts.size() > 1 && parts.last() != method && task.process ==~ /SCINFILL_(IMPUTE.*|EXPORT|ADOPT)|SCIMPUTE|DRIMPUTE/
+        def own = parts && parts[0] in names
+        def other = parts.size() > 1 && parts.last() != method && task.process ==~ /SCINFILL_(IMPUTE.*|EXPORT|ADOPT|SPLIT)|SCIMPUTE|DRIMPUTE/
         own && !other
     }
 }
 
-// One line for each sample and method with gaps, with the reasons where failed tasks are given.
+// One line for each dataset and method with gaps, with the reasons where failed tasks are given.
 def absences(planned, gaps, failed) {
-    def total = planned.countBy { _key, sample, method -> [sample, method] }
-    def absent = gaps.countBy { row -> [row[1], row[2]] }
+    def total = planned.countBy { _key, dataset, method, _tags -> [dataset, method] }
+    def absent = gaps.groupBy { row -> [row[1], row[2]] }
     return total.keySet()
         .findAll { pair -> absent[pair] }
         .collect { pair ->
-            def because = failureLines(reasonsFor(pair[0], pair[1], failed)).unique()
-            def line = "${pair[0]}: ${pair[1]} did not finish (${absent[pair]} of ${total[pair]} results are missing)"
+            def tags = absent[pair][0][3]
+            def because = failureLines(reasonsFor(tags, pair[1], failed)).unique()
+            def name = tags.size() > 1 ? "group ${pair[0]} (${tags.tail().join(', ')})" : pair[0]
+            def line = "${name}: ${pair[1]} did not finish (${absent[pair].size()} of ${total[pair]} results are missing)"
             ([line] + because).join('; ')
         }
 }

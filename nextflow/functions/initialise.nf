@@ -2,10 +2,11 @@
 
 include { parameterRules ; parameterProblems ; typedParameters ; readJson } from './parameters'
 include { commandWords ; givenNames ; configuredProblems                  } from './parameters'
-include { samplesheetProblems ; readSamplesheet                           } from './samplesheet'
+include { samplesheetProblems ; samplesheetWarnings ; readSamplesheet     } from './samplesheet'
 include { workFolderProblems                                              } from './shell'
+include { genesToKeep ; keepGenesProblems                                 } from './genes'
 include { words ; methodProblems ; fractionProblems ; simulatedSamples    } from './plan'
-include { skippedMethods ; maskPlan ; plannedScores                       } from './plan'
+include { skippedMethods ; maskPlan ; datasetsOf ; plannedResults         } from './plan'
 
 def schemas(projectFolder) {
     return [
@@ -45,7 +46,7 @@ def cloudProblems(settings, around) {
 
 def inputProblems(settings, schema, launchFolder) {
     if (settings.input) {
-        return samplesheetProblems(settings.input, schema, launchFolder)
+        return samplesheetProblems(settings.input, schema, launchFolder, settings.labels)
     }
     return settings.simulate ? [] : ['--input is missing: give a samplesheet, or --simulate N for N simulated samples']
 }
@@ -64,18 +65,22 @@ def problemsOf(values, schemas, around) {
         .plus(fractionProblems(words(settings.hidden_fractions)))
         .plus(cloudProblems(settings, around))
         .plus(workFolderProblems(around.workFolder))
+        .plus(keepGenesProblems(settings.keep_genes, around.launchFolder))
         .plus(inputProblems(settings, schemas.samplesheet, around.launchFolder))
 }
 
-// What does not stop a run and may yet be a mistake.
+// What does not stop a run and may yet be a mistake, of parameters without problems.
 def warningsOf(values, schemas, around) {
     def onBatch = 'awsbatch' in around.profiles && !around.awsProgram
-    return configuredProblems(values, parameterRules(schemas.parameters), around.given) + (onBatch
+    def rules = parameterRules(schemas.parameters)
+    def settings = typedParameters(values, rules)
+    def ofSamples = settings.input ? samplesheetWarnings(settings.input, around.launchFolder, settings.labels) : []
+    return configuredProblems(values, rules, around.given) + ofSamples + (onBatch
         ? ['every image must hold the program aws (containers/README.md, --build-arg AWS=yes), since --aws_cli_path names none on the machine image; else tasks end with exit code 127']
         : [])
 }
 
-// Samples, masks, methods and the scores that are to come, from parameters without problems.
+// Samples, masks, methods and the results that are to come, from parameters without problems.
 def initialise(values, schemas, around) {
     def settings = withOwnSamples(typedParameters(values, parameterRules(schemas.parameters)), around)
     def skipped = around.stubRun ? [:] : skippedMethods(words(settings.methods), images(settings), around.engine)
@@ -83,14 +88,15 @@ def initialise(values, schemas, around) {
     def samples = settings.input ? readSamplesheet(settings.input, around.launchFolder, around.workFolder, settings.labels) : []
     def simulated = simulatedSamples(settings)
     def masks = maskPlan(settings)
-    def names = (samples + simulated).collect { sample -> sample[0].id }
+    def datasets = datasetsOf((samples + simulated).collect { sample -> sample[0] })
     return [
         samples: samples,
         simulated: simulated,
         masks: masks,
         methods: methods,
         skipped: skipped,
-        planned: plannedScores(names, masks, methods),
+        kept: genesToKeep(settings.keep_genes, around.launchFolder, around.workFolder),
+        planned: plannedResults(datasets, masks, methods),
         seed: settings.seed,
     ]
 }

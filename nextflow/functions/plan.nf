@@ -54,9 +54,19 @@ def simulatedSamples(settings) {
     }
 }
 
-// [ key, sample, method ] of every score: each sample as it is and under each mask, by each method.
-def plannedScores(names, masks, methods) {
-    return [names, [''] + masks.collect { mask -> ".${mask.name}" }, methods]
-        .combinations()
-        .collect { sample, mask, method -> ["${sample}${mask}.${method}".toString(), sample, method] }
+// [ key, dataset, method, tags ] of every result: the scores of each dataset as it is and under each mask, by each method,
+// and the samples of a group, apart again. Datasets are the metas of samples and groups; what their tasks are tagged with
+// begins with one of tags.
+def plannedResults(datasets, masks, methods) {
+    def grouped = datasets.findAll { meta -> meta.samples }
+    def scores = [datasets, [''] + masks.collect { mask -> ".${mask.name}" }, methods, ['']].combinations()
+    def apart = [grouped, [''], methods, [".samples"]].combinations()
+    return (scores + apart).collect { meta, mask, method, part ->
+        ["${meta.id}${mask}.${method}${part}".toString(), meta.id, method, [meta.id] + (meta.samples ?: [])]
+    }
+}
+
+// The datasets that a sample list comes to: a group in the place of its samples.
+def datasetsOf(metas) {
+    return metas.collect { meta -> meta.group ?: meta }.unique()
 }

@@ -2,6 +2,8 @@
 
 include { valueProblem                      } from './parameters'
 include { escapable ; isNamable ; unnamable } from './shell'
+include { groupProblems ; groupsOf          } from './groups'
+include { groupWarnings                     } from './groups'
 
 // The rows as [ line, fields ], the header first; blank lines are left out and still counted.
 def sheetRows(sheet) {
@@ -72,7 +74,7 @@ def duplicateProblems(sheet, rows, column) {
         .collect { name, same -> "${sheet.name}, line ${same[1][0]}: sample '${name}' is already on line ${same[0][0]}" }
 }
 
-def samplesheetProblems(path, schema, launchFolder) {
+def samplesheetProblems(path, schema, launchFolder, labels) {
     if (!isNamable(path)) {
         return ["--input ${unnamable()}"]
     }
@@ -98,7 +100,14 @@ def samplesheetProblems(path, schema, launchFolder) {
         .collect { line, fields -> [line, rowProblem(sheet, fields, header, rules, required, launchFolder)] }
         .findAll { _line, problem -> problem }
         .collect { line, problem -> "${sheet.name}, line ${line}: ${problem}" }
-    return wrong ?: duplicateProblems(sheet, rows.tail(), header.indexOf('sample'))
+    return wrong
+        ?: duplicateProblems(sheet, rows.tail(), header.indexOf('sample'))
+        ?: groupProblems(sheet.name, samplesOf(sheet, launchFolder, labels))
+}
+
+def samplesheetWarnings(path, launchFolder, labels) {
+    def sheet = file(path, glob: false)
+    return groupWarnings(sheet.name, samplesOf(sheet, launchFolder, labels))
 }
 
 // The name of a truth table before its first dot is the contrast; it is given to scinfill as NAME=FILE, where NAME can have no '='.
@@ -107,26 +116,43 @@ def contrastOf(path) {
     return name.contains('=') ? '' : "${name}=".toString()
 }
 
-// [ meta, counts ] of every row of a sheet that has no problems.
-def readSamplesheet(path, launchFolder, workFolder, labels) {
-    def sheet = file(path, glob: false)
+// What each row of a sheet without problems says, with the files that its paths name.
+def samplesOf(sheet, launchFolder, labels) {
     def rows = sheetRows(sheet)
     def header = rows[0][1]
     return rows.tail().collect { line, fields ->
         def row = [header, fields].transpose().collectEntries()
-        def located = pathsOf(row).collectEntries { name, texts -> [name, texts.collect { text -> locate(text, sheet, launchFolder) }] }
-        def escaped = located.collectEntries { name, files -> [name, files.collect { one -> escapable(one, workFolder) }] }
-        def meta = [
-            id: row.sample,
+        def files = pathsOf(row).collectEntries { name, texts -> [name, texts.collect { text -> locate(text, sheet, launchFolder) }] }
+        [
+            line: line,
             sample: row.sample,
+            group: row.group ?: null,
             labels: row.labels ?: labels,
             layer: row.layer ?: null,
             genes_in_rows: row.genes_in_rows == 'true',
+            files: files,
+        ]
+    }
+}
+
+// [ meta, counts ] of every row of a sheet that has no problems. A sample that is joined with others has theirs as meta.group.
+def readSamplesheet(path, launchFolder, workFolder, labels) {
+    def sheet = file(path, glob: false)
+    def found = samplesOf(sheet, launchFolder, labels).collect { row ->
+        def escaped = row.files.collectEntries { name, files -> [name, files.collect { one -> escapable(one, workFolder) }] }
+        def meta = [
+            id: row.sample,
+            sample: row.sample,
+            labels: row.labels,
+            layer: row.layer,
+            genes_in_rows: row.genes_in_rows,
             bulk: escaped.bulk,
             de_truths: escaped.de_truth,
-            contrasts: located.de_truth.collect { table -> contrastOf(table) },
-            where: "${sheet.name}, line ${line}".toString(),
+            contrasts: row.files.de_truth.collect { table -> contrastOf(table) },
+            where: "${sheet.name}, line ${row.line}".toString(),
         ]
-        [meta, escaped.counts[0]]
+        [row.group, meta, escaped.counts[0]]
     }
+    def groups = groupsOf(found.collect { group, meta, _counts -> [group, meta] })
+    return found.collect { group, meta, counts -> [groups[group] ? meta + [group: groups[group]] : meta, counts] }
 }

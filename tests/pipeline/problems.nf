@@ -4,6 +4,7 @@ include { schemas ; problemsOf ; warningsOf ; initialise } from '../../nextflow/
 include { commandWords ; givenNames                      } from '../../nextflow/functions/parameters'
 include { reason                                         } from '../../nextflow/functions/failures'
 include { quoted ; quotedWords                           } from '../../nextflow/functions/shell'
+include { joinOf                                         } from '../../nextflow/functions/groups'
 
 // Paths are iterable, and endless as JSON.
 def plain(value) {
@@ -16,6 +17,14 @@ def plain(value) {
     return value instanceof Collection ? value.collect { part -> plain(part) } : value
 }
 
+// Two samples of a group with what their files hold; tasks end in any order.
+def joined(summaries) {
+    def members = ['a', 'c'].withIndex().collect { name, number -> [[sample: name], "${name}.h5ad", summaries[number]] }
+    def (meta, names, counts, _layer, _transpose, batch) = joinOf([samples: ['a', 'c']], members.reverse())
+    assert meta.batch == batch
+    return [names: names, counts: counts, column: batch]
+}
+
 workflow {
     def rules = schemas(projectDir.parent.parent)
     def asked = new groovy.json.JsonSlurper().parseText(file(params.asked).text)
@@ -23,13 +32,16 @@ workflow {
         def folder = file(given.around.launchFolder)
         def around = given.around + [launchFolder: folder, workFolder: folder.resolve(given.around.workFolder)]
         def problems = problemsOf(given.params, rules, around)
-        [problems: problems, warnings: warningsOf(given.params, rules, around), job: problems ? null : initialise(given.params, rules, around)]
+        problems
+            ? [problems: problems]
+            : [problems: [], warnings: warningsOf(given.params, rules, around), job: initialise(given.params, rules, around)]
     }
     def said = [
         cases: checked,
         given: asked.commands.collect { command -> givenNames(commandWords(command), null) },
         reasons: asked.ends.collect { end -> reason(file(end.folder), end.exit, end.batch) },
         names: asked.names.collect { name -> quoted(name) },
+        joins: asked.columns.collect { summaries -> joined(summaries) },
         arguments: asked.arguments.collect { text -> quotedWords(text) },
     ]
     file(params.said).text = groovy.json.JsonOutput.toJson(plain(said))

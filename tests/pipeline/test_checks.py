@@ -10,6 +10,7 @@ import pytest
 
 from _pipeline.machine import REPOSITORY
 
+ODD = "odd [1] $(x);`y`"
 SHEETS = {
     "good": "sample,counts,labels\na,a.h5ad,cell_type\n\nb,b.h5ad,\n",
     "reordered": '\ufeffcounts,sample,genes_in_rows\r\n"a.h5ad",a,true\r\n',
@@ -35,9 +36,20 @@ SHEETS = {
     "b,a[1].h5ad,,,,\n",
     "odd-folder": "sample,counts\na,odd [1] $(x);`y`\n",
     "glob": "sample,counts\na,?.h5ad\n",
+    "grouped": "sample,counts,group,labels,bulk,de_truth\n"
+    "a,a.h5ad,lab,cell_type,,A_vs_B.tsv\nb,b.h5ad,,,,\n"
+    "c,a1.h5ad,lab,,bulk.tsv,A_vs_B.tsv;B_vs_C.tsv\nd,odd [1] $(x);`y`/a1.h5ad,alone,,,\n",
+    "layers-of-group": "sample,counts,group,layer,genes_in_rows\na,a.h5ad,lab,raw,\nb,b.h5ad,,,\nc,b.h5ad,lab,,true\n",
+    "rows-of-group": "sample,counts,group,genes_in_rows\na,a.h5ad,lab,true\nb,b.h5ad,lab,\n",
+    "labels-of-group": "sample,counts,group,labels\na,a.h5ad,lab,cell_type\nb,b.h5ad,lab,\n",
+    "bulk-of-group": "sample,counts,group,bulk\na,a.h5ad,lab,bulk.tsv\nb,b.h5ad,lab,\nc,a1.h5ad,lab,A_vs_B.tsv\n",
+    "counts-of-group": "sample,counts,group\na,a.h5ad,lab\nb,b.h5ad,lab\nc,a.h5ad,lab\n",
+    "group-named-like-a-sample": "sample,counts,group\nlab,a.h5ad,\na,a1.h5ad,lab\nb,b.h5ad,lab\n",
+    "bad-group": "sample,counts,group\na,a.h5ad,my lab\n",
+    "one-of-a-group": "sample,counts,group,labels\na,a.h5ad,a,cell_type\nb,b.h5ad,a_,\n",
 }
 KNOWN_METHODS = "deepmc, auto, als, nuclear-norm, svd, magic, scimpute, drimpute"
-KNOWN_COLUMNS = "sample, counts, labels, layer, genes_in_rows, bulk, de_truth"
+KNOWN_COLUMNS = "sample, counts, group, labels, layer, genes_in_rows, bulk, de_truth"
 
 WRONG = {
     "nothing": ({"input": None}, "--input is missing: give a samplesheet, or --simulate N for N simulated samples"),
@@ -65,6 +77,50 @@ WRONG = {
         "control.csv, line 2: 'labels' must be the name of an obs column, without control characters; received 'a\tb'",
     ),
     "glob": ({}, "glob.csv, line 2: 'counts': there is no file ?.h5ad"),
+    "layers-of-group": (
+        {},
+        "layers-of-group.csv, line 4: samples of group 'lab' must have the same 'layer'; received none here and 'raw' "
+        "on line 2: make them alike, or change the group",
+    ),
+    "rows-of-group": (
+        {},
+        "rows-of-group.csv, line 3: samples of group 'lab' must have the same 'genes_in_rows'; received 'false' here "
+        "and 'true' on line 2: make them alike, or change the group",
+    ),
+    "labels-of-group": (
+        {},
+        "labels-of-group.csv, line 3: samples of group 'lab' must have the same 'labels'; received none here and "
+        "'cell_type' on line 2: make them alike, or change the group",
+    ),
+    "other labels of a group": (
+        {"input": "labels-of-group.csv", "labels": "cluster"},
+        "labels-of-group.csv, line 3: samples of group 'lab' must have the same 'labels'; received 'cluster' here and "
+        "'cell_type' on line 2: make them alike, or change the group",
+    ),
+    "bulk-of-group": (
+        {},
+        "bulk-of-group.csv, line 4: samples of group 'lab' must have the same 'bulk'; received another on line 2: keep "
+        "one of them, or change the group",
+    ),
+    "counts-of-group": (
+        {},
+        "counts-of-group.csv, line 4: sample 'c' of group 'lab' has the counts of 'a' on line 2; leave one of them out",
+    ),
+    "group-named-like-a-sample": (
+        {},
+        "group-named-like-a-sample.csv, line 3: group 'lab' has the name of the sample on line 2, and results are "
+        "named after both; give one of them another name",
+    ),
+    "bad-group": (
+        {},
+        "bad-group.csv, line 2: 'group' must be a name of letters, digits, _ and -; received 'my lab'",
+    ),
+    "no such number of genes": (
+        {"n_genes": "some"},
+        "--n_genes must be a whole number above 0, or all; received 'some'",
+    ),
+    "no genes": ({"n_genes": 0}, "--n_genes must be a whole number above 0, or all; received '0'"),
+    "no list of genes": ({"keep_genes": "nowhere.txt"}, "--keep_genes: there is no file nowhere.txt"),
     "unclosed quote": (
         {"deepmc_args": "--x 'y"},
         "--deepmc_args must have an end to every quote and backslash; received '--x 'y'",
@@ -123,6 +179,13 @@ WRONG = {
         "--aws_workdir must be a folder in a bucket: s3://bucket/folder; received '/tmp'",
     ),
 }
+COLUMNS_OF_FILES = (
+    ({"obs": ["cell_type"], "var": []}, {"obs": [], "var": ["gene_ids"]}),
+    ({"obs": ["cell_type"], "var": []}, {"obs": ["sample"], "var": []}),
+    ({"obs": ["sample"], "var": []}, {"obs": [], "var": ["samplesheet_sample"]}),
+    ({}, {}),
+)
+"""What `scinfill inspect` says of the two samples of a group; a stub says nothing."""
 MEMORY = Path("/dev/shm")
 """A file system of its own, which can have no hard links to files elsewhere."""
 CONFIGURED = {
@@ -164,6 +227,11 @@ RIGHT = {
     "configured": {},
     "bucket": {"aws_queue": "q"},
     "bucket beside a folder": {"aws_queue": "q"},
+    "grouped": {"labels": "cell_type", "methods": "deepmc,als", "replicates": 1, "hidden_fractions": "none"},
+    "one-of-a-group": {},
+    "same labels of a group": {"input": "labels-of-group.csv", "labels": "cell_type"},
+    "genes by name": {"n_genes": 2000, "keep_genes": ["FOXP3", "H2-K1"]},
+    "genes in a file": {"n_genes": "all", "keep_genes": f"{ODD}/names"},
     "tried on own samples": {},
     "tried beside own samples": {"simulate": 2},
 }
@@ -205,9 +273,8 @@ ENDS = {
     "lost": ((), "-", False, "its machine or its job was lost"),
     "silent": ((), "1", False, "it left no message (exit code 1)"),
 }
-ODD = "odd [1] $(x);`y`"
 FILES = ("a.h5ad", "b.h5ad", "bulk.tsv", "A_vs_B.tsv", "B_vs_C.tsv", f"{ODD}/a1.h5ad", f"{ODD}/sub/b.h5ad", "a1.h5ad")
-FILES += ("a[1].h5ad", """b 'l' "k" & ü.tsv""", "T $1_vs_B* [1].x.tsv", "a=A_vs_B.tsv")
+FILES += (f"{ODD}/names", "a[1].h5ad", """b 'l' "k" & ü.tsv""", "T $1_vs_B* [1].x.tsv", "a=A_vs_B.tsv")
 NAMES = ("plain", "", "it's", "a 'b' \"c\" $(d) `e`; & * ? [f] \\ ü", "-x", "two\nlines")
 ARGUMENTS = {
     "": [],
@@ -261,6 +328,7 @@ def said(nextflow, defaults, elsewhere, tmp_path_factory):
         for name, given in zip(names, [*(given for given, _ in WRONG.values()), *RIGHT.values()], strict=True)
     ]
     asked = {"cases": cases, "commands": list(COMMANDS), "ends": ends, "names": NAMES, "arguments": list(ARGUMENTS)}
+    asked["columns"] = COLUMNS_OF_FILES
     (folder / "asked.json").write_text(json.dumps(asked))
     script = REPOSITORY / "tests" / "pipeline" / "problems.nf"
     outcome = nextflow("run", script, "--asked", "asked.json", "--said", "said.json", cwd=folder)
@@ -337,7 +405,7 @@ def test_a_folder_is_linked_with_all_that_is_in_it(said):
     assert shlex.quote(counts) == counts
     for name in ("a1.h5ad", "sub/b.h5ad"):
         assert (folder / counts / name).samefile(folder / ODD / name)
-    assert len(list((folder / counts).rglob("*"))) == 3
+    assert len(list((folder / counts).rglob("*"))) == 4
 
 
 def test_what_cannot_be_linked_is_copied(said, elsewhere):
@@ -369,10 +437,69 @@ def test_everything_is_planned_once(said):
     masks = [mask["name"] for mask in job["masks"]]
     kinds = ("halves-0.5", "nonzero-0.1", "nonzero-0.5", "thin-0.1")
     assert sorted(masks) == [f"{kind}-{n}" for kind in kinds for n in (1, 2)]
-    planned = {tuple(score) for score in job["planned"]}
+    planned = {tuple(score[:3]) for score in job["planned"]}
     assert len(planned) == 2 * (1 + 8) * 2
     assert ("simulated_2.thin-0.1-1.auto", "simulated_2", "auto") in planned
     assert ("simulated_1.deepmc", "simulated_1", "deepmc") in planned
+
+
+def test_samples_of_a_group_become_one_dataset(said):
+    samples = samples_of(said, "grouped")
+    group = samples["a"][0]["group"]
+    assert group == samples["c"][0]["group"]
+    assert {name for name, (meta, _) in samples.items() if "group" in meta} == {"a", "c"}
+    folder = said[0]
+    assert group == {
+        "id": "lab",
+        "sample": "lab",
+        "labels": "cell_type",
+        "layer": None,
+        "genes_in_rows": False,
+        "bulk": [str(folder / "bulk.tsv")],
+        "de_truths": [str(folder / "A_vs_B.tsv"), str(folder / "B_vs_C.tsv")],
+        "contrasts": ["A_vs_B=", "B_vs_C="],
+        "where": "grouped.csv, line 2; grouped.csv, line 4",
+        "samples": ["a", "c"],
+    }
+
+
+def test_scores_are_of_groups_and_each_sample_of_one_comes_out(said):
+    planned = {key: (dataset, method, tags) for key, dataset, method, tags in said[1]["grouped"]["job"]["planned"]}
+    masks = ("", ".thin-0.1-1", ".halves-0.5-1")
+    scores = {f"{name}{mask}.{method}" for name in "bd" for mask in masks for method in ("deepmc", "als")}
+    of_group = {f"lab{mask}.{method}" for mask in masks for method in ("deepmc", "als")}
+    assert planned.keys() == scores | of_group | {"lab.deepmc.samples", "lab.als.samples"}
+    assert planned["lab.als.samples"] == ("lab", "als", ["lab", "a", "c"])
+    assert planned["b.als"] == ("b", "als", ["b"])
+
+
+def test_a_group_of_one_sample_is_none_and_said(said):
+    samples = samples_of(said, "one-of-a-group")
+    assert not any("group" in meta for meta, _ in samples.values())
+    assert said[1]["one-of-a-group"]["warnings"] == [
+        "one-of-a-group.csv, line 2: no other sample is in group 'a', so 'a' is imputed by itself",
+        "one-of-a-group.csv, line 3: no other sample is in group 'a_', so 'b' is imputed by itself",
+    ]
+    assert len(said[1]["grouped"]["warnings"]) == 1
+
+
+def test_samples_are_named_in_a_column_that_no_file_has(said):
+    columns = [asked["column"] for asked in said[2]["joins"]]
+    assert columns == ["sample", "samplesheet_sample", "samplesheet_sample_2", "sample"]
+
+
+def test_samples_are_joined_in_the_order_of_the_sheet(said):
+    assert said[2]["joins"][0]["names"] == ["a", "c"]
+    assert said[2]["joins"][0]["counts"] == ["a.h5ad", "c.h5ad"]
+
+
+def test_genes_to_keep_are_names_or_a_file(said):
+    folder = said[0]
+    assert said[1]["genes by name"]["job"]["kept"] == {"names": "FOXP3,H2-K1", "list": []}
+    kept = said[1]["genes in a file"]["job"]["kept"]
+    assert kept["names"] == ""
+    assert shlex.quote(kept["list"]) == kept["list"]
+    assert (folder / kept["list"]).samefile(folder / ODD / "names")
 
 
 def test_replicates_differ_by_seed_and_null_genes_stand_beside_molecules(said):

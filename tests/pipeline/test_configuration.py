@@ -56,7 +56,7 @@ def test_results_are_published_below_outdir(resolved):
     published = [
         place for setting in process.values() if "publishDir" in str(setting) for place in setting["publishDir"]
     ]
-    parts = ("", "/imputed", "/multiqc", "/multiqc", "/preprocessed", "/scores")
+    parts = ("", "/imputed", "/imputed", "/multiqc", "/multiqc", "/preprocessed", "/scores")
     assert sorted(place["path"] for place in published) == [f"results{part}" for part in parts]
 
 
@@ -142,7 +142,7 @@ def test_the_test_profile_fits_two_cores(resolved):
 
 
 def test_a_profile_can_set_what_a_module_is_given(resolved):
-    assert resolved("test")["params"]["preprocess_args"] == "--n-genes 150"
+    assert resolved("test")["params"]["n_genes"] == 150
 
 
 def test_the_full_test_has_every_fraction_of_the_papers(resolved):

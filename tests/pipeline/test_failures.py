@@ -6,17 +6,23 @@ import pytest
 from _pipeline import imitation, object_store
 from _pipeline.nextflow import trace
 
-SAMPLES = ("good", "wrong", "killed", "unreadable")
+SAMPLES = {"good": "", "wrong": "", "killed": "", "unreadable": "", "fine": "pair", "unreadable_too": "pair"}
+SAMPLES |= {"first": "lab", "second": "lab"}
+LABELLED = ("good", "unreadable")
 WRONG = "SCINFILL_PREPROCESS (wrong): scinfill preprocess: error: X holds NaN"
 KILLED = "SCINFILL_PREPROCESS (killed): killed (exit code 137)"
 UNREADABLE = "SCINFILL_INSPECT (unreadable): scinfill inspect: error: no HDF5 file"
+UNREADABLE_TOO = "SCINFILL_INSPECT (unreadable_too): scinfill inspect: error: no HDF5 file"
+INCOMPLETE = "group pair (fine, unreadable_too): deepmc did not finish (2 of 2 results are missing)"
+LOST = "group lab (first, second): deepmc did not finish (1 of 2 results are missing)"
 
 
 @pytest.fixture(scope="module")
 def outcome(nextflow, tmp_path_factory):
     folder = tmp_path_factory.mktemp("failures")
-    rows = (f"{name},{name}.h5ad,{'cell_type' if name in ('good', 'unreadable') else ''}\n" for name in SAMPLES)
-    (folder / "samples.csv").write_text("sample,counts,labels\n" + "".join(rows))
+    labels = dict.fromkeys(LABELLED, "cell_type")
+    rows = (f"{name},{name}.h5ad,{labels.get(name, '')},{group}\n" for name, group in SAMPLES.items())
+    (folder / "samples.csv").write_text("sample,counts,labels,group\n" + "".join(rows))
     for name in SAMPLES:
         (folder / f"{name}.h5ad").touch()
     store = object_store.made(folder)
@@ -53,14 +59,33 @@ def test_wrong_data_are_not_tried_again(outcome):
 def test_the_other_samples_go_on(outcome):
     results = outcome[3].folder / "lab" / "results"
     published = {path.name for path in (results / "imputed").iterdir()}
-    assert published == {"good.deepmc.h5ad"}
+    assert published == {"good.deepmc.h5ad", "first.deepmc.h5ad"}
     assert (results / "report.html").exists()
     assert "The report: store://lab/results/report.html" in outcome[0].messages
 
 
 def test_what_cannot_be_read_goes_no_further(outcome):
     tasks = [task for task in outcome[1] if task["tag"].startswith("unreadable")]
-    assert [(task["process"], task["exit"]) for task in tasks] == [("SCINFILL:SCINFILL_INSPECT", "3")]
+    assert [(task["process"], task["exit"]) for task in tasks] == [("SCINFILL:SCINFILL_INSPECT", "3")] * 2
+
+
+def test_a_group_waits_for_all_of_its_samples(outcome):
+    done = {task["process"].split(":")[-1] for task in outcome[1] if task["tag"].split(".")[0] in ("pair", "fine")}
+    assert done == {"SCINFILL_INSPECT"}
+    assert f"WARN: {INCOMPLETE}" in outcome[0].messages
+
+
+def test_a_sample_that_does_not_come_out_of_its_group_is_missed(outcome):
+    assert f"WARN: {LOST}" in outcome[0].messages
+
+
+def test_what_commands_warned_of_is_said_once(outcome):
+    warned = [line for line in outcome[0].messages if "1 of 2 genes" in line]
+    assert sorted(warned) == [
+        "WARN: SCINFILL_JOIN (lab): scinfill join: warning: 1 of 2 genes is not there",
+        "WARN: SCINFILL_PREPROCESS (lab): scinfill preprocess: warning: 1 of 2 genes is not there",
+    ]
+    assert not any("5 cells" in line for line in outcome[0].messages)
 
 
 def test_nothing_is_deleted_in_an_object_store(outcome):
@@ -74,6 +99,7 @@ def test_the_run_ends_with_an_error_and_names_what_failed_and_why(outcome):
     assert f"WARN: {UNREADABLE}" in result.messages
     assert any(line.startswith(f"WARN: {KILLED}") for line in result.messages)
     assert "WARN: wrong: deepmc did not finish (1 of 1 results are missing)" in result.messages
+    assert f"WARN: {UNREADABLE_TOO}" in result.messages
     assert not any("WARN" in line and "good" in line for line in result.messages)
 
 
@@ -82,6 +108,9 @@ def test_the_report_is_told_what_is_missing_and_why(outcome):
     text = command.read_text()
     for sample, reason in (("wrong", WRONG), ("killed", KILLED), ("unreadable", UNREADABLE)):
         assert f"{sample}: deepmc did not finish (1 of 1 results are missing); {reason}" in text
+    assert f"{INCOMPLETE}; {UNREADABLE_TOO}" in text
+    assert LOST in text
+    assert f"{LOST};" not in text
     assert "good" not in text
 
 
@@ -89,6 +118,7 @@ def test_the_report_is_told_what_it_cost(outcome):
     (table,) = outcome[2].glob("work/*/*/costs.csv")
     assert "--cost costs.csv" in (table.parent / ".command.sh").read_text()
     costs = pd.read_csv(table)
-    assert list(costs["name"]) == ["deepmc"]
+    # Of the good sample and of the group that was joined.
+    assert list(costs["name"]) == ["deepmc"] * 2
     assert (costs["seconds"] > 0).all()
     assert (costs["peak_mib"].dropna() > 0).all()

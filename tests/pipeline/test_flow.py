@@ -108,3 +108,33 @@ def test_a_second_run_does_nothing_again(tasks, start):
     again = start("-resume")
     assert {task["status"] for task in again} == {"CACHED"}
     assert sorted(task["hash"] for task in again) == sorted(task["hash"] for task in tasks)
+
+
+def test_samples_of_a_group_go_together_and_are_published_apart(nextflow, tmp_path):
+    """A group of two samples, whose files have one name, beside a group of one, which is none."""
+    for name in ("1/counts.h5ad", "2/counts.h5ad", "lone.h5ad"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "samples.csv").write_text(
+        "sample,counts,group\nz,1/counts.h5ad,lab\na,2/counts.h5ad,lab\nlone,lone.h5ad,other\n"
+    )
+    given = ("--input", "samples.csv", "--methods", "als", "--replicates", "0", "--keep_genes", "FOXP3,CD4")
+    programs = imitation.write(tmp_path)
+    outcome = nextflow.pipeline("-stub-run", *given, cwd=tmp_path, programs=programs)
+    assert outcome.exit_code == 0, outcome.output
+    done = Counter((task["process"].removeprefix("SCINFILL:"), task["tag"]) for task in trace(tmp_path / "results"))
+    assert done == Counter(
+        [
+            *(("SCINFILL_INSPECT", name) for name in "za"),
+            ("SCINFILL_JOIN", "lab"),
+            ("IMPUTE_GROUPS:SCINFILL_IMPUTEBASELINE", "lab.als"),
+            ("IMPUTE:SCINFILL_IMPUTEBASELINE", "lone.als"),
+            ("SCINFILL_SPLIT", "lab.als"),
+            *((process, name) for name in ("lab", "lone") for process in ("SCINFILL_PREPROCESS", "SCINFILL_EVALUATE")),
+            ("SCINFILL_REPORT", "-"),
+        ]
+    )
+    published = {path.name for path in (tmp_path / "results" / "imputed").iterdir()}
+    assert published == {"stub.als.h5ad", "lone.als.h5ad"}
+    assert outcome.messages[-1].startswith("The report: ")
+    assert not any("did not finish" in line for line in outcome.messages)

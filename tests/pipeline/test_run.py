@@ -1,9 +1,11 @@
 """The pipeline for real, on this machine."""
 
 import html
+import json
 import re
 
 import anndata
+import numpy as np
 import pytest
 
 import scinfill
@@ -101,6 +103,50 @@ def test_an_unknown_label_column_stops_everything_before_work(nextflow, samples)
     assert "cell_type" in line
     assert [task["process"] for task in trace(samples / "refused")] == ["SCINFILL:SCINFILL_INSPECT"]
     assert [path.name for path in (samples / "refused").iterdir()] == ["pipeline_info"]
+
+
+@pytest.fixture(scope="module")
+def grouped(nextflow, tmp_path_factory):
+    """A real run on a group of two samples, whose counts stand in a layer, and the samples by name."""
+    folder = tmp_path_factory.mktemp("grouped")
+    world = scinfill.simulate(n_cells=120, n_genes=80, n_types=2, seed=1)
+    world.layers["raw"] = world.X.copy()
+    samples = {"second": world[70:].copy(), "first": world[:70].copy()}
+    for name, sample in samples.items():
+        sample.obs_names = [f"cell{number}" for number in range(sample.n_obs)]
+        (folder / name).mkdir()
+        sample.write_h5ad(folder / name / "counts.h5ad")
+    rows = (f"{name},{name}/counts.h5ad,lab,cell_type,raw\n" for name in samples)
+    (folder / "samples.csv").write_text("sample,counts,group,labels,layer\n" + "".join(rows))
+    (folder / "genes.txt").write_text("\n".join(world.var_names[:3]))
+    quick = ("--replicates", "0", "--methods", "deepmc", "--n_genes", "30", "--keep_genes", "genes.txt")
+    outcome = nextflow.pipeline("--input", "samples.csv", "-profile", "test", *quick, cwd=folder)
+    assert outcome.exit_code == 0, outcome.output
+    return folder / "results", samples
+
+
+def test_samples_of_a_group_are_imputed_together_and_published_apart(grouped):
+    results, samples = grouped
+    published = {path.name for path in (results / "imputed").iterdir()}
+    assert published == {f"{name}.deepmc.h5ad" for name in samples}
+    joined = scinfill.join(samples, layer="raw")
+    log = scinfill.preprocess(joined, n_genes=30, keep_genes=tuple(joined.var_names[:3]))
+    expected = scinfill.split(scinfill.impute_deepmc(log, batch="sample"))
+    for name, sample in samples.items():
+        table = anndata.read_h5ad(results / "imputed" / f"{name}.deepmc.h5ad")
+        assert list(table.obs_names) == list(sample.obs_names)
+        assert set(table.obs["sample"]) == {name}
+        np.testing.assert_array_equal(table.layers["imputed"], expected[name].layers["imputed"])
+        commands = [step["command"] for step in provenance.steps(table)]
+        assert commands[-4:] == ["join", "preprocess", "impute-deepmc", "split"]
+
+
+def test_a_group_is_scored_and_asked_about_its_batches(grouped):
+    results, _ = grouped
+    assert {path.name for path in (results / "scores").iterdir()} == {"lab.scores.json", "lab.genes.csv"}
+    scores = json.loads((results / "scores" / "lab.scores.json").read_text())
+    assert "batch_change" in scores["estimates"]["deepmc"]["scores"]
+    assert "Are the batches mixed?" in (results / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

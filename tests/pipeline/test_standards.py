@@ -56,7 +56,10 @@ def test_a_module_has_an_nf_test(path):
 
 
 def test_the_strict_parser_runs_it_too(nextflow, tmp_path):
-    given = ("-profile", "test", "-stub-run", "--methods", "deepmc,als,scimpute", "--simulate", "1")
+    for name in ("one.h5ad", "two.h5ad"):
+        (tmp_path / name).touch()
+    (tmp_path / "samples.csv").write_text("sample,counts,group\none,one.h5ad,lab\ntwo,two.h5ad,lab\n")
+    given = ("-profile", "test", "-stub-run", "--methods", "deepmc,als,scimpute", "--input", "samples.csv")
     programs = imitation.write(tmp_path)
     (programs / "scinfill-scimpute").write_text("#!/bin/sh\necho 1.2.3\n")
     (programs / "scinfill-scimpute").chmod(0o755)
@@ -66,6 +69,8 @@ def test_the_strict_parser_runs_it_too(nextflow, tmp_path):
     assert {task["status"] for task in done} == {"COMPLETED"}
     numbers = Counter(task["process"].split(":")[-1] for task in done)
     # As it is and under three masks.
+    assert numbers["SCINFILL_JOIN"] == 1
+    assert numbers["SCINFILL_SPLIT"] == 3
     assert numbers["SCINFILL_IMPUTEDEEPMC"] == numbers["SCINFILL_ADOPT"] == numbers["SCINFILL_EVALUATE"] == 4
     # This version knows no selectors in its list of options; of anything else it has nothing to complain.
     complaints = [line for line in outcome.messages if "WARN" in line and "'process.with" not in line]

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from functools import partial
 from typing import Any, get_args
 
@@ -250,10 +251,9 @@ def _sign(
     """Record the steps that all tables share, then this one with what it read and what had been done to that."""
     records = [provenance.record(sample.adata) for sample in found.values()]
     alike = {
-        key: value
+        key: deepcopy(value)
         for key, value in records[0].items()
-        if key != provenance.STEPS_KEY
-        and all(key in record and np.array_equal(record[key], value) for record in records)
+        if key != provenance.STEPS_KEY and all(key in record and _is_same(record[key], value) for record in records)
     }
     if GENE_FACTORS not in result.varm:
         alike.pop(MODEL, None)
@@ -272,6 +272,13 @@ def _sign(
         input_sha256=inputs,
         metrics={"sample_in_cell_names": with_sample},
     )
+
+
+def _is_same(one: Any, other: Any) -> bool:  # noqa: ANN401 - whatever a record holds
+    """Whether two parts of records say the same; those of a model hold arrays, such as the names of its batches."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_is_same(one[key], other[key]) for key in one)
+    return not isinstance(one, Mapping) and not isinstance(other, Mapping) and np.array_equal(one, other)
 
 
 def _say_same_values(hashes: Mapping[str, str]) -> None:

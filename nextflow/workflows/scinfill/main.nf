@@ -2,39 +2,46 @@
 
 include { SCINFILL_SIMULATE            } from '../../modules/local/scinfill/simulate'
 include { SCINFILL_INSPECT             } from '../../modules/local/scinfill/inspect'
+include { SCINFILL_JOIN                } from '../../modules/local/scinfill/join'
 include { SCINFILL_PREPROCESS          } from '../../modules/local/scinfill/preprocess'
 include { SCINFILL_MASK                } from '../../modules/local/scinfill/mask'
+include { SCINFILL_SPLIT               } from '../../modules/local/scinfill/split'
 include { SCINFILL_EVALUATE            } from '../../modules/local/scinfill/evaluate'
 include { SCINFILL_REPORT              } from '../../modules/local/scinfill/report'
 include { MULTIQC                      } from '../../modules/local/multiqc'
 // Under all its names here: a script that includes others may be included by one script only, as the strict parser of 25.04
 // takes a second time for a second definition of everything in it.
 include { IMPUTE                       } from '../../subworkflows/local/impute'
+include { IMPUTE as IMPUTE_GROUPS      } from '../../subworkflows/local/impute'
 include { IMPUTE as IMPUTE_HIDDEN      } from '../../subworkflows/local/impute'
 include { IMPUTE as IMPUTE_MOLECULES   } from '../../subworkflows/local/impute'
 include { labelProblem                 } from '../../functions/labels'
+include { readJson                     } from '../../functions/parameters'
+include { joinOf                       } from '../../functions/groups'
 include { absences ; failuresBehind    } from '../../functions/failures'
 include { costLine ; costHeader        } from '../../functions/costs'
 
 workflow SCINFILL {
     take:
-    samples   // channel: [ meta, counts ]; meta: id, sample, labels, layer, genes_in_rows, bulk, de_truths, contrasts, where
+    samples   // channel: [ meta, counts ]; meta: id, sample, labels, layer, genes_in_rows, bulk, de_truths, contrasts, where,
+              // and of a sample that is joined with others: group, a meta of the same kind with samples, their names
     simulated // channel: [ meta, cells, genes, seed ]
     masks     // list of maps: name, mode, fraction, null_genes, seed
     methods   // list of names
-    planned   // list of [ key, sample, method ]: every score that is to come
+    kept      // map: names and list, a file of names: genes to keep whatever their dispersion
+    planned   // list of [ key, dataset, method, tags ]: every result that is to come
     seed      // integer
     around    // map: what surrounds the run; its trace tells why a task failed
     config    // file: configuration of the MultiQC report
 
     main:
-    // The one thing that only the files can tell: is the label column there? All are asked before any work starts, and what
-    // cannot be read goes no further.
+    // What only the files can tell: is the label column there, and is one there that is to hold the samples of a group? All
+    // are asked before any work starts, and what cannot be read goes no further.
     asked = samples.branch { meta, _counts ->
-        labelled: meta.labels
+        looked_into: meta.labels || meta.group
         other: true
     }
-    SCINFILL_INSPECT(asked.labelled)
+    SCINFILL_INSPECT(asked.looked_into)
     checked = SCINFILL_INSPECT.out.json
         .map { meta, summary -> labelProblem(meta, summary) }
         .filter { problem -> problem }
@@ -46,20 +53,34 @@ workflow SCINFILL {
             true
         }
 
-    SCINFILL_SIMULATE(simulated)
-    readable = asked.labelled
+    readable = asked.looked_into
         .join(SCINFILL_INSPECT.out.json)
-        .map { meta, counts, _summary -> [meta, counts] }
-        .mix(asked.other)
+        .mix(asked.other.map { meta, counts -> [meta, counts, null] })
+        .combine(checked)
+        .map { meta, counts, summary, _checked -> [meta, counts, summary] }
+        .branch { meta, _counts, _summary ->
+            grouped: meta.group
+            alone: true
+        }
+
+    // Samples of a group go on as one dataset, once all of them are there; without one of them the group ends here.
+    SCINFILL_JOIN(
+        readable.grouped
+            .map { meta, counts, summary -> [groupKey(meta.group, meta.group.samples.size()), [meta, counts, readJson(summary)]] }
+            .groupTuple()
+            .map { key, members -> joinOf(key.getGroupTarget(), members) }
+    )
+    SCINFILL_SIMULATE(simulated)
     SCINFILL_PREPROCESS(
-        readable
-            .combine(checked)
-            .map { meta, counts, _checked -> [meta, counts] }
-            .mix(SCINFILL_SIMULATE.out.h5ad)
-            .map { meta, counts -> [meta, counts, meta.layer, meta.genes_in_rows] }
+        readable.alone
+            .map { meta, counts, _summary -> [meta, counts] }
+            .mix(SCINFILL_JOIN.out.h5ad, SCINFILL_SIMULATE.out.h5ad)
+            .map { meta, counts -> [meta, counts, meta.layer, meta.genes_in_rows] },
+        kept.names,
+        kept.list,
     )
 
-    // What is known is hidden and asked for: every sample under every mask.
+    // What is known is hidden and asked for: every dataset under every mask.
     SCINFILL_MASK(
         SCINFILL_PREPROCESS.out.h5ad
             .combine(channel.fromList(masks))
@@ -74,11 +95,19 @@ workflow SCINFILL {
     }
 
     // Hidden non-zeros ask what would have been seen, molecules what is expressed: two estimates.
-    IMPUTE(SCINFILL_PREPROCESS.out.h5ad, methods, 'auto', seed)
+    whole = SCINFILL_PREPROCESS.out.h5ad.branch { meta, _h5ad ->
+        grouped: meta.batch
+        alone: true
+    }
+    IMPUTE(whole.alone, methods, 'auto', seed)
+    IMPUTE_GROUPS(whole.grouped, methods, 'auto', seed)
     IMPUTE_HIDDEN(masked.hidden, methods, 'detected', seed)
     IMPUTE_MOLECULES(masked.molecules, methods, 'auto', seed)
-    imputed = IMPUTE.out.imputed.mix(IMPUTE_HIDDEN.out.imputed, IMPUTE_MOLECULES.out.imputed)
-    measured = IMPUTE.out.measured.mix(IMPUTE_HIDDEN.out.measured, IMPUTE_MOLECULES.out.measured)
+    imputed = IMPUTE.out.imputed.mix(IMPUTE_GROUPS.out.imputed, IMPUTE_HIDDEN.out.imputed, IMPUTE_MOLECULES.out.imputed)
+    measured = IMPUTE.out.measured.mix(IMPUTE_GROUPS.out.measured, IMPUTE_HIDDEN.out.measured, IMPUTE_MOLECULES.out.measured)
+
+    // What was imputed together is published apart.
+    SCINFILL_SPLIT(IMPUTE_GROUPS.out.imputed.map { meta, h5ad -> [meta, h5ad, meta.batch] })
 
     // All methods of a dataset are compared in one call; those that failed are not waited for.
     compared = imputed
@@ -96,12 +125,19 @@ workflow SCINFILL {
                 meta.bulk,
                 meta.de_truths,
                 meta.contrasts,
+                // Of data as they are: whether batches mix is asked within labels.
+                meta.labels && !meta.mode ? meta.batch : null,
             ]
         }
     SCINFILL_EVALUATE(compared, seed)
 
     // A branch that failed leaves a gap, which the report names.
-    finished = SCINFILL_EVALUATE.out.json.flatMap { meta, _file -> meta.methods.collect { method -> ["${meta.id}.${method}".toString(), true] } }
+    apart = SCINFILL_SPLIT.out.h5ad
+        .filter { meta, files -> around.stubRun || files.size() == meta.samples.size() }
+        .map { meta, _files -> ["${meta.id}.samples".toString(), true] }
+    finished = SCINFILL_EVALUATE.out.json
+        .flatMap { meta, _file -> meta.methods.collect { method -> ["${meta.id}.${method}".toString(), true] } }
+        .mix(apart)
     gaps = channel.fromList(planned)
         .join(finished, remainder: true)
         .filter { row -> row.last() == null }

@@ -216,6 +216,19 @@ def test_the_inputs_never_change_and_share_nothing():
         assert_adata_equal(adata, samples[name])
 
 
+def test_what_was_imputed_by_batches_comes_together_again():
+    samples = make_samples(40, 40)
+    imputed = scinfill.impute_deepmc(scinfill.preprocess(scinfill.join(samples)), batch="sample", rank=2)
+    pieces = scinfill.split(imputed)
+    together = scinfill.join(pieces)
+    assert_same_content(together, imputed)
+    batches = together.uns["scinfill"]["batches"]
+    np.testing.assert_array_equal(batches["names"], ["a", "b"])
+    assert batches is not pieces["a"].uns["scinfill"]["batches"]
+    pieces["b"].uns["scinfill"]["batches"]["names"] = np.array(["b", "c"])
+    assert "batches" not in scinfill.join(pieces).uns["scinfill"]
+
+
 # --- what stands beside the values ----------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ include { SCINFILL_ADOPT                                   } from '../../../modu
 
 workflow IMPUTE {
     take:
-    datasets // channel: [ meta, h5ad ], preprocessed
+    datasets // channel: [ meta, h5ad ], preprocessed; meta.batch: the column of samples that were joined
     methods  // list of names
     estimate // which question the imputed value answers: 'auto' or 'detected'; only our own methods know the difference
     seed     // integer
@@ -28,8 +28,8 @@ workflow IMPUTE {
             baseline: true
         }
 
-    SCINFILL_IMPUTEDEEPMC(jobs.deepmc.map { meta, h5ad -> [meta, h5ad, estimate] }, seed)
-    SCINFILL_IMPUTEAUTO(jobs.auto.map { meta, h5ad -> [meta, h5ad, estimate] }, seed)
+    SCINFILL_IMPUTEDEEPMC(jobs.deepmc.map { meta, h5ad -> [meta, h5ad, estimate, meta.batch] }, seed)
+    SCINFILL_IMPUTEAUTO(jobs.auto.map { meta, h5ad -> [meta, h5ad, estimate, meta.batch] }, seed)
     SCINFILL_IMPUTEBASELINE(jobs.baseline.map { meta, h5ad -> [meta, h5ad, meta.method] }, seed)
     SCINFILL_IMPUTEMAGIC(jobs.magic.map { meta, h5ad -> [meta, h5ad, meta.method] }, seed)
 

@@ -8,7 +8,7 @@ process SCINFILL_EVALUATE {
     conda "${moduleDir}/environment.yml"
 
     input:
-    tuple val(meta), val(methods), path(h5ads), val(title), val(labels), path(bulk, stageAs: 'bulk/*'), path(de_truths, stageAs: 'truth?/*'), val(contrasts)
+    tuple val(meta), val(methods), path(h5ads), val(title), val(labels), path(bulk, stageAs: 'bulk/*'), path(de_truths, stageAs: 'truth?/*'), val(contrasts), val(batch)
     val seed
 
     output:
@@ -25,6 +25,7 @@ process SCINFILL_EVALUATE {
     def memory = task.memory ? "--max-memory ${task.memory.toMega()}M" : ''
     def files = h5ads instanceof List ? h5ads : [h5ads]
     def inputs = [methods, files].transpose().collect { method, file -> "${method}=${file}" }.join(' ')
+    def batches = batch ? " --batch ${quoted(batch)}" : ''
     def column = labels ? "--labels ${quoted(labels)}" : ''
     def references = bulk ? "--bulk ${quoted(bulk)}" : ''
     def tables = de_truths instanceof List ? de_truths : [de_truths]
@@ -32,7 +33,7 @@ process SCINFILL_EVALUATE {
     """
     scinfill evaluate ${inputs} \\
         --title ${quoted(title)} \\
-        ${column} ${references} ${truths} \\
+        ${column} ${references} ${truths}${batches} \\
         --table ${prefix}.genes.csv \\
         --seed ${seed} \\
         --threads ${task.cpus} \\

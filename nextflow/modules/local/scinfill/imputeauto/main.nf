@@ -1,4 +1,4 @@
-include { quotedWords } from '../../../../functions/shell'
+include { quoted ; quotedWords } from '../../../../functions/shell'
 
 // AutoImpute: an autoencoder.
 process SCINFILL_IMPUTEAUTO {
@@ -9,7 +9,7 @@ process SCINFILL_IMPUTEAUTO {
     conda "${moduleDir}/environment.yml"
 
     input:
-    tuple val(meta), path(h5ad, stageAs: 'input/*'), val(estimate)
+    tuple val(meta), path(h5ad, stageAs: 'input/*'), val(estimate), val(batch)
     val seed
 
     output:
@@ -23,10 +23,11 @@ process SCINFILL_IMPUTEAUTO {
     def args = quotedWords(task.ext.args ?: '')
     def prefix = task.ext.prefix ?: "${meta.id}"
     def memory = task.memory ? "--max-memory ${task.memory.toMega()}M" : ''
+    def batches = batch ? "--batch ${quoted(batch)} " : ''
     def device = task.accelerator ? 'gpu' : 'cpu'
     """
     scinfill impute-auto ${h5ad} \\
-        --estimate ${estimate} \\
+        --estimate ${estimate} ${batches}\\
         --seed ${seed} \\
         --threads ${task.cpus} \\
         ${memory} \\

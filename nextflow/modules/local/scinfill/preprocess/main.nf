@@ -9,6 +9,8 @@ process SCINFILL_PREPROCESS {
 
     input:
     tuple val(meta), path(counts, stageAs: 'input/*'), val(layer), val(transpose)
+    val keep_genes
+    path gene_list, stageAs: 'genes/*'
 
     output:
     tuple val(meta), path("*.h5ad"), emit: h5ad
@@ -21,7 +23,8 @@ process SCINFILL_PREPROCESS {
     def args = quotedWords(task.ext.args ?: '')
     def prefix = task.ext.prefix ?: "${meta.id}"
     def memory = task.memory ? "--max-memory ${task.memory.toMega()}M" : ''
-    def options = [layer ? "--layer ${quoted(layer)}" : '', transpose ? '--transpose' : ''].join(' ')
+    def kept = gene_list ? "--keep-genes ${quoted(gene_list)}" : keep_genes ? "--keep-genes ${quoted(keep_genes)}" : ''
+    def options = [layer ? "--layer ${quoted(layer)}" : '', transpose ? '--transpose' : '', kept].join(' ')
     """
     scinfill preprocess ${quoted(counts)} \\
         ${options} \\
