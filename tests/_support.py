@@ -21,6 +21,8 @@ from scipy import sparse
 
 from scinfill.commands import main
 from scinfill.methods.autoimpute import AutoImpute
+from scinfill.methods.deepmc import DeepMc
+from scinfill.models.estimate.learning import FEWEST_FOLDS, Effort
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("SCINFILL_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -98,13 +100,18 @@ def make_droplets(n_empty: int = 400, n_cells: int = 40) -> AnnData:
 
 @contextmanager
 def with_short_training() -> Iterator[None]:
-    """Let AutoImpute's default train for a few steps in this process."""
+    """Let AutoImpute's default train for a few steps, and both methods refit as they do large data."""
     usual = AutoImpute._network
+    effort = Effort(max_folds=FEWEST_FOLDS, max_splits=1)
 
     def short(*args):
         return replace(usual(*args), max_steps=24, learning_rate=0.02)
 
-    with patch.object(AutoImpute, "_network", short):
+    with (
+        patch.object(AutoImpute, "_network", short),
+        patch.object(AutoImpute, "effort", effort),
+        patch.object(DeepMc, "effort", effort),
+    ):
         yield
 
 

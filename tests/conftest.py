@@ -21,19 +21,25 @@ CHANGES_THE_MACHINE = ("tests/pipeline/", "tests/unit/reporting/test_browser.py"
 """Where packages are installed and services started: never two at a time."""
 
 
+QUICK_CASES = 3
+"""Cases of one test that the quick round runs: the first, the last and one between them."""
+
+
 def pytest_collection_modifyitems(config, items):
-    """Leave to the quick round each faulty file with one verb: all of them read it by the same function.
+    """Leave to the quick round a few cases of each test.
 
     Where several processes run the tests, the longest part comes first and the files of units last.
     """
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: not item.nodeid.startswith(CHANGES_THE_MACHINE))
-    first = {}
+    cases = {}
     for item in items:
-        parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        if item.path.parent.name == "faults" and "verb" in parameters:
-            verb = parameters["verb"]
-            if first.setdefault(item.nodeid.partition("[")[0], verb) != verb:
+        if item.get_closest_marker("slow") is None:
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for several in cases.values():
+        chosen = {0, len(several) // 2, len(several) - 1} if len(several) > QUICK_CASES else range(len(several))
+        for number, item in enumerate(several):
+            if number not in chosen:
                 item.add_marker(pytest.mark.slow)
 
 
@@ -52,7 +58,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture(scope="module")
 def short_training():
-    """AutoImpute's default trains for a few steps: enough for all but what training reaches."""
+    """AutoImpute's default trains for a few steps, and both methods refit rarely: enough for all but what they reach."""
     with with_short_training():
         yield
 

@@ -7,6 +7,8 @@ import scinfill
 from _support import assert_adata_equal, assert_refused, from_bytes, invoke, to_bytes
 from scinfill.io import h5ad
 
+pytestmark = pytest.mark.usefixtures("short_training")
+
 VERBS = ["impute-deepmc", "impute-auto", "impute-baseline"]
 QUICK_AUTO = ["--preset", "paper", "--hidden", 4, "--iterations", 2, "--device", "cpu"]
 QUICK = {"impute-deepmc": ["--rank", 3], "impute-auto": QUICK_AUTO, "impute-baseline": []}
