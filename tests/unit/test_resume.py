@@ -23,7 +23,7 @@ LOOPS = {
     "squared factors": ("deepmc", {"estimate": "detected", "rank": 3}, 31),
     "choice of rank": ("deepmc", {"gate": False}, 19),
     "chain": ("deepmc", {"preset": "paper", "depth": 3, "n_iterations": 4}, 2),
-    "network": ("auto", {"hidden_units": (6, 4)}, 66),
+    "network": ("auto", {"hidden_units": (6, 4)}, 41),
     "networks and factors": ("auto", {"hidden_units": 6, "estimate": "detected"}, 61),
     "autoencoder of the paper": ("auto", {"preset": "paper", "hidden_units": 6, "iterations": 8}, 3),
 }

@@ -18,14 +18,13 @@ from scinfill.methods.settings import (
 from scinfill.models.autoencoder.recipe import AutoencoderRecipe
 from scinfill.models.devices import check_installed
 from scinfill.models.estimate.choices import AnyFactorization, with_batch_ridge
-from scinfill.models.estimate.learning import Effort
 from scinfill.models.factorization.recipes import PoissonFactorization, SquaredFactorization
 from scinfill.models.observations import Observations
 from scinfill.models.published.autoimpute import PaperAutoencoder
 from scinfill.models.recipe import Loss, Recipe
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
 
-FRUGAL = Effort(max_folds=4, max_splits=2)
+MAX_FOLDS = 4
 """A network costs some hundred times a factorisation of small data."""
 ZERO_WEIGHTS_FOR_DETECTED = (0.0, 0.03, 0.3)
 """Zero weights of the networks that ``detected`` combines."""
@@ -40,7 +39,7 @@ class AutoImpute(MethodSettings):
     """The options of AutoImpute beside the shared ones; :func:`impute_auto` says what each means."""
 
     command: ClassVar[str] = "impute-auto"
-    effort: ClassVar = FRUGAL
+    max_folds: ClassVar = MAX_FOLDS
 
     hidden_units: int | Sequence[int] | None = None
     regularisation: float | None = None

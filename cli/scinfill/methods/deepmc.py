@@ -28,7 +28,7 @@ from scinfill.models.estimate.choices import (
     with_batch_ridge,
 )
 from scinfill.models.estimate.detected import CellFloor, Detected
-from scinfill.models.estimate.learning import THOROUGH, Learned
+from scinfill.models.estimate.learning import MOST_FOLDS, Learned
 from scinfill.models.estimate.values import GatedModel, Shrunk
 from scinfill.models.factorization.alternating import Factors
 from scinfill.models.factorization.recipes import PoissonFactorization, SquaredFactorization
@@ -65,7 +65,7 @@ class DeepMc(MethodSettings):
     """The options of deepMc beside the shared ones; :func:`impute_deepmc` says what each means."""
 
     command: ClassVar[str] = "impute-deepmc"
-    effort: ClassVar = THOROUGH
+    max_folds: ClassVar = MOST_FOLDS
 
     rank: int | Sequence[int] | None = None
     depth: int | None = None

@@ -183,7 +183,7 @@ def _learn(settings: MethodSettings, data: Observations, decision: Decision, rng
     recipe = settings.recipe(decision.loss, data, rng)
     log.info("estimate %s by %s", decision.estimate, recipe)
     learn = learn_shrunk if decision.estimate == "shrunk" else learn_model
-    return learn(recipe, data, gated=settings.gate, calibrate=settings.calibrate, rng=rng, effort=settings.effort)
+    return learn(recipe, data, gated=settings.gate, calibrate=settings.calibrate, rng=rng, max_folds=settings.max_folds)
 
 
 def decide(settings: MethodSettings, data: Observations) -> Decision:

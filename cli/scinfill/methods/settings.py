@@ -12,7 +12,7 @@ from anndata import AnnData
 
 from scinfill.errors import InputError
 from scinfill.models.devices import Device, check_installed
-from scinfill.models.estimate.learning import Effort, Learned
+from scinfill.models.estimate.learning import Learned
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss, Recipe
 from scinfill.schema import ESTIMATES, BatchEffectKind, CountsKind, EstimateKind, Keep, Preset
@@ -101,7 +101,7 @@ class MethodSettings(ImputerSettings, ABC):
         ``auto`` takes a GPU if there is one.
     """
 
-    effort: ClassVar[Effort]
+    max_folds: ClassVar[int]
     """How often its fits can be repeated."""
 
     estimate: Literal["auto"] | EstimateKind = "auto"

@@ -20,8 +20,8 @@ ENTRY = SINGLE + SINGLE
 """Value and position of a stored entry."""
 MOMENTS = 7
 """Sums that a gate within batches takes of each gene in each batch."""
-SAMPLE_COPIES = 6
-"""Copies of the sample: values and counts, whole, without what is held out, and split into molecules."""
+SAMPLE_COPIES = 8
+"""Copies of the sample: values and counts, whole, what two folds keep of the molecules, without what is held out."""
 
 
 def sample_bytes(data: Observations, n_cells: int) -> int:

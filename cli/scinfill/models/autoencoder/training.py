@@ -14,7 +14,7 @@ from scinfill.models.observations import pattern_of, values_at
 from scinfill.models.recipe import Loss
 from scinfill.resume import resumable
 
-VALIDATION_CELLS = 2_000
+VALIDATION_CELLS = 500
 VALIDATION_SHARE = 0.1
 """Share of the entries of VALIDATION_CELLS cells at most that is held out to judge progress."""
 VALIDATION_STEPS = 8
@@ -50,7 +50,7 @@ class TrainSettings:
     input_dropout: float = 0.3
     ridge: float = 100.0
     learning_rate: float = 2e-3
-    batch_cells: int = 512
+    batch_cells: int = 256
     max_steps: int = 3_000
 
 

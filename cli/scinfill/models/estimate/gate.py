@@ -5,7 +5,9 @@ differential expression. Here every gene's prediction is regressed on entries th
 whose slope is not clearly above zero is predicted by its mean.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +15,11 @@ from scipy.sparse import csr_array
 
 from scinfill.models.batch_effect import batch_centre
 from scinfill.models.centre import LARGEST_LOG_RATE, gene_centre
-from scinfill.models.observations import Observations, pattern_of, values_at
+from scinfill.models.observations import Observations, pattern_of
 from scinfill.models.recipe import Loss, Prediction, Recipe
 from scinfill.models.requirements import MOMENTS
 from scinfill.numerics.blocks import row_slices
+from scinfill.numerics.masking import split
 from scinfill.numerics.parallel import map_in_order
 from scinfill.progress import track
 
@@ -99,49 +102,52 @@ def draw_folds(shape: tuple[int, int], *, n_folds: int, rng: np.random.Generator
     return [pattern_of(np.concatenate(r), np.concatenate(c), shape) for r, c in zip(rows_of, columns_of, strict=True)]
 
 
-@dataclass(frozen=True)
-class HeldOutEntries:
-    """The held-out entries of a block of cells, in the order in which the pattern stores them.
+Doubles = NDArray[np.float64]
+
+
+class CentredEntries(NamedTuple):
+    """The held-out entries of a block of cells.
 
     Attributes
     ----------
     row, column
         Their cells (in the whole matrix) and genes.
-    predicted
-        The model's values there.
-    centre
-        Their genes' means.
+    predicted, truth
+        Minus the gene's mean (in the cell's batch).
+    weight
+        What each counts for.
     """
 
     row: NDArray[np.intp]
     column: NDArray[np.intp]
-    predicted: NDArray[np.float64]
-    centre: NDArray[np.float64]
-
-
-Centred = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
-"""Prediction and truth minus the mean, and weights."""
+    predicted: Doubles
+    truth: Doubles
+    weight: Doubles
 
 
 def heldout_moments(
-    loss: Loss, prediction: Prediction, data: Observations, held_out: csr_array, *, zero_weight: float = 1.0
+    loss: Loss,
+    prediction: Prediction,
+    data: Observations,
+    held_out: csr_array,
+    *,
+    zero_weight: float = 1.0,
+    fitted: Observations | None = None,
 ) -> Moments:
-    """Sum the weighted products of centred prediction and centred truth over the held-out entries of each gene."""
-    n_genes = data.shape[1]
+    """Sum the weighted products of centred prediction and centred truth over the held-out entries of each gene.
+
+    Where molecules of ``data`` were taken out before the fit (Poisson loss), ``fitted`` is what it saw: a gene's
+    predicted rates are multiplied by the mean rate of all molecules over that of those.
+    """
+    entries = _centred_entries(loss, prediction, data, held_out, zero_weight=zero_weight, fitted=fitted)
     if data.batches is not None:
-        return _moments_within_batches(loss, prediction, data, held_out, zero_weight=zero_weight)
-    centre = gene_centre(loss, data.without(held_out), held_out, zero_weight=zero_weight)
+        return _moments_within_batches(loss, data, entries)
 
     def moments(rows: slice) -> Moments:
-        row, column = held_out[rows].nonzero()
-        predicted = prediction.block(rows)[row, column].astype(np.float64)
-        entries = HeldOutEntries(row + rows.start, column, predicted, centre[column])
-        p, t, weight = (
-            centred_counts(data, entries) if loss == "poisson" else centred_values(data, entries, zero_weight)
-        )
+        _, column, p, t, weight = entries(rows)
 
-        def by_gene(values: NDArray[np.float64]) -> NDArray[np.float64]:
-            return np.bincount(column, values, n_genes).astype(np.float64)
+        def by_gene(values: Doubles) -> Doubles:
+            return np.bincount(column, values, data.shape[1]).astype(np.float64)
 
         return Moments(
             by_gene(weight * p * p),
@@ -154,32 +160,21 @@ def heldout_moments(
     return sum(others, total)
 
 
-def _moments_within_batches(
-    loss: Loss, prediction: Prediction, data: Observations, held_out: csr_array, *, zero_weight: float
-) -> Moments:
+def _moments_within_batches(loss: Loss, data: Observations, entries: Callable[[slice], CentredEntries]) -> Moments:
     """Sum the products of what is left of prediction and truth within batches: their means in each are taken out.
 
     What a batch's mean misses is common to prediction and truth, and would count as structure otherwise.
     """
     batches, n_genes = data.batches, data.shape[1]
     assert batches is not None  # noqa: S101 - whoever calls has looked
-    centre = batch_centre(loss, data.without(held_out), held_out, zero_weight=zero_weight)
     n_sums = batches.n_batches * n_genes
 
-    def sums(rows: slice) -> NDArray[np.float64]:
-        row, column = held_out[rows].nonzero()
-        batch = batches.codes[rows][row]
-        predicted = prediction.block(rows)[row, column].astype(np.float64)
-        entries = HeldOutEntries(row + rows.start, column, predicted, centre[batch, column])
-        if loss == "poisson":
-            p, t, weight = centred_counts(data, entries)
-            size = data.molecules()[1][entries.row]
-        else:
-            p, t, weight = centred_values(data, entries, zero_weight)
-            size = np.ones(len(p))
+    def sums(rows: slice) -> Doubles:
+        row, column, p, t, weight = entries(rows)
+        size = data.molecules()[1][row] if loss == "poisson" else np.ones(len(p))
         products = (p * p, p * t, t * t, size * p, size * t, size * size)
         parts = [weight * product for product in products] + [(weight > 0).astype(np.float64)]
-        return np.stack([np.bincount(batch * n_genes + column, part, n_sums) for part in parts])
+        return np.stack([np.bincount(batches.codes[row] * n_genes + column, part, n_sums) for part in parts])
 
     total = sum(map_in_order(sums, row_slices(*data.shape)), np.zeros((MOMENTS, n_sums)))
     pp, pt, tt, p, t, size, n = total.reshape(MOMENTS, batches.n_batches, n_genes)
@@ -189,17 +184,38 @@ def _moments_within_batches(
     return Moments(*(part.sum(axis=0) for part in within))
 
 
-def centred_counts(data: Observations, entries: HeldOutEntries) -> Centred:
-    """Return counts and expected counts, centred by the size factor times the gene's mean rate B, weights 1/B."""
-    counts, size_factor = data.molecules()
-    exposure = size_factor[entries.row]
-    mean = exposure * entries.centre
-    expected = exposure * np.exp(np.minimum(entries.predicted, LARGEST_LOG_RATE))
-    return expected - mean, values_at(counts, entries.row, entries.column) - mean, 1 / mean
+def _centred_entries(
+    loss: Loss,
+    prediction: Prediction,
+    data: Observations,
+    held_out: csr_array,
+    *,
+    zero_weight: float,
+    fitted: Observations | None,
+) -> Callable[[slice], CentredEntries]:
+    """Return the function from a block of cells to its held-out entries."""
+    # One walk along both matrices divides what was seen from the truth.
+    seen, hidden = split(data.log_values if loss == "squared" else data.molecules()[0], held_out)
+    visible = replace(data, log_values=seen) if loss == "squared" else replace(data, counts=seen)
+    centre = gene_centre(loss, visible, held_out, zero_weight=zero_weight)
+    scale = 1.0 if fitted is None else centre / gene_centre(loss, fitted, held_out, zero_weight=zero_weight)
+    log_scale = np.broadcast_to(np.log(scale), len(centre))
+    if data.batches is not None:
+        centre = batch_centre(loss, visible, held_out, zero_weight=zero_weight)
 
+    def entries(rows: slice) -> CentredEntries:
+        row, column = held_out[rows].nonzero()
+        predicted = prediction.block(rows)[row, column] + log_scale[column]
+        truth = hidden.data[held_out.indptr[rows.start] : held_out.indptr[rows.stop]].astype(np.float64)
+        row += rows.start
+        middle = centre[column] if data.batches is None else centre[data.batches.codes[row], column]
+        if loss == "squared":
+            # Weights 1 on non-zeros and ``zero_weight`` on zeros.
+            weight = np.where(truth > 0, 1.0, zero_weight)
+            return CentredEntries(row, column, predicted - middle, truth - middle, weight)
+        # Counts and expected counts, centred by the size factor times the gene's mean rate B, weights 1/B.
+        exposure = data.molecules()[1][row]
+        mean, expected = exposure * middle, exposure * np.exp(np.minimum(predicted, LARGEST_LOG_RATE))
+        return CentredEntries(row, column, expected - mean, truth - mean, 1 / mean)
 
-def centred_values(data: Observations, entries: HeldOutEntries, zero_weight: float) -> Centred:
-    """Return log2 values, centred by the gene's weighted mean, weights 1 on non-zeros and ``zero_weight`` on zeros."""
-    seen = values_at(data.log_values, entries.row, entries.column)
-    weight = np.where(seen > 0, 1.0, zero_weight)
-    return entries.predicted - entries.centre, seen - entries.centre, weight
+    return entries

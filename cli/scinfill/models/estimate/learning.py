@@ -1,4 +1,9 @@
-"""Learn an estimate: gate and weights on a sample of cells, then one fit of everything."""
+"""Learn an estimate: gate, calibration and weights from folds of a sample of cells, then one fit of everything.
+
+A fold hides entries and thins the molecules of the others. Its fit is judged twice: at the hidden entries, which say
+whether a gene has structure (the gate), and by the molecules that were taken out, which say how much to believe the
+gated model of a gene. The second needs the first from all folds, so predictions are kept until the gate is known.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,13 +15,21 @@ from scipy.sparse import csr_array
 
 from scinfill.models.estimate.choices import THINNED_SHARE
 from scinfill.models.estimate.detected import learn_detected
-from scinfill.models.estimate.gate import Gate, learn_gate
+from scinfill.models.estimate.gate import (
+    Gate,
+    Moments,
+    draw_folds,
+    gate_from_moments,
+    heldout_moments,
+    learn_gate,
+)
 from scinfill.models.estimate.local_calibration import Priors, calibrate, choose_priors, totals_of_groups
 from scinfill.models.estimate.shrinkage import GRID, choose_weights, loglikelihood_grid
 from scinfill.models.estimate.values import ExpectedCounts, GatedModel, ImputedValues, Shrunk, gated_model
 from scinfill.models.observations import Observations
-from scinfill.models.recipe import Recipe
+from scinfill.models.recipe import Prediction, Recipe
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
+from scinfill.numerics.masking import split
 from scinfill.numerics.sparse import column_sums
 from scinfill.progress import track
 
@@ -24,26 +37,8 @@ Floats = NDArray[np.float32]
 
 LEARNING_CELLS = 5_000
 """Small data are refitted more often: folds × cells stays near this."""
-FEWEST_FOLDS = 2
-
-
-@dataclass(frozen=True)
-class Effort:
-    """Largest numbers of refits of small data, according to what a fit costs.
-
-    Attributes
-    ----------
-    max_folds
-        Folds of the gate; with ten, every entry is held out once.
-    max_splits
-        Splits of the molecules, to weigh the model against what was seen.
-    """
-
-    max_folds: int = 10
-    max_splits: int = 3
-
-
-THOROUGH = Effort()
+FEWEST_FOLDS, MOST_FOLDS = 2, 10
+"""With ten folds every entry is hidden once."""
 
 
 @dataclass(frozen=True)
@@ -89,20 +84,24 @@ def learn_model(
     gated: bool,
     calibrate: bool = True,
     rng: np.random.Generator,
-    effort: Effort = THOROUGH,
+    max_folds: int = MOST_FOLDS,
 ) -> Learned:
     """Learn the estimate ``model``: the gated prediction alone; of counts (Poisson loss), calibrated group by group.
 
     The squared loss fits the means of log2 values, which no factor on counts can put right.
     """
     sample = _sample(data, rng)
-    gate = _gate(recipe, sample, rng, effort) if gated else None
     if recipe.loss == "squared":
+        gate = _gate(recipe, sample, rng, max_folds) if gated else None
         model = _fit_gated(recipe, data, gate, rng, match_totals=False)
         return Learned(
             model, gate, details=_details(recipe, gate) | _batch_details(model), batch_offsets=_offsets(model)
         )
-    priors = _priors(_thinned_fits(recipe, sample, gate, rng, effort), sample, gate, rng) if calibrate else None
+    if calibrate:
+        gate, fits = _learn_from_folds(recipe, sample, rng, gated=gated, max_folds=max_folds)
+        priors = _priors(fits, sample, gate, rng)
+    else:
+        gate, priors = _gate(recipe, sample, rng, max_folds) if gated else None, None
     model = _fit_calibrated(recipe, data, gate, priors, rng)
     details = _details(recipe, gate, priors) | _batch_details(model)
     return Learned(model, gate, details=details, batch_offsets=_offsets(model))
@@ -115,12 +114,11 @@ def learn_shrunk(
     gated: bool,
     calibrate: bool = True,
     rng: np.random.Generator,
-    effort: Effort = THOROUGH,
+    max_folds: int = MOST_FOLDS,
 ) -> Learned:
     """Learn the estimate ``shrunk``: one weight a gene between the gated, calibrated model and what was seen."""
     sample = _sample(data, rng)
-    gate = _gate(recipe, sample, rng, effort) if gated else None
-    fits = _thinned_fits(recipe, sample, gate, rng, effort)
+    gate, fits = _learn_from_folds(recipe, sample, rng, gated=gated, max_folds=max_folds)
     priors = _priors(fits, sample, gate, rng) if calibrate else None
     weight = _observed_weights(fits, sample)
     model = _fit_calibrated(recipe, data, gate, priors, rng)
@@ -157,9 +155,13 @@ def _sample(data: Observations, rng: np.random.Generator) -> Observations:
     return data if rows is None else data.cells(rows)
 
 
-def _gate(recipe: Recipe, sample: Observations, rng: np.random.Generator, effort: Effort) -> Gate:
-    n_folds = int(np.clip(LEARNING_CELLS // sample.shape[0], FEWEST_FOLDS, effort.max_folds))
-    return learn_gate(recipe, sample, n_folds=n_folds, rng=rng)
+def _n_folds(sample: Observations, max_folds: int) -> int:
+    return int(np.clip(LEARNING_CELLS // sample.shape[0], FEWEST_FOLDS, max_folds))
+
+
+def _gate(recipe: Recipe, sample: Observations, rng: np.random.Generator, max_folds: int) -> Gate:
+    """Learn the gate alone, from fits that see all molecules of the entries that are not hidden."""
+    return learn_gate(recipe, sample, n_folds=_n_folds(sample, max_folds), rng=rng)
 
 
 def _slope(data: Observations, gate: Gate | None) -> Floats:
@@ -190,9 +192,9 @@ class ThinnedFit:
     model
         Gated, every gene's total that of what was kept; calibrated once it is known how.
     kept
-        What was fitted.
+        What was fitted, and the entries that were hidden from the fit.
     taken
-        (n_cells, n_genes) molecules that the fit did not see.
+        (n_cells, n_genes) molecules that neither the fit nor the gate saw.
     """
 
     model: GatedModel
@@ -200,16 +202,52 @@ class ThinnedFit:
     taken: csr_array
 
 
-def _thinned_fits(
-    recipe: Recipe, sample: Observations, gate: Gate | None, rng: np.random.Generator, effort: Effort
-) -> list[ThinnedFit]:
-    """Refit as often as the data are small."""
-    n_splits = int(np.clip(LEARNING_CELLS // sample.shape[0], 1, effort.max_splits))
-    fits = []
-    for _ in track(range(n_splits), "weigh model against counts"):
-        kept, taken = sample.thinned(THINNED_SHARE, rng)
-        fits.append(ThinnedFit(_fit_gated(recipe, kept, gate, rng, match_totals=True), kept, taken))
-    return fits
+@dataclass(frozen=True)
+class Fold:
+    """A fit that saw neither the hidden entries nor the molecules taken from the others, before the gate is known.
+
+    Attributes
+    ----------
+    prediction
+        Of what was kept.
+    kept, taken
+        As in :class:`ThinnedFit`.
+    moments
+        What the hidden entries say of every gene; None where none were hidden.
+    """
+
+    prediction: Prediction
+    kept: Observations
+    taken: csr_array
+    moments: Moments | None
+
+
+def _learn_from_folds(
+    recipe: Recipe, sample: Observations, rng: np.random.Generator, *, gated: bool, max_folds: int
+) -> tuple[Gate | None, list[ThinnedFit]]:
+    """Fit every fold once; return the gate of all of them, and the gated model of each with what judges it."""
+    n_folds = _n_folds(sample, max_folds)
+    hidden = draw_folds(sample.shape, n_folds=n_folds, rng=rng) if gated else [None] * n_folds
+    folds = [_fit_fold(recipe, sample, entries, rng) for entries in track(hidden, "learn gate and weights")]
+    moments = [fold.moments for fold in folds if fold.moments is not None]
+    gate = gate_from_moments(sum(moments[1:], moments[0])) if moments else None
+    slope = _slope(sample, gate)
+    models = (gated_model(fold.prediction, recipe.loss, fold.kept, slope, match_totals=True) for fold in folds)
+    return gate, [ThinnedFit(model, fold.kept, fold.taken) for fold, model in zip(folds, models, strict=True)]
+
+
+def _fit_fold(recipe: Recipe, sample: Observations, hidden: csr_array | None, rng: np.random.Generator) -> Fold:
+    """Fit what is left of a sample when entries are hidden and a tenth of the molecules is taken out."""
+    kept, taken = sample.thinned(THINNED_SHARE, rng)
+    if hidden is None:
+        return Fold(recipe.fit(kept, rng=rng), kept, taken, None)
+    visible = kept.without(hidden)
+    prediction = recipe.fit(visible, rng=rng, held_out=hidden)
+    if recipe.loss == "poisson":
+        moments = heldout_moments(recipe.loss, prediction, sample, hidden, fitted=visible)
+    else:  # log2 values of fewer molecules are no multiple of those of all, so the truth is thinned too
+        moments = heldout_moments(recipe.loss, prediction, kept, hidden)
+    return Fold(prediction, kept, split(taken, hidden)[0], moments)
 
 
 def _priors(fits: Sequence[ThinnedFit], sample: Observations, gate: Gate | None, rng: np.random.Generator) -> Priors:

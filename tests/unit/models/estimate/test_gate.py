@@ -1,9 +1,11 @@
 """The gate opens for structure and stays shut for noise."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from _models import Oracle, low_rank_world, observations
+from _models import Given, Oracle, low_rank_world, observations
 from scinfill.models.estimate.gate import (
     HELD_OUT_SHARE,
     T_THRESHOLD,
@@ -14,6 +16,7 @@ from scinfill.models.estimate.gate import (
     learn_gate,
 )
 from scinfill.models.factorization.recipes import PoissonFactorization, SquaredFactorization
+from scinfill.numerics.batches import Batches
 
 N_CELLS, N_NULL, N_REAL = 250, 200, 40
 
@@ -52,6 +55,20 @@ def test_the_truth_opens_it_fully_and_noise_not_at_all(loss):
     assert np.median(found.slope) > 0.9
     # One gene in a thousand passes by chance.
     assert np.sum(learn_gate(Oracle(noise, loss), world.data, n_folds=10, rng=rng).slope > 0) <= 1
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_rates_of_fewer_molecules_are_judged_on_the_scale_of_all(batched):
+    world = low_rank_world(60, 12, mean=5)
+    batches = Batches(np.arange(60) % 3, 3) if batched else None
+    data = replace(world.data, batches=batches)
+    half = replace(data, counts=data.counts * np.float32(0.5))
+    (held_out,) = draw_folds(data.shape, n_folds=1, rng=np.random.default_rng(0))
+    expected = heldout_moments("poisson", Given(np.log(world.rate)), data, held_out)
+    fitted = half.without(held_out)
+    found = heldout_moments("poisson", Given(np.log(world.rate / 2)), data, held_out, fitted=fitted)
+    for name, moment in vars(expected).items():
+        np.testing.assert_allclose(getattr(found, name), moment, rtol=1e-4, atol=1e-4, err_msg=name)
 
 
 def test_a_prediction_that_exaggerates_is_shortened():

@@ -9,7 +9,7 @@ from _models import Oracle, low_rank_world, observations
 from scinfill.models.estimate import learning
 from scinfill.models.estimate.choices import RANKS, best_by_entries, best_by_molecules, feasible_ranks
 from scinfill.models.estimate.detected import Detected
-from scinfill.models.estimate.learning import Effort, learn_detection, learn_model, learn_prediction, learn_shrunk
+from scinfill.models.estimate.learning import MOST_FOLDS, learn_detection, learn_model, learn_prediction, learn_shrunk
 from scinfill.models.estimate.shrinkage import GRID
 from scinfill.models.estimate.values import GatedModel, Shrunk
 from scinfill.models.factorization.recipes import PoissonFactorization, SquaredFactorization
@@ -194,12 +194,46 @@ def test_as_is_changes_nothing(world):
     np.testing.assert_array_equal(values(learn_prediction(negative, world.data, rng=rng())), -1)
 
 
-@pytest.mark.parametrize(("effort", "folds", "splits"), [(Effort(), 10, 3), (Effort(max_folds=4, max_splits=2), 4, 2)])
-def test_small_data_are_refitted_as_often_as_effort_allows(world, effort, folds, splits):
+@pytest.mark.parametrize("learn", [learn_shrunk, learn_model])
+@pytest.mark.parametrize("max_folds", [MOST_FOLDS, 4])
+def test_small_data_are_refitted_as_often_as_is_allowed(world, learn, max_folds):
     recipe = Recording(POISSON)
-    learn_shrunk(recipe, world.data, gated=True, rng=rng(), effort=effort)
-    assert len(recipe.seen) == folds + splits + 1
-    assert recipe.seen[-1][0] is world.data
+    learn(recipe, world.data, gated=True, rng=rng(), max_folds=max_folds)
+    assert len(recipe.seen) == max_folds + 1
+    assert recipe.seen[-1] == (world.data, None)
+
+
+@pytest.mark.parametrize("recipe", [POISSON, SQUARED], ids=["poisson", "squared"])
+def test_every_fold_hides_entries_and_thins_the_molecules_of_the_others(world, recipe):
+    recipe = Recording(recipe)
+    learn_shrunk(recipe, world.data, gated=True, rng=rng())
+    everything, hidden_so_far = world.data.counts.toarray(), np.zeros(world.rate.shape)
+    for data, held_out in recipe.seen[:-1]:
+        hidden, counts = held_out.toarray() > 0, data.counts.toarray()
+        assert hidden.mean() == pytest.approx(0.1, abs=0.02)
+        assert not counts[hidden].any()
+        assert not data.log_values.toarray()[hidden].any()
+        assert np.all(counts <= everything)
+        assert counts.sum() == pytest.approx(0.9 * everything[~hidden].sum(), rel=0.02)
+        hidden_so_far += hidden
+    np.testing.assert_array_equal(hidden_so_far, 1)
+
+
+def test_without_a_gate_molecules_are_thinned_and_nothing_is_hidden(world):
+    recipe = Recording(POISSON)
+    learn_shrunk(recipe, world.data, gated=False, rng=rng())
+    for data, held_out in recipe.seen[:-1]:
+        assert held_out is None
+        assert data.counts.sum() == pytest.approx(0.9 * world.data.counts.sum(), rel=0.02)
+
+
+@pytest.mark.parametrize(("recipe", "calibrate"), [(SQUARED, True), (POISSON, False)], ids=["squared", "uncalibrated"])
+def test_the_gate_alone_is_learned_from_all_molecules_of_the_entries_that_are_not_hidden(world, recipe, calibrate):
+    recipe = Recording(recipe)
+    learn_model(recipe, world.data, gated=True, calibrate=calibrate, rng=rng())
+    for data, held_out in recipe.seen[:-1]:
+        shown = world.data.counts.toarray() * (1 - held_out.toarray())
+        np.testing.assert_array_equal(data.counts.toarray(), shown)
 
 
 def test_large_data_are_learned_from_a_sample(monkeypatch, world):
@@ -207,5 +241,5 @@ def test_large_data_are_learned_from_a_sample(monkeypatch, world):
     monkeypatch.setattr(learning, "LEARNING_CELLS", 100)
     recipe = Recording(POISSON)
     learned = learn_shrunk(recipe, world.data, gated=True, rng=rng())
-    assert [data.shape[0] for data, _ in recipe.seen] == [50] * 4 + [120]
+    assert [data.shape[0] for data, _ in recipe.seen] == [50] * 2 + [120]
     assert values(learned).shape == (120, 40)
