@@ -1,6 +1,6 @@
 """How much of the machine's matrix product rate the AutoImpute training step reaches.
 
-    python benchmarks/training_step.py [--rows 512] [--genes 1000] [--hidden 512] [--density 0.07]
+    python benchmarks/training_step.py [--rows 256] [--genes 1000] [--hidden 512] [--density 0.07]
 
 A step of one hidden layer multiplies five matrices of rows × genes × hidden (two forward, three backward). The
 same five products are timed beside it, once by NumPy (sgemm of its BLAS) and once by TensorFlow. Best of many
@@ -47,7 +47,7 @@ def random_counts(n_cells: int, n_genes: int, density: float) -> Observations:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=512)
+    parser.add_argument("--rows", type=int, default=256)
     parser.add_argument("--genes", type=int, default=1_000)
     parser.add_argument("--hidden", type=int, default=512)
     parser.add_argument("--density", type=float, default=0.07)

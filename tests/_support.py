@@ -22,7 +22,7 @@ from scipy import sparse
 from scinfill.commands import main
 from scinfill.methods.autoimpute import AutoImpute
 from scinfill.methods.deepmc import DeepMc
-from scinfill.models.estimate.learning import FEWEST_FOLDS, Effort
+from scinfill.models.estimate.learning import FEWEST_FOLDS
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("SCINFILL_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -102,15 +102,14 @@ def make_droplets(n_empty: int = 400, n_cells: int = 40) -> AnnData:
 def with_short_training() -> Iterator[None]:
     """Let AutoImpute's default train for a few steps, and both methods refit as they do large data."""
     usual = AutoImpute._network
-    effort = Effort(max_folds=FEWEST_FOLDS, max_splits=1)
 
     def short(*args):
         return replace(usual(*args), max_steps=24, learning_rate=0.02)
 
     with (
         patch.object(AutoImpute, "_network", short),
-        patch.object(AutoImpute, "effort", effort),
-        patch.object(DeepMc, "effort", effort),
+        patch.object(AutoImpute, "max_folds", FEWEST_FOLDS),
+        patch.object(DeepMc, "max_folds", FEWEST_FOLDS),
     ):
         yield
 

@@ -58,7 +58,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture(scope="module")
 def short_training():
-    """AutoImpute's default trains for a few steps, and both methods refit rarely: enough for all but what they reach."""
+    """Training takes few steps and both methods refit rarely: enough for all but what these reach."""
     with with_short_training():
         yield
 
