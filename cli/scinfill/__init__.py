@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from scinfill.methods.rerun import rerun
     from scinfill.methods.simulate import simulate
     from scinfill.methods.split import split
+    from scinfill.methods.train import train_model
     from scinfill.verbs import demo, export, inspect, report
 
 __version__ = "0.1.0"
@@ -49,6 +50,7 @@ __all__ = [
     "rerun",
     "simulate",
     "split",
+    "train_model",
 ]
 
 _MODULES = {
@@ -71,6 +73,7 @@ _MODULES = {
     "rerun": "scinfill.methods.rerun",
     "simulate": "scinfill.methods.simulate",
     "split": "scinfill.methods.split",
+    "train_model": "scinfill.methods.train",
 }
 
 

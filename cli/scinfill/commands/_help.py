@@ -8,7 +8,7 @@ FILES = "Input and output"
 SHARED = {
     FILES: (
         *("target", "layer", "modality", "genome", "transpose", "form", "title", "figures", "gene_table"),
-        *("matrix", "counts", "cost"),
+        *("matrix", "counts", "cost", "model", "save_model", "like"),
     ),
     "Resources": ("seed", "threads", "max_memory", "device", "folder", "minutes"),
     "Messages": ("verbosity", "debug", "log_json", "_click_default_help"),

@@ -1,20 +1,26 @@
 """Options that every imputer shares, and the one call that ends each of their commands."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
 from scinfill.commands._options import (
+    check_output,
     device_option,
     input_argument,
     layer_option,
+    model_file_option,
     output_option,
     runtime_options,
     seed_option,
 )
+from scinfill.errors import InputError
 from scinfill.resume import MINUTES
 from scinfill.schema import ESTIMATES, MIN_READS_PER_MOLECULE, BatchEffectKind, CountsKind, Keep, Preset
+
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -140,6 +146,41 @@ def zero_weight_option(function: Function) -> Function:
         help="Weight of zeros in the squared loss: 0 as the papers, 1 zeros are data.  "
         "[default: 1; chosen for detected]",
     )(function)
+
+
+def model_options(function: Function) -> Function:
+    """Add ``--model`` and ``--save-model``."""
+    model = model_file_option(
+        "--model",
+        "File of a saved model. INPUT holds new cells then, as counts or as `scinfill preprocess --like` left them: "
+        "nothing is trained, each cell is read by itself, and obs['model_fit'] says how well the model knows it.",
+    )
+    save = click.option(
+        "--save-model",
+        metavar="MODEL",
+        type=click.Path(allow_dash=True, readable=False),
+        callback=check_output,
+        help="H5AD file for the model, by which new cells are imputed later (--model). It holds genes and no cells.",
+    )
+    return model(save(function))
+
+
+def read_cells(source: str, *, new: bool) -> "AnnData":
+    """Read the table to impute: log2 values, or new cells for a model in whatever form `scinfill preprocess` reads."""
+    from scinfill.io import anndata_files
+    from scinfill.io.sources import read_counts
+
+    return read_counts(source) if new else anndata_files.read(source)
+
+
+def check_save_model(save_model: str | None, model: str | None, target: str) -> None:
+    """Refuse what --save-model cannot stand beside."""
+    if save_model is None:
+        return
+    if model is not None:
+        raise InputError("with `model` nothing is trained, so there is nothing for `save_model` to save; leave one out")
+    if save_model == target:
+        raise InputError("the result and the model would go into one file; name another for `save_model`")
 
 
 def checkpoint_options(function: Function) -> Function:

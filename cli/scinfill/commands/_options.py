@@ -4,14 +4,18 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from pathlib import PurePath
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from scinfill.commands._failures import DEBUG, LOG_JSON
 from scinfill.commands._names import in_options_of
 from scinfill.commands._runtime import running
+from scinfill.errors import InputError
 from scinfill.io.streams import STDIO, check_new_folder, check_writable
+
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Decorator = Callable[[Function], Function]
@@ -42,6 +46,18 @@ def input_argument(function: Function) -> Function:
     )
 
 
+def check_output(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Refuse, before any work, an H5AD file or a zarr store that cannot be written."""
+    if value is not None and not ctx.resilient_parsing:
+        if PurePath(value).suffix == ZARR_SUFFIX:
+            from scinfill.io.zarr_stores import check_target
+
+            check_target(value)
+        else:
+            check_writable(value)
+    return value
+
+
 def output_option(
     *,
     binary: bool = True,
@@ -50,14 +66,9 @@ def output_option(
 ) -> Decorator:
     """Add ``-o`` as ``target``, refused before any work where it cannot be written; None where nothing is."""
 
-    def check(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    def check_text(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
         if value is not None and not ctx.resilient_parsing:
-            if binary and PurePath(value).suffix == ZARR_SUFFIX:
-                from scinfill.io.zarr_stores import check_target
-
-                check_target(value)
-            else:
-                check_writable(value, binary=binary)
+            check_writable(value, binary=False)
         return value
 
     return click.option(
@@ -68,7 +79,7 @@ def output_option(
         default=None if optional else STDIO,
         show_default=not optional,
         type=click.Path(allow_dash=True, readable=False),
-        callback=check,
+        callback=check_output if binary else check_text,
         help=help,
     )
 
@@ -89,6 +100,22 @@ def new_folder_option(function: Function) -> Function:
 def layer_option(help: str) -> Decorator:
     """Add ``--layer``; ``help`` says what is read from it instead of X."""
     return click.option("--layer", metavar="NAME", help=help)
+
+
+def model_file_option(name: str, help: str) -> Decorator:
+    """Add an option that names the file of a saved model, such as ``--model``."""
+    return click.option(name, metavar="MODEL", type=click.Path(allow_dash=True, readable=False), help=help)
+
+
+def read_model_file(path: str | None, *others: str) -> "AnnData | None":
+    """Read a saved model, None where none is named; ``others`` are the files that the verb reads beside it."""
+    if path is None:
+        return None
+    if STDIO in others and path == STDIO:
+        raise InputError("only one of the input and `model` can be standard input; name files for the others")
+    from scinfill.io import anndata_files
+
+    return anndata_files.read(path, to_write=False)
 
 
 def counts_options(function: Function) -> Function:

@@ -8,11 +8,15 @@ from scinfill.commands._help import Verb
 from scinfill.commands._imputation import (
     Numbers,
     batch_options,
+    check_save_model,
     checkpoint_options,
     imputer_options,
+    model_options,
     preset_option,
+    read_cells,
     zero_weight_option,
 )
+from scinfill.commands._options import read_model_file
 
 
 @click.command(
@@ -23,6 +27,7 @@ from scinfill.commands._imputation import (
 )
 @imputer_options
 @batch_options
+@model_options
 @preset_option("paper: AutoImpute as published, every zero missing, no gate.")
 @click.option(
     "--hidden",
@@ -46,7 +51,16 @@ from scinfill.commands._imputation import (
     help="Stop when the loss per cell changes by no more.  [default: 0.0001]",
 )
 @checkpoint_options
-def command(source: str, target: str, *, folder: str | None, minutes: float, **options: Any) -> None:  # noqa: ANN401 - the options above
+def command(
+    source: str,
+    target: str,
+    *,
+    folder: str | None,
+    minutes: float,
+    model: str | None,
+    save_model: str | None,
+    **options: Any,  # noqa: ANN401 - the options above
+) -> None:
     """Impute by an overcomplete autoencoder.
 
     INPUT is a file that `scinfill preprocess` made, or any H5AD with log2(1 + x) values in X. Imputed values are for
@@ -55,15 +69,21 @@ def command(source: str, target: str, *, folder: str | None, minutes: float, **o
 
     \b
       scinfill impute-auto log.h5ad -o imputed.h5ad
+      scinfill impute-auto log.h5ad -o imputed.h5ad --save-model model.h5ad
+      scinfill impute-auto --model model.h5ad new_counts.h5ad -o new.h5ad
       scinfill impute-auto log.h5ad --batch sample --batch-effect remove -o imputed.h5ad
       scinfill mask --mode thin log.h5ad | scinfill impute-auto --hidden 512,128 | scinfill evaluate > scores.json
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import anndata_files
     from scinfill.io.checkpoints import checkpointed
     from scinfill.methods.autoimpute import AutoImpute
-    from scinfill.methods.imputer import impute
+    from scinfill.methods.new_cells import impute_cells
 
-    settings = AutoImpute(**options)
+    check_save_model(save_model, model, target)
+    settings = AutoImpute(model=read_model_file(model, source), **options)
     with checkpointed(folder, minutes=minutes):
-        imputation = impute(anndata_files.read(source), settings)
+        adata = read_cells(source, new=model is not None)
+        imputation = impute_cells(adata, settings, with_model=save_model is not None)
         anndata_files.write(imputation.adata, target, row_blocks=imputation.layers)
+        if save_model is not None and imputation.model is not None:
+            anndata_files.write_packed(imputation.model, save_model)

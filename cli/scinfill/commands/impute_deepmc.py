@@ -9,11 +9,15 @@ from scinfill.commands._help import Verb
 from scinfill.commands._imputation import (
     Numbers,
     batch_options,
+    check_save_model,
     checkpoint_options,
     imputer_options,
+    model_options,
     preset_option,
+    read_cells,
     zero_weight_option,
 )
+from scinfill.commands._options import read_model_file
 from scinfill.schema import Form
 
 log = logging.getLogger(__name__)
@@ -22,6 +26,7 @@ log = logging.getLogger(__name__)
 @click.command(name="impute-deepmc", cls=Verb, own="Model", published=("depth", "alpha", "n_iterations"))
 @imputer_options
 @batch_options
+@model_options
 @preset_option("paper: deepMc as published, every zero missing, no gate.")
 @click.option(
     "--rank",
@@ -46,7 +51,16 @@ log = logging.getLogger(__name__)
     help="factors: leave the dense layer out, keep what `scinfill reconstruct` rebuilds it from.",
 )
 @checkpoint_options
-def command(source: str, target: str, *, folder: str | None, minutes: float, **options: Any) -> None:  # noqa: ANN401 - the options above
+def command(
+    source: str,
+    target: str,
+    *,
+    folder: str | None,
+    minutes: float,
+    model: str | None,
+    save_model: str | None,
+    **options: Any,  # noqa: ANN401 - the options above
+) -> None:
     """Impute by deep matrix factorisation.
 
     INPUT is a file that `scinfill preprocess` made, or any H5AD with log2(1 + x) values in X. Imputed values are for
@@ -55,6 +69,8 @@ def command(source: str, target: str, *, folder: str | None, minutes: float, **o
 
     \b
       scinfill impute-deepmc log.h5ad -o imputed.h5ad
+      scinfill impute-deepmc log.h5ad -o imputed.h5ad --save-model model.h5ad
+      scinfill impute-deepmc --model model.h5ad new_counts.h5ad -o new.h5ad
       scinfill impute-deepmc log.h5ad --form factors -o factors.h5ad
       scinfill impute-deepmc log.h5ad --batch sample --batch-effect remove -o imputed.h5ad
       scinfill mask log.h5ad | scinfill impute-deepmc --estimate detected | scinfill evaluate > scores.json
@@ -63,9 +79,13 @@ def command(source: str, target: str, *, folder: str | None, minutes: float, **o
     from scinfill.io.checkpoints import checkpointed
     from scinfill.methods.deepmc import DeepMc, deepmc
 
-    settings = DeepMc(**options)
+    check_save_model(save_model, model, target)
+    settings = DeepMc(model=read_model_file(model, source), **options)
     if target in get_args(Form):
         log.warning("the result is written to the file %r; did you mean `--form %s`?", target, target)
     with checkpointed(folder, minutes=minutes):
-        imputation = deepmc(anndata_files.read(source), settings)
+        adata = read_cells(source, new=model is not None)
+        imputation = deepmc(adata, settings, with_model=save_model is not None)
         anndata_files.write(imputation.adata, target, row_blocks=imputation.layers)
+        if save_model is not None and imputation.model is not None:
+            anndata_files.write_packed(imputation.model, save_model)

@@ -10,7 +10,9 @@ from scinfill.commands._options import (
     counts_options,
     input_argument,
     layer_option,
+    model_file_option,
     output_option,
+    read_model_file,
     runtime_options,
     seed_option,
 )
@@ -111,6 +113,11 @@ def _names_or_file(ctx: click.Context, param: click.Parameter, value: str | None
     help="Keep the counts of antibodies (CITE-seq: Antibody Capture of 10x files, a modality of MuData) in "
     "obsm['protein'], for `evaluate --proteins protein`; refused where there are none.",
 )
+@model_file_option(
+    "--like",
+    "File of a saved model (`scinfill impute-deepmc --save-model`): the same genes in the same order, and size factors "
+    "on the same scale, for cells that it is to impute. Genes that INPUT lacks stay absent.",
+)
 @click.option("--unique-names", is_flag=True, help="Tell repeated names apart by -1, -2, ... instead of refusing them.")
 @seed_option
 @runtime_options
@@ -121,6 +128,7 @@ def command(
     modality: str | None,
     genome: str | None,
     proteins: bool,
+    like: str | None,
     **settings: Any,  # noqa: ANN401 - the options above
 ) -> None:
     """Turn counts into log2 values of the genes that vary most.
@@ -150,6 +158,7 @@ def command(
       scinfill preprocess --transpose counts.csv.gz | scinfill impute-deepmc -o imputed.h5ad
       scinfill preprocess --round soupx.h5ad -o log.h5ad
       scinfill preprocess --min-total-counts 500 raw_feature_bc_matrix.h5 -o log.h5ad
+      scinfill preprocess --like model.h5ad new_counts.h5ad -o new_log.h5ad
       scinfill preprocess --proteins --n-genes 4000 filtered_feature_bc_matrix.h5 -o citeseq.h5ad
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     from scinfill.io import anndata_files
@@ -157,4 +166,5 @@ def command(
     from scinfill.methods.preprocess import preprocess
 
     counts = read_counts(source, modality=modality, genome=genome, proteins=proteins)
-    anndata_files.write(preprocess(counts, proteins=proteins, **settings), target)
+    model = read_model_file(like, source)
+    anndata_files.write(preprocess(counts, proteins=proteins, like=model, **settings), target)

@@ -6,7 +6,15 @@ from typing import Any
 import click
 
 from scinfill.commands._help import Verb
-from scinfill.commands._options import counts_options, device_option, input_argument, output_option, runtime_options
+from scinfill.commands._options import (
+    counts_options,
+    device_option,
+    input_argument,
+    model_file_option,
+    output_option,
+    read_model_file,
+    runtime_options,
+)
 from scinfill.errors import InputError, ThresholdError
 from scinfill.io.streams import STDIO
 
@@ -31,6 +39,7 @@ SHOWN = 5
     "were joined, all of them in their order.",
 )
 @counts_options
+@model_file_option("--model", "File of the saved model, where a step used one (--model, --like).")
 @device_option(default=None)
 @runtime_options
 def command(
@@ -41,6 +50,7 @@ def command(
     modality: str | None,
     genome: str | None,
     device: Any,  # noqa: ANN401 - a Device
+    model: str | None,
 ) -> None:
     """Repeat the steps recorded in a file, and compare.
 
@@ -51,6 +61,7 @@ def command(
     \b
       scinfill rerun imputed.h5ad --input counts.h5ad
       scinfill rerun imputed.h5ad --input counts.h5ad -o repeated.h5ad
+      scinfill rerun new.h5ad --input new_counts.h5ad --model model.h5ad
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
     if [source, *counts].count(STDIO) > 1:
         raise InputError("only one of INPUT and --input can be standard input; name files for the others")
@@ -61,7 +72,8 @@ def command(
     recorded = anndata_files.read(source)
     several = dict(enumerate(counts))
     tables = list(read_several(several, modality=modality, genome=genome, proteins=keeps_proteins(recorded)).values())
-    repeated = rerun(recorded, tables if len(tables) > 1 else next(iter(tables), None), device=device)
+    saved = read_model_file(model, source, *counts)
+    repeated = rerun(recorded, tables if len(tables) > 1 else next(iter(tables), None), device=device, model=saved)
     if target is not None:
         anndata_files.write(repeated.adata, target)
     if repeated.identical:

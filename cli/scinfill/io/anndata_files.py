@@ -53,6 +53,14 @@ def write_each(tables: Iterable[tuple[str, AnnData]], target: str | Path) -> Non
             h5ad.write(adata, path)
 
 
+def write_packed(adata: AnnData, target: str | Path) -> None:
+    """Write a small table so that it takes little room: H5AD with packed arrays, or a zarr store."""
+    if zarr_stores.is_target(target):
+        zarr_stores.write(adata, target)
+    else:
+        h5ad.write(adata, target, packed=True)
+
+
 def write(adata: AnnData, target: str | Path, *, row_blocks: Mapping[str, RowBlocks] | None = None) -> None:
     """Write an AnnData, whole or not at all: as a zarr store where the name ends in ``.zarr``, else as H5AD."""
     place = zarr_stores if zarr_stores.is_target(target) else h5ad

@@ -34,6 +34,7 @@ MAPPINGS = ("uns", *SLOTS[4:], "raw/varm")
 FRAMES = ("obs", "var", "raw/var", f"{legacy.RAW}var")
 AWKWARD = "awkward-array"
 COMPRESSED = {"csr_matrix": sparse.csr_matrix, "csc_matrix": sparse.csc_matrix}
+PACKING = {"compression": "gzip", "shuffle": True}
 LARGE = 2**26
 """Bytes above which an array is written in pieces, so that one larger than memory passes through."""
 
@@ -103,7 +104,13 @@ def inventory(file: h5py.File, source: str | Path) -> dict[str, Any]:
     return describe(obs, var, names, surveys, raw_var)
 
 
-def write(adata: AnnData, target: str | Path, *, row_blocks: Mapping[str, RowBlocks] | None = None) -> None:
+def write(
+    adata: AnnData,
+    target: str | Path,
+    *,
+    row_blocks: Mapping[str, RowBlocks] | None = None,
+    packed: bool = False,
+) -> None:
     """Write an AnnData so that it is there whole or not at all; ``-`` is standard output.
 
     The same content gives the same bytes: HDF5 keeps no times, and nothing here adds any.
@@ -116,6 +123,8 @@ def write(adata: AnnData, target: str | Path, *, row_blocks: Mapping[str, RowBlo
         An earlier file there survives every failure.
     row_blocks
         Layers by name that are computed and written a block of rows at a time, so they are never whole in memory.
+    packed
+        Whether arrays are packed by gzip: smaller, and slower to write.
 
     Raises
     ------
@@ -129,15 +138,16 @@ def write(adata: AnnData, target: str | Path, *, row_blocks: Mapping[str, RowBlo
         for slot in (*SLOTS, "raw"):
             element = getattr(adata, slot)
             if element is not None:
-                _write_slot(file, slot, dict(element) if isinstance(element, Mapping) else element, target)
+                part = dict(element) if isinstance(element, Mapping) else element
+                _write_slot(file, slot, part, target, PACKING if packed else {})
                 check()
         for name, blocks in (row_blocks or {}).items():
             _write_blocks(file["layers"], name, blocks, check)
 
 
-def _write_slot(file: h5py.File, slot: str, element: Any, target: str | Path) -> None:  # noqa: ANN401
+def _write_slot(file: h5py.File, slot: str, element: Any, target: str | Path, packing: Mapping[str, Any]) -> None:  # noqa: ANN401
     with name_slot(target, slot), anndata.settings.override(allow_write_nullable_strings=True):
-        write_dispatched(file, slot, element, callback=_write_element)
+        write_dispatched(file, slot, element, callback=_write_element, dataset_kwargs=packing)
 
 
 def _write_element(

@@ -8,20 +8,22 @@ import numpy as np
 from anndata import AnnData
 
 from scinfill.errors import InputError
-from scinfill.methods.imputer import impute
+from scinfill.methods.new_cells import impute_cells
 from scinfill.methods.settings import (
     MethodSettings,
     check_range,
     numbers,
     with_options_of,
 )
-from scinfill.models.autoencoder.recipe import AutoencoderRecipe
+from scinfill.models.autoencoder.new_cells import FixedNetwork, cut_bits
+from scinfill.models.autoencoder.recipe import AutoencoderRecipe, Reconstruction
+from scinfill.models.batch_effect import BatchEffect
 from scinfill.models.devices import check_installed
 from scinfill.models.estimate.choices import AnyFactorization, with_batch_ridge
 from scinfill.models.factorization.recipes import PoissonFactorization, SquaredFactorization
 from scinfill.models.observations import Observations
 from scinfill.models.published.autoimpute import PaperAutoencoder
-from scinfill.models.recipe import Loss, Recipe
+from scinfill.models.recipe import Loss, Prediction, Recipe
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
 
 MAX_FOLDS = 4
@@ -49,7 +51,8 @@ class AutoImpute(MethodSettings):
 
     def __post_init__(self) -> None:
         """Refuse to go on without TensorFlow, numbers out of range, and options that contradict each other."""
-        check_installed(self.command)
+        if self.model is None:
+            check_installed(self.command)
         for width in numbers(self.hidden_units):
             check_range("hidden_units", width, lowest=1)
         check_range("regularisation", self.regularisation, lowest=0)
@@ -75,6 +78,19 @@ class AutoImpute(MethodSettings):
                 f"{', '.join(f'`{name}`' for name in foreign)} belong to `preset='paper'`; the default chooses them "
                 f"from held-out entries"
             )
+
+    def fixed_model(self, prediction: Prediction, loss: Loss, batches: BatchEffect | None) -> FixedNetwork:
+        """Return the weights, and how inputs are centred and divided."""
+        del batches
+        if not isinstance(prediction, Reconstruction):
+            raise TypeError("an AutoImpute model is a network")
+        inputs = prediction.data
+        weights = tuple(map(cut_bits, prediction.weights))
+        if inputs.codes is None:
+            return FixedNetwork(loss, weights, inputs.centre, inputs.spread)
+        average = np.average(inputs.centre, axis=0, weights=np.bincount(inputs.codes, minlength=len(inputs.centre)))
+        average = average.astype(np.float32)
+        return FixedNetwork(loss, weights, average, inputs.spread, inputs.centre - average)
 
     def published_recipe(self, data: Observations) -> PaperAutoencoder | None:
         """Return AutoImpute as published, with what was given in place of the released program's defaults."""
@@ -153,6 +169,8 @@ def impute_auto(adata: AnnData, settings: AutoImpute) -> AnnData:
         Paper preset: λ, the step, and when it stops.
     device
         ``"auto"`` takes a GPU if there is one.
+    model
+        As for :func:`scinfill.impute_deepmc`: the network reads each new cell as it is, without TensorFlow.
     batch, batch_effect
         As for :func:`scinfill.impute_deepmc`. The offsets are those of a factorisation fitted beside the network; they
         join what the decoder says, and the encoder reads values without them.
@@ -180,4 +198,4 @@ def impute_auto(adata: AnnData, settings: AutoImpute) -> AnnData:
     >>> scinfill.impute_auto(table, hidden_units=8).layers["imputed"].shape == table.shape
     True
     """
-    return impute(adata, settings).to_anndata()
+    return impute_cells(adata, settings).to_anndata()

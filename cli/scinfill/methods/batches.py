@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from scinfill.errors import DataError
 from scinfill.methods import provenance
-from scinfill.methods.grouping import Groups, read_groups
+from scinfill.methods.grouping import read_groups
 from scinfill.methods.validation import list_names
 from scinfill.numerics.batches import Batches
 from scinfill.schema import BATCH_OFFSETS, BATCHES, UNS
@@ -51,6 +51,20 @@ def read_batches(adata: AnnData, column: str) -> NamedBatches | None:
     DataError
         A cell has no batch, or the column holds a measurement.
     """
+    named = read_named(adata, column)
+    if len(named.names) == 1:
+        log.warning(
+            "obs[%r] names one batch only, %r: imputed as without `batch`; name the column that tells samples apart",
+            column,
+            named.names[0],
+        )
+        return None
+    _warn_of_small(named)
+    return named
+
+
+def read_named(adata: AnnData, column: str) -> NamedBatches:
+    """Return the batches that a column of ``obs`` names, be it one; see :func:`read_batches`."""
     groups = read_groups(adata, column)
     unnamed = np.flatnonzero(groups.codes < 0)
     if len(unnamed):
@@ -58,23 +72,15 @@ def read_batches(adata: AnnData, column: str) -> NamedBatches | None:
             f"obs[{column!r}] names no batch of {len(unnamed):,} cells, the first "
             f"{str(adata.obs_names[unnamed[0]])!r}; give them one, such as 'unknown', or leave these cells out"
         )
-    if len(groups.names) == 1:
-        log.warning(
-            "obs[%r] names one batch only, %r: imputed as without `batch`; name the column that tells samples apart",
-            column,
-            groups.names[0],
-        )
-        return None
-    _warn_of_small(groups, column)
     return NamedBatches(column, groups.names, Batches(groups.codes.astype(np.intp), len(groups.names)))
 
 
-def _warn_of_small(groups: Groups, column: str) -> None:
-    small = [name for name, size in zip(groups.names, groups.sizes, strict=True) if size < FEWEST_CELLS]
+def _warn_of_small(named: NamedBatches) -> None:
+    small = [name for name, size in zip(named.names, named.batches.sizes, strict=True) if size < FEWEST_CELLS]
     if small:
         log.warning(
             "obs[%r]: batches of fewer than %d cells hardly have offsets of their own: %s%s",
-            column,
+            named.column,
             FEWEST_CELLS,
             ", ".join(small[:SHOWN]),
             f" and {len(small) - SHOWN} more" if len(small) > SHOWN else "",

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import ClassVar, get_args
 
@@ -10,7 +10,8 @@ import numpy as np
 from anndata import AnnData
 
 from scinfill.errors import InputError
-from scinfill.methods.imputer import Imputation, impute
+from scinfill.methods.imputer import Imputation
+from scinfill.methods.new_cells import impute_cells
 from scinfill.methods.settings import (
     MethodSettings,
     check_choice,
@@ -18,7 +19,7 @@ from scinfill.methods.settings import (
     numbers,
     with_options_of,
 )
-from scinfill.models.batch_effect import BatchedPrediction
+from scinfill.models.batch_effect import BatchedPrediction, BatchEffect
 from scinfill.models.devices import computing_on
 from scinfill.models.estimate.choices import (
     RANKS,
@@ -31,10 +32,11 @@ from scinfill.models.estimate.detected import CellFloor, Detected
 from scinfill.models.estimate.learning import MOST_FOLDS, Learned
 from scinfill.models.estimate.values import GatedModel, Shrunk
 from scinfill.models.factorization.alternating import Factors
+from scinfill.models.factorization.new_cells import FixedFactors
 from scinfill.models.factorization.recipes import PoissonFactorization, SquaredFactorization
 from scinfill.models.observations import Observations
 from scinfill.models.published.deepmc import Chain, PaperFactorization
-from scinfill.models.recipe import Loss, Recipe
+from scinfill.models.recipe import Loss, Prediction, Recipe
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
 from scinfill.schema import (
     CELL_FACTORS,
@@ -113,6 +115,20 @@ class DeepMc(MethodSettings):
         ranks = numbers(self.rank)
         if len(ranks) > 1:
             raise InputError(f"`rank={list(ranks)}` names {len(ranks)} layers; they belong to `preset='paper'`")
+
+    def fixed_model(self, prediction: Prediction, loss: Loss, batches: BatchEffect | None) -> FixedFactors:
+        """Return μ and D, against which Z of new cells is solved as in the training."""
+        if not isinstance(prediction, Factors):
+            raise TypeError("a deepMc model is made of factors")
+        default = PoissonFactorization.ridge if loss == "poisson" else SquaredFactorization.ridge
+        return FixedFactors(
+            loss,
+            prediction.offset,
+            prediction.genes,
+            ridge=default if self.ridge is None else self.ridge,
+            zero_weight=1.0 if self.zero_weight is None else self.zero_weight,
+            batches=None if batches is None else batches.offsets,
+        )
 
     def published_recipe(self, data: Observations) -> PaperFactorization | None:
         """Return deepMc as published, with the ranks that were given or those of the authors' scripts."""
@@ -277,6 +293,11 @@ def impute_deepmc(adata: AnnData, settings: DeepMc) -> AnnData:
         ``"auto"`` takes a GPU if there is one; the paper preset always runs on the CPU.
     layer
         Layer that holds the log2 values instead of ``X``.
+    model
+        A model that :func:`scinfill.train_model` or ``scinfill impute-deepmc --save-model`` made. ``adata`` then holds
+        new cells, as counts or as ``preprocess(like=model)`` left them: nothing is trained, each cell is solved against
+        the model, and no cell's values depend on the others. Genes are matched by name; those that are absent are
+        predicted. ``obs["model_fit"]`` says how well the model knows a cell. Options of the training are refused.
     seed
         Random seed. Repeated runs on the same machine with the same number of threads give identical tables.
 
@@ -304,7 +325,7 @@ def impute_deepmc(adata: AnnData, settings: DeepMc) -> AnnData:
     return deepmc(adata, settings).to_anndata()
 
 
-def deepmc(adata: AnnData, settings: DeepMc) -> Imputation:
+def deepmc(adata: AnnData, settings: DeepMc, *, with_model: bool = False) -> Imputation:
     """Impute with the dense layers still to be computed; see :func:`impute_deepmc`."""
-    imputation = impute(adata, settings)
-    return Imputation(imputation.adata) if settings.form == "factors" else imputation
+    imputation = impute_cells(adata, settings, with_model=with_model)
+    return replace(imputation, layers={}) if settings.form == "factors" else imputation

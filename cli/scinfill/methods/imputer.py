@@ -11,7 +11,7 @@ from anndata import AnnData
 
 from scinfill import __version__, memory, resume
 from scinfill.errors import InputError
-from scinfill.methods import openproblems, ownership, provenance
+from scinfill.methods import openproblems, ownership, provenance, saved_model
 from scinfill.methods.batches import NamedBatches, read_batches, warn_of_confounded_groups, warn_of_confounded_labels
 from scinfill.methods.counts_kind import classify_counts
 from scinfill.methods.effects import effect_of
@@ -26,10 +26,12 @@ from scinfill.models.estimate.learning import (
     learn_prediction,
     learn_shrunk,
 )
+from scinfill.models.estimate.new_cells import TrainedModel, trained_model
 from scinfill.models.estimate.uncertainty import posterior_spread
-from scinfill.models.estimate.values import ImputedValues, Shrunk, without_batch_effect
+from scinfill.models.estimate.values import GatedModel, ImputedValues, Shrunk, without_batch_effect
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss
+from scinfill.models.sampling import sample_cells
 from scinfill.numerics.blocks import RowBlocks
 from scinfill.numerics.parallel import blocks_in_parallel
 from scinfill.numerics.scratch import give_back
@@ -51,6 +53,7 @@ from scinfill.schema import (
     METHOD_ID,
     MIN_READS_PER_MOLECULE,
     MODEL_BASE,
+    MODEL_FIT,
     MODEL_GAIN,
     MODEL_OFFSET,
     MODEL_SCALE,
@@ -65,6 +68,8 @@ from scinfill.schema import (
 
 log = logging.getLogger(__name__)
 
+FIT_CELLS = 5_000
+"""Training cells, at most, with which new ones are compared."""
 WITHOUT_EFFECT = ("batch_effect", "counts_kind", "form", "keep", "layer", "openproblems", "uncertainty")
 """Options that change no fit: what they lead to is in the checkpoint's key itself, or they act on the fits' results."""
 
@@ -79,10 +84,13 @@ class Imputation:
         Everything but the dense layers. Its matrices are those of the input: to be written, not to be changed.
     layers
         Layers by name, computed a block of cells at a time.
+    model
+        What new cells need of the training, a table without cells, where it was asked for.
     """
 
     adata: AnnData
     layers: dict[str, RowBlocks] = field(default_factory=dict)
+    model: AnnData | None = None
 
     def to_anndata(self) -> AnnData:
         """Return the table with its layers in memory; unlike ``adata`` it shares nothing with the input."""
@@ -100,8 +108,8 @@ class Decision:
     loss: Loss
 
 
-def impute(adata: AnnData, settings: MethodSettings) -> Imputation:
-    """Impute by a method with the estimate that was asked for.
+def impute(adata: AnnData, settings: MethodSettings, *, with_model: bool = False) -> Imputation:
+    """Impute by a method with the estimate that was asked for, and keep the model for new cells where that was asked.
 
     Raises
     ------
@@ -116,6 +124,8 @@ def impute(adata: AnnData, settings: MethodSettings) -> Imputation:
         data = replace(data, batches=named.batches)
     published = settings.published_recipe(data)
     decision = decide(settings, data) if published is None else Decision("detected", published.loss)
+    if with_model:
+        _check_can_be_kept(decision, published=published is not None)
     tables = local_calibration.memory_for(data) if published is None and settings.calibrate else 0
     tables += requirements.batch_bytes(data)
     require_memory((published or settings).memory_for(data) + tables, data, settings.command)
@@ -131,6 +141,7 @@ def impute(adata: AnnData, settings: MethodSettings) -> Imputation:
             learned = _learn(settings, data, decision, rng)
     if named is not None:
         warn_of_confounded_groups(named, learned.groups)
+    trained = _trained(settings, data, learned) if with_model else None
     if settings.batch_effect == "remove":
         learned = replace(learned, estimate=without_batch_effect(learned.estimate))
     imputation = assemble(adata, data, learned, decision.estimate, settings)
@@ -138,7 +149,39 @@ def impute(adata: AnnData, settings: MethodSettings) -> Imputation:
         store_batches(imputation.adata, named, learned, settings.batch_effect)
     if settings.uncertainty and isinstance(learned.estimate, Shrunk):
         imputation.layers[IMPUTED_SD] = RowBlocks(data.shape, posterior_spread(learned.estimate).block)
-    return imputation
+    if trained is None:
+        return imputation
+    model = saved_model.to_table(
+        trained,
+        imputation.adata,
+        command=settings.command,
+        gate=learned.gate,
+        has_counts=data.counts is not None,
+    )
+    return replace(imputation, model=model)
+
+
+def _check_can_be_kept(decision: Decision, *, published: bool) -> None:
+    """Refuse a model that says nothing of new cells, before it is trained."""
+    if published:
+        raise InputError("`preset='paper'` has no gate, and its values are of its own cells; leave it out")
+    if decision.estimate == "detected":
+        raise InputError(
+            "`estimate='detected'` fills values of the cells that it was fitted to; use `estimate='shrunk'` or "
+            "`estimate='model'` for a model of new cells"
+        )
+
+
+def _trained(settings: MethodSettings, data: Observations, learned: Learned) -> TrainedModel:
+    """Return what new cells need of a training, with deviances of a sample of its cells for their scale."""
+    model = learned.estimate.model if isinstance(learned.estimate, Shrunk) else learned.estimate
+    if not isinstance(model, GatedModel):
+        raise TypeError("only gated models are kept")
+    rows = sample_cells(data, FIT_CELLS, np.random.default_rng(settings.seed))
+    sample = data if rows is None else data.cells(rows)
+    with blocks_in_parallel():
+        fixed = settings.fixed_model(model.prediction, model.loss, model.batches)
+        return trained_model(fixed, learned.estimate, data, sample)
 
 
 def observations(adata: AnnData, settings: ImputerSettings) -> Observations:
@@ -267,6 +310,7 @@ def assemble(
 
 STALE_LAYERS = (IMPUTED, IMPUTED_SD, DENOISED)
 STALE_COLUMNS = (GATE, HELDOUT_R2, OBSERVED_WEIGHT, MODEL_OFFSET, MODEL_BASE, MODEL_GAIN, MODEL_SCALE)
+STALE_OBS = (MODEL_FIT,)
 STALE_UNS = (CURVE, METHOD_ID)
 STALE_OBSM = (CELL_FACTORS, CELL_GROUPS)
 STALE_VARM = (BATCH_OFFSETS, GENE_FACTORS, GROUP_FACTORS)
@@ -277,6 +321,7 @@ def say_replaced(adata: AnnData) -> None:
     """Say, before the work, which of these names hold what no imputation of ours left."""
     slots = {
         "layers": STALE_LAYERS,
+        "obs": STALE_OBS,
         "var": STALE_COLUMNS,
         "obsm": STALE_OBSM,
         "varm": STALE_VARM,
@@ -293,7 +338,7 @@ def without_earlier_imputation(adata: AnnData) -> AnnData:
     stale = (*STALE_UNS, *((MARKERS, RANKED_GENES) if MARKERS in adata.uns else ()))
     return AnnData(
         X=adata.X,
-        obs=adata.obs.copy(),
+        obs=adata.obs.drop(columns=[column for column in STALE_OBS if column in adata.obs]),
         var=adata.var.drop(columns=[column for column in STALE_COLUMNS if column in adata.var]),
         uns=_without_batches(deepcopy({name: value for name, value in adata.uns.items() if name not in stale})),
         obsm={name: value for name, value in adata.obsm.items() if name not in STALE_OBSM},

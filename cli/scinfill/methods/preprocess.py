@@ -2,31 +2,32 @@
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from anndata import AnnData
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
-from scinfill.errors import DataError, InputError
+from scinfill.errors import InputError
 from scinfill.methods import barcodes, fractions, matrices, ownership, provenance, validation
 from scinfill.methods.antibodies import take_antibodies
 from scinfill.methods.features import expression_only
+from scinfill.methods.gene_choice import ByDispersion, choose_like
 from scinfill.methods.gene_names import find_genes
 from scinfill.methods.measured import drop_unmeasured
+from scinfill.methods.saved_model import read_model
 from scinfill.methods.slots import to_spmatrix, with_genes, with_unique_names
-from scinfill.numerics.filtering import cells_with_gene, find_spike_ins, seen_genes
-from scinfill.numerics.normalization import library_sizes, log2_counts, size_factors
-from scinfill.numerics.selection import dispersion_scores, gene_moments, top_genes
-from scinfill.numerics.sparse import columns_of, row_sums, rows_of, whole_numbers
+from scinfill.numerics.filtering import cells_with_gene
+from scinfill.numerics.normalization import log2_counts
+from scinfill.numerics.sparse import canonical, columns_of, row_sums, rows_of, whole_numbers
 from scinfill.schema import (
     COUNTS,
     DISPERSION,
     DISPERSION_NORM,
+    LIBRARY,
     LOG1P,
     LOG_BASE,
     MEAN,
@@ -35,12 +36,15 @@ from scinfill.schema import (
     SCALE,
     SIZE_FACTOR,
     TOTAL_COUNTS,
+    UNS,
     Preset,
 )
 
 log = logging.getLogger(__name__)
 
 COMMAND = "preprocess"
+CHOOSING = ("min_counts", "min_cells", "n_genes", "keep_genes", "keep_spike_ins", "spike_ins", "preset")
+"""Options that choose genes."""
 NO_GENES = np.empty(0, dtype=np.intp)
 
 
@@ -60,6 +64,7 @@ def preprocess(
     unique_names: bool = False,
     keep_genes: Sequence[str] = (),
     proteins: bool = False,
+    like: AnnData | None = None,
     seed: int = 0,
 ) -> AnnData:
     """Filter genes, divide by library size, choose the genes that vary most, take log2(x + 1).
@@ -101,6 +106,11 @@ def preprocess(
     proteins
         Keep the counts of antibodies (CITE-seq), which ``var["feature_types"]`` or its like tells from genes, in
         ``obsm["protein"]``; what is there already stays where the table has none. Never are they among the genes.
+    like
+        A model that :func:`scinfill.train_model` or an imputer's ``--save-model`` made: take its genes in its order
+        and size factors on its scale, from the genes by whose counts the training told a cell's depth. Genes of the
+        model that the table lacks stay absent: a zero would be data. Cells do not depend on one another, and one is
+        enough. What chooses genes is refused beside it.
     seed
         Random seed of ``round_counts``.
 
@@ -142,6 +152,27 @@ def preprocess(
     (20, 10)
     """
     _check(n_genes, min_total_counts)
+    parameters: dict[str, Any] = {
+        "layer": layer,
+        "transpose": transpose,
+        "min_counts": min_counts,
+        "min_cells": min_cells,
+        "n_genes": n_genes,
+        "min_total_counts": min_total_counts,
+        "round_counts": round_counts,
+        "keep_spike_ins": keep_spike_ins,
+        "spike_ins": spike_ins,
+        "preset": preset,
+        "unique_names": unique_names,
+        "keep_genes": list(keep_genes),
+        "proteins": proteins,
+        "like": None,
+    }
+    model = None
+    if like is not None:
+        _check_chooses_nothing(parameters)
+        model = read_model(like)
+        parameters["like"] = model.identity
     pattern = _pattern(spike_ins, keep=keep_spike_ins or preset == "paper")
     validation.check_in_memory(adata)
     remedy = partial(matrices.counts_option, adata, layer)
@@ -154,7 +185,7 @@ def preprocess(
     adata = drop_unmeasured(expression_only(adata, proteins=proteins))
     if unique_names:
         adata = with_unique_names(adata)
-    validation.check_table(adata, transposed=transpose)
+    validation.check_table(adata, transposed=transpose, fewest_cells=2 if model is None else 1)
     wanted = find_genes(keep_genes, adata.var, parameter="keep_genes") if len(keep_genes) else NO_GENES
     values = validation.counts(adata, counts_layer, fractions=round_counts, slot=slot, remedy=remedy)
     input_sha256 = provenance.sha256(values)
@@ -164,26 +195,13 @@ def preprocess(
     cells = barcodes.to_keep(totals, min_total_counts)
     if cells is not None:
         counts, totals = rows_of(counts, cells), totals[cells]
-    kept = seen_genes(counts, min_counts=min_counts, min_cells=min_cells)
-    if not kept.any():
-        raise DataError(
-            f"no gene has {min_counts} counts in {min_cells} of the {counts.shape[0]} cells; "
-            f"lower `min_counts` or `min_cells`"
-        )
-    if not (keep_spike_ins or preset == "paper"):
-        kept &= ~_spike_ins(adata, counts, pattern)
-    if not kept.any():
-        raise DataError(
-            "no gene is left but spike-ins; name fewer by `spike_ins`, or keep them by `keep_spike_ins=True`"
-        )
-    total_counts = library_sizes(counts, kept)
-    size_factor = size_factors(total_counts, barcodes.with_a_cell(totals))
-    genes = np.flatnonzero(kept)
-    moments = gene_moments(counts, size_factor)
-    scores = dispersion_scores(moments.of(genes))
-    by_dispersion = genes[top_genes(scores, _how_many(n_genes, len(genes)))]
-    chosen = np.union1d(by_dispersion, _with_counts(adata, counts, wanted))
-    selected = whole_numbers(columns_of(counts, chosen))
+    if model is None:
+        by_dispersion = ByDispersion(min_counts, min_cells, n_genes, keep_spike_ins or preset == "paper", pattern)
+        choice = by_dispersion.choose(adata, counts, totals, wanted)
+    else:
+        choice = choose_like(adata, counts, model)
+    size_factor, chosen = choice.size_factor, choice.genes
+    selected = canonical(whole_numbers(columns_of(counts, chosen)))  # a model's order is its own
 
     _say_replaced(adata, layer)
     result = with_genes(adata, chosen, without=frozenset({COUNTS}), cells=cells)
@@ -191,12 +209,12 @@ def preprocess(
     result.layers[COUNTS] = to_spmatrix(selected)
     _put_beside(
         result,
-        obs={TOTAL_COUNTS: total_counts},
+        obs={TOTAL_COUNTS: choice.total_counts},
         var={
             N_CELLS: cells_with_gene(selected),
-            MEAN: moments.mean[chosen],
-            DISPERSION: moments.dispersion[chosen],
-            DISPERSION_NORM: pd.Series(scores, index=genes).reindex(chosen).to_numpy(),
+            MEAN: choice.moments.mean[chosen],
+            DISPERSION: choice.moments.dispersion[chosen],
+            DISPERSION_NORM: choice.scores.reindex(chosen).to_numpy(),
         },
     )
     result.obs[SIZE_FACTOR] = size_factor
@@ -206,49 +224,23 @@ def preprocess(
     provenance.sign(
         result,
         command=COMMAND,
-        parameters={
-            "layer": layer,
-            "transpose": transpose,
-            "min_counts": min_counts,
-            "min_cells": min_cells,
-            "n_genes": n_genes,
-            "min_total_counts": min_total_counts,
-            "round_counts": round_counts,
-            "keep_spike_ins": keep_spike_ins,
-            "spike_ins": spike_ins,
-            "preset": preset,
-            "unique_names": unique_names,
-            "keep_genes": list(keep_genes),
-            "proteins": proteins,
-        },
+        parameters=parameters,
         seed=seed,
         input_sha256=input_sha256,
         scale=SCALE,
     )
-    log.info(
-        "%d of %d genes have %d counts in %d cells; %d chosen by dispersion%s",
-        len(genes),
-        adata.n_vars,
-        min_counts,
-        min_cells,
-        len(by_dispersion),
-        f", and {len(chosen) - len(by_dispersion)} kept as asked" if len(wanted) else "",
-    )
+    result.uns[UNS] = dict(result.uns[UNS]) | {
+        LIBRARY: {"genes": np.asarray(choice.library.names.astype(str), dtype=object), "mean": choice.library.mean}
+    }
     return result
 
 
-def _with_counts(adata: AnnData, counts: csr_array, wanted: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the genes asked for that have any count; the others are said."""
-    seen = cells_with_gene(counts)[wanted] > 0
-    if not seen.all():
-        names = adata.var_names[wanted[~seen]]
-        log.warning(
-            "`keep_genes`: %d genes (such as %r) have no count in any cell and are left out: nothing could be said of "
-            "them",
-            len(names),
-            str(names[0]),
-        )
-    return wanted[seen]
+def _check_chooses_nothing(parameters: Mapping[str, Any]) -> None:
+    """Refuse what chooses genes beside a model, whose genes are chosen."""
+    defaults = signature(preprocess).parameters
+    for name in CHOOSING:
+        if parameters[name] != (list(defaults[name].default) if name == "keep_genes" else defaults[name].default):
+            raise InputError(f"`{name}` chooses genes, and `like` takes those of the model; leave one of them out")
 
 
 def _check(n_genes: int | None, min_total_counts: int | None) -> None:
@@ -290,24 +282,3 @@ def _put_beside(result: AnnData, **columns: dict[str, NDArray[Any]]) -> None:
             if name != plain:
                 renamed[f"{slot}[{plain!r}]"] = f"{slot}[{name!r}]"
     ownership.say_beside(renamed)
-
-
-def _spike_ins(adata: AnnData, counts: csr_array, pattern: re.Pattern[str] | None) -> NDArray[np.bool_]:
-    spikes = find_spike_ins(adata.var_names, pattern)
-    if pattern is not None and not any(map(pattern.search, adata.var_names)):
-        log.warning("`spike_ins=%r` is found in no gene's name", pattern.pattern)
-    if spikes.any():
-        share = library_sizes(counts, spikes).sum() / counts.sum(dtype=np.float64)
-        log.warning(
-            "%d spike-ins (such as %s) with %.1f %% of all counts are left out; `keep_spike_ins=True` keeps them",
-            spikes.sum(),
-            adata.var_names[spikes][0],
-            100 * share,
-        )
-    return spikes
-
-
-def _how_many(n_genes: int | None, there_are: int) -> int:
-    if n_genes is not None and n_genes > there_are:
-        log.info("all %d genes are kept: there are fewer than %d to choose from", there_are, n_genes)
-    return there_are if n_genes is None else n_genes

@@ -42,7 +42,7 @@ NATURAL = (
 )
 
 
-def read_observations(adata: AnnData, *, layer: str | None = None) -> Observations:
+def read_observations(adata: AnnData, *, layer: str | None = None, fewest_cells: int = 2) -> Observations:
     """Return what an imputer may look at.
 
     Parameters
@@ -51,6 +51,8 @@ def read_observations(adata: AnnData, *, layer: str | None = None) -> Observatio
         Cells × genes; never changed.
     layer
         Layer that holds the log2(1 + x) values instead of ``X``.
+    fewest_cells
+        One where each is looked at by itself.
 
     Returns
     -------
@@ -65,7 +67,7 @@ def read_observations(adata: AnnData, *, layer: str | None = None) -> Observatio
         Wrong values, another scale, several kinds of features, or values, counts and size factors that disagree
         (the cell is named).
     """
-    validation.check_table(adata)
+    validation.check_table(adata, fewest_cells=fewest_cells)
     check_expression_only(adata)
     check_measured(adata)
     take_log2 = partial(preprocess_option, adata)

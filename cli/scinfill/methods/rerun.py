@@ -21,6 +21,7 @@ from scinfill.methods.markers import markers
 from scinfill.methods.mask import mask
 from scinfill.methods.preprocess import preprocess
 from scinfill.methods.reconstruct import reconstruct
+from scinfill.methods.saved_model import identity_of
 from scinfill.methods.simulate import simulate
 from scinfill.methods.split import split
 from scinfill.models.devices import Device
@@ -47,6 +48,8 @@ JOIN: Final = "join"
 """Its function takes tables by name; a step records these names."""
 RENAMED: Final = {"impute-deepmc": {"output": "form"}}
 """Parameters that steps of earlier versions record under another name, by verb."""
+SAVED_MODELS = ("model", "like")
+"""Parameters that are saved models, which records name by their hash."""
 NEVER_RECORDED = {"adata", "tables", "seed"}
 """The table or tables, and the seed, which stands beside them."""
 ESSENTIAL = ("command", "parameters", "seed")
@@ -77,7 +80,13 @@ class Rerun:
         return not self.differences
 
 
-def rerun(adata: AnnData, counts: AnnData | Sequence[AnnData] | None = None, *, device: Device | None = None) -> Rerun:
+def rerun(
+    adata: AnnData,
+    counts: AnnData | Sequence[AnnData] | None = None,
+    *,
+    device: Device | None = None,
+    model: AnnData | None = None,
+) -> Rerun:
     """Repeat the steps that a table records and compare the result with it.
 
     Parameters
@@ -90,6 +99,8 @@ def rerun(adata: AnnData, counts: AnnData | Sequence[AnnData] | None = None, *, 
         one.
     device
         Where models are computed; None for what was recorded.
+    model
+        The saved model, where a step used one; no record holds it.
 
     Returns
     -------
@@ -115,11 +126,12 @@ def rerun(adata: AnnData, counts: AnnData | Sequence[AnnData] | None = None, *, 
     n_done = _join_of(recorded, counts) if isinstance(counts, Sequence) else _steps_done(recorded, counts)
     for number, step in enumerate(recorded[n_done:], start=n_done + 1):
         _check_repeatable(number, step)
+        _check_model(number, step, model)
     _warn_of_other_versions(recorded[n_done:])
     table: AnnData | Sequence[AnnData] | None = counts
     for number, step in enumerate(recorded[n_done:], start=n_done + 1):
         log.info("step %d of %d: %s", number, len(recorded), step["command"])
-        table = _repeat(number, step, table, device)
+        table = _repeat(number, step, table, device, model)
         if number == n_done + 1:
             _warn_of_another_input(step, table)
     assert isinstance(table, AnnData)  # noqa: S101 - there was a step
@@ -211,6 +223,24 @@ def _check_repeatable(number: int, step: Step) -> None:
         raise InputError(f"step {number} ({command}, method magic) needs the package magic-impute; it is not installed")
 
 
+def _check_model(number: int, step: Step, model: AnnData | None) -> None:
+    """Refuse a step that needs a saved model where that is not given, or another one is."""
+    recorded = next((step["parameters"][name] for name in SAVED_MODELS if step["parameters"].get(name)), None)
+    if recorded is None:
+        return
+    if model is None:
+        raise InputError(
+            f"step {number} ({step['command']}) needs the saved model of SHA-256 {recorded:.12}…, which is a file of "
+            f"its own; name it as `model`"
+        )
+    given = identity_of(model)
+    if given != recorded:
+        raise DataError(
+            f"step {number} ({step['command']}) used the saved model of SHA-256 {recorded:.12}…; `model` is another, "
+            f"{given:.12}…"
+        )
+
+
 def _warn_of_other_versions(steps: Sequence[Step]) -> None:
     here = {"scinfill": __version__} | provenance.library_versions()
     others = {
@@ -227,7 +257,13 @@ def _warn_of_other_versions(steps: Sequence[Step]) -> None:
         )
 
 
-def _repeat(number: int, step: Step, table: AnnData | Sequence[AnnData] | None, device: Device | None) -> AnnData:
+def _repeat(
+    number: int,
+    step: Step,
+    table: AnnData | Sequence[AnnData] | None,
+    device: Device | None,
+    model: AnnData | None,
+) -> AnnData:
     """Do one step."""
     function = (
         _join_in_order(number, step)
@@ -237,6 +273,7 @@ def _repeat(number: int, step: Step, table: AnnData | Sequence[AnnData] | None, 
     arguments = dict(step["parameters"])
     if step.get("seed") is not None:
         arguments["seed"] = step["seed"]
+    arguments |= {name: model for name in SAVED_MODELS if arguments.get(name) is not None}
     if device is not None and "device" in arguments:
         arguments["device"] = device
     try:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from functools import wraps
 from inspect import Parameter, signature
 from typing import Any, ClassVar, Concatenate, Literal, ParamSpec, TypeVar, get_args
@@ -11,11 +11,18 @@ import numpy as np
 from anndata import AnnData
 
 from scinfill.errors import InputError
+from scinfill.methods.saved_model import identity_of
+from scinfill.models.batch_effect import BatchEffect
 from scinfill.models.devices import Device, check_installed
 from scinfill.models.estimate.learning import Learned
 from scinfill.models.observations import Observations
-from scinfill.models.recipe import Loss, Recipe
+from scinfill.models.recipe import FixedModel, Loss, Prediction, Recipe
 from scinfill.schema import ESTIMATES, BatchEffectKind, CountsKind, EstimateKind, Keep, Preset
+
+OF_NEW_CELLS = frozenset(
+    {"keep", "openproblems", "layer", "seed", "uncertainty", "batch", "batch_effect", "device", "form", "model"}
+)
+"""Options that act on cells, not on a training: those that stand beside a saved model."""
 
 Options = ParamSpec("Options")
 Settings = TypeVar("Settings")
@@ -61,9 +68,7 @@ class ImputerSettings:
 
     def record(self) -> dict[str, Any]:
         """Return the keyword arguments, but for the seed, by which the Python function repeats the work."""
-        options = asdict(self)
-        del options["seed"]
-        return options
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "seed"}
 
     def store(self, result: AnnData, learned: Learned) -> None:
         """Add to the table what of the model can be kept in it, such as factors."""
@@ -99,6 +104,8 @@ class MethodSettings(ImputerSettings, ABC):
         Whether values are those of the cell's own batch (``keep``) or of the average batch (``remove``).
     device
         ``auto`` takes a GPU if there is one.
+    model
+        A saved model to apply, instead of training one.
     """
 
     max_folds: ClassVar[int]
@@ -115,6 +122,7 @@ class MethodSettings(ImputerSettings, ABC):
     batch: str | None = None
     batch_effect: BatchEffectKind = "keep"
     device: Device = "auto"
+    model: AnnData | None = None
 
     def __post_init__(self) -> None:
         """Refuse unknown names, numbers out of range, a GPU without TensorFlow, and what contradicts the preset."""
@@ -127,12 +135,23 @@ class MethodSettings(ImputerSettings, ABC):
         check_choice("loss", self.loss, ("auto", *get_args(Loss)))
         check_choice("batch_effect", self.batch_effect, get_args(BatchEffectKind))
         self._check_batches()
+        if self.model is not None:
+            self._check_nothing_to_train()
         check_choice("counts_kind", self.counts_kind, ("auto", *get_args(CountsKind)))
         if self.preset == "paper":
             self._check_one_estimate()
             self.check_paper()
         else:
             self.check_recommended()
+
+    def record(self) -> dict[str, Any]:
+        """Return the keyword arguments; a saved model is named by its hash."""
+        options = super().record()
+        return options if self.model is None else options | {"model": identity_of(self.model)}
+
+    @abstractmethod
+    def fixed_model(self, prediction: Prediction, loss: Loss, batches: BatchEffect | None) -> FixedModel:
+        """Return what of a fit reads new cells."""
 
     @abstractmethod
     def published_recipe(self, data: Observations) -> Recipe | None:
@@ -158,13 +177,19 @@ class MethodSettings(ImputerSettings, ABC):
     def check_recommended(self) -> None:
         """Refuse options that only the published algorithm has."""
 
+    def _check_nothing_to_train(self) -> None:
+        """Refuse options of a training beside a model whose training is over."""
+        for field in fields(self):
+            if field.name not in OF_NEW_CELLS and getattr(self, field.name) != field.default:
+                raise InputError(f"`{field.name}` is chosen in the training of a model; leave it out beside `model`")
+
     def _check_batches(self) -> None:
         """Refuse what has no meaning with the offsets of batches, or without them."""
         if self.batch is not None and self.preset == "paper":
             raise InputError("`preset='paper'` knows no batches; leave out `batch`, or `preset='paper'`")
         if self.batch_effect == "keep":
             return
-        if self.batch is None:
+        if self.batch is None and self.model is None:
             raise InputError("`batch_effect='remove'` needs `batch`, the column of obs that names each cell's batch")
         if self.estimate == "detected":
             raise InputError(

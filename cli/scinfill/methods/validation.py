@@ -18,6 +18,7 @@ from scinfill.numerics.rounding import is_fractional, snap_whole
 from scinfill.numerics.scales import Scale, same_total, scale_of
 from scinfill.numerics.scratch import chunks
 from scinfill.numerics.sparse import canonical, largest, position, row_sums
+from scinfill.schema import SAVED_MODEL
 
 LARGEST_COUNT = 2**53
 """Whole numbers up to here are exact in float64."""
@@ -108,7 +109,7 @@ def _not_in_memory(slot: str, matrix: Any) -> str:  # noqa: ANN401 - whatever th
     return f"{found}, not an array or sparse matrix in memory; numpy.asarray or scipy.sparse.csr_matrix makes one"
 
 
-def check_table(adata: AnnData, *, transposed: bool = False) -> None:
+def check_table(adata: AnnData, *, transposed: bool = False, fewest_cells: int = 2) -> None:
     """Refuse what no verb can work with: no cells, one cell, no genes, names that are not unique, genes in rows.
 
     Parameters
@@ -117,10 +118,17 @@ def check_table(adata: AnnData, *, transposed: bool = False) -> None:
         Cells × genes.
     transposed
         Whether the caller has asked for the table to be turned, which may have been wrong.
+    fewest_cells
+        One where each is looked at by itself.
     """
+    if SAVED_MODEL in adata.uns and adata.n_obs == 0:
+        raise DataError(
+            "the table is a saved model and has no cells; give the counts of new cells, and the model as "
+            "`impute_deepmc(model='FILE')` or `impute_auto(model='FILE')`"
+        )
     if adata.n_obs == 0 or adata.n_vars == 0:
         raise DataError(f"the table is empty: {adata.n_obs} cells x {adata.n_vars} genes")
-    if adata.n_obs == 1:
+    if adata.n_obs < fewest_cells:
         raise DataError(
             "there is one cell only; at least two are needed (are genes in rows? then `preprocess(transpose=True)`)"
         )

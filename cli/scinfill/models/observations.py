@@ -87,6 +87,20 @@ class Observations:
         return replace(self, log_values=log2_counts(kept, size_factor), counts=kept), taken
 
 
+def padded(data: Observations, rows: NDArray[np.intp], n_rows: int) -> Observations:
+    """Return some cells as a block of ``n_rows``, the last of them empty and of size factor 1; batches are left out."""
+    some = slice(rows[0], rows[-1] + 1) if rows[-1] - rows[0] == len(rows) - 1 else rows
+    size_factor = None if data.size_factor is None else np.append(data.size_factor[some], np.ones(n_rows - len(rows)))
+    counts = None if data.counts is None else _longer(data.counts[some], n_rows)
+    return Observations(_longer(data.log_values[some], n_rows), counts, size_factor)
+
+
+def _longer(matrix: csr_array, n_rows: int) -> csr_array:
+    """Return a matrix with empty rows below."""
+    indptr = np.pad(matrix.indptr, (0, n_rows - matrix.shape[0]), mode="edge")
+    return csr_array((matrix.data, matrix.indices, indptr), (n_rows, matrix.shape[1]))
+
+
 def pattern_of(rows: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[int, int]) -> csr_array:
     """Return the pattern of ones at entries that come sorted by row, and by column within a row."""
     indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))])

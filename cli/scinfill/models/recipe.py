@@ -43,6 +43,50 @@ class Recipe(Protocol):
         ...
 
 
+class FixedModel(Protocol):
+    """A model whose training is over, which reads new cells: what it says of a cell depends on that cell alone.
+
+    Cells come in blocks of equal shape, filled up with empty rows (:func:`scinfill.models.observations.padded`).
+    """
+
+    @property
+    def loss(self) -> Loss:
+        """Loss of the fit, which decides what its values mean."""
+        ...
+
+    @property
+    def n_factors(self) -> int:
+        """Numbers that are kept of a cell to predict it by; 0 where the cell is read again for that."""
+        ...
+
+    def read(
+        self,
+        block: Observations,
+        known: NDArray[np.bool_],
+        codes: NDArray[np.intp] | None,
+        start: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]:
+        """Return what is made of cells, (n_rows, …), by the genes that are ``known`` (n_genes,) alone.
+
+        ``codes`` (n_rows,) are the cells' batches, all the same in a block; ``start`` is an earlier guess.
+        """
+        ...
+
+    def values(self, state: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return (n_rows, n_genes) predicted values of cells from what was made of them."""
+        ...
+
+    def prediction(
+        self,
+        data: Observations,
+        known: NDArray[np.bool_],
+        codes: NDArray[np.intp] | None,
+        factors: NDArray[np.float32],
+    ) -> Prediction:
+        """Return the prediction of all cells; ``factors`` (n_cells, n_factors) is what was kept of them."""
+        ...
+
+
 def predicted_at(prediction: Prediction, pattern: csr_array) -> NDArray[np.float32]:
     """Return the predictions at the stored entries of ``pattern``, in their order."""
     slices = row_slices(*prediction.shape)

@@ -53,7 +53,7 @@ def gene_moments(counts: csr_array, size_factor: NDArray[np.float64]) -> GeneMom
     mean = total / n_cells
     for genes, values in _normalized_blocks(counts, size_factor):
         squares += np.bincount(genes, weights=(values - mean[genes]) ** 2, minlength=n_genes)
-    variance = (squares + (n_cells - seen) * mean**2) / (n_cells - 1)
+    variance = (squares + (n_cells - seen) * mean**2) / max(1, n_cells - 1)
     return GeneMoments(mean, np.divide(variance, mean, out=np.zeros(n_genes), where=mean > 0))
 
 

@@ -14,6 +14,7 @@ from scinfill.models.centre import LARGEST_LOG_RATE
 from scinfill.models.recipe import Prediction
 from scinfill.numerics.blocks import row_slices
 from scinfill.numerics.decomposition import truncated_svd
+from scinfill.numerics.exact import exact_product
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int16]
@@ -59,7 +60,7 @@ class Grouping:
     def assign(self, prediction: Prediction, rows: slice) -> Codes:
         """Return the smallest group whose centre is nearest to each of some cells, (n_rows,)."""
         place = _positions(prediction, rows, self.mean, self.components)
-        distance = np.sum(self.centres**2, axis=1) - 2 * place @ self.centres.T
+        distance = np.sum(self.centres**2, axis=1) - 2 * exact_product(place, self.centres.T)
         return np.argmin(distance, axis=1).astype(np.int16)
 
 
@@ -140,7 +141,7 @@ def _positions(prediction: Prediction, rows: slice, mean: Floats, components: Fl
     """Return where some cells lie, (n_rows, n_components)."""
     values = _cap(prediction.block(rows))
     values -= mean
-    return values @ components
+    return exact_product(values, components)
 
 
 def _cap(values: Floats) -> Floats:

@@ -144,7 +144,8 @@ def local_factors(several: Sequence[Totals], priors: Priors) -> LocalFactors | N
         tables.append(factors.astype(np.float32))
         groups.append(totals.group + np.int16(first))
         first += len(factors)
-    return LocalFactors(np.column_stack(groups), np.concatenate(tables))
+    groupings = tuple(totals.grouping for totals in several)
+    return LocalFactors(np.column_stack(groups), np.concatenate(tables), groupings)
 
 
 def calibrate(model: GatedModel, several: Sequence[Totals], priors: Priors) -> GatedModel:

@@ -28,10 +28,21 @@ SHAPES = np.geomspace(1e-3, LARGEST_SHAPE, 400)
 
 @dataclass(frozen=True)
 class PosteriorSpread:
-    """Root mean squared distance between the true value and the estimate, on the scale of ``X``."""
+    """Root mean squared distance between the true value and the estimate, on the scale of ``X``.
+
+    Attributes
+    ----------
+    estimate
+        The estimate.
+    shape_parameter
+        (n_genes,) a_g.
+    measured
+        (n_genes,) whether the data have the gene: without, the prior is all there is. None: they have all.
+    """
 
     estimate: Shrunk
     shape_parameter: NDArray[np.float64]
+    measured: NDArray[np.bool_] | None = None
 
     def block(self, rows: slice) -> Floats:
         """Return (n_rows, n_genes)."""
@@ -42,7 +53,8 @@ class PosteriorSpread:
         size_factor = all_size_factors[rows, None].astype(np.float32)
         a = self.shape_parameter.astype(np.float32)
         shape = np.minimum(a + counts, LARGEST_SHAPE)
-        scale = rate / (np.minimum(a, LARGEST_SHAPE) + rate * size_factor)
+        exposure = size_factor if self.measured is None else size_factor * self.measured.astype(np.float32)
+        scale = rate / (np.minimum(a, LARGEST_SHAPE) + rate * exposure)
         squares = np.zeros_like(centre)
         position = _table_position(shape)
         quantiles, weights = relative_quantiles()

@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 from scinfill.models.batch_effect import BatchedPrediction, BatchEffect, batch_effect, centre_beside
 from scinfill.models.centre import LARGEST_LOG_RATE, gene_centre
+from scinfill.models.estimate.grouping import Grouping
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss, Prediction
 from scinfill.numerics.blocks import row_slices
@@ -36,10 +37,13 @@ class LocalFactors:
         (n_cells, n_groupings) the cell's group in each grouping, as a row of ``factor``.
     factor
         (n_groups, n_genes) of the groups of all groupings; exactly 1 where the gate is shut.
+    groupings
+        What assigns a cell to its groups, where that is still known.
     """
 
     group: NDArray[np.integer]
     factor: Floats
+    groupings: tuple[Grouping, ...] = ()
 
     def block(self, rows: slice) -> Floats:
         """Return (n_rows, n_genes)."""

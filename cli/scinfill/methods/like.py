@@ -1,0 +1,100 @@
+"""Bring new counts to the genes and the scale of a saved model, by names alone: no cell tells anything of another."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from scinfill.errors import DataError
+from scinfill.methods.saved_model import Library, SavedModel
+from scinfill.numerics.sparse import product
+
+log = logging.getLogger(__name__)
+
+SMALL_SHARE = 0.5
+"""Of the model's genes, or of the counts by which depth is told: with less a line warns."""
+SHOWN = 3
+"""Names that a message tells."""
+
+
+def find_model_genes(var: pd.DataFrame, model: SavedModel) -> NDArray[np.intp]:
+    """Return where the model's genes are in a table, (n_model_genes,), -1 for those that are absent; both are said.
+
+    Raises
+    ------
+    DataError
+        None is there.
+    """
+    found = var.index.get_indexer(model.genes)
+    n_absent, n_unknown = int((found < 0).sum()), len(var) - int((found >= 0).sum())
+    if n_absent == len(found):
+        raise DataError(
+            f"no gene of the model is in the table: the model has {_some(model.genes)}, the table "
+            f"{_some(var.index)}; {_naming(var, model.genes)}"
+        )
+    if n_absent:
+        log.log(
+            logging.WARNING if n_absent > SMALL_SHARE * len(found) else logging.INFO,
+            "%d of the model's %d genes are absent (such as %s): they take no part, and are predicted",
+            n_absent,
+            len(found),
+            _some(model.genes[found < 0]),
+        )
+    if n_unknown:
+        log.info(
+            "%d genes that the model does not know (such as %s) are left out",
+            n_unknown,
+            _some(var.index.difference(model.genes, sort=False)),
+        )
+    return found
+
+
+def library_of(names: pd.Index, library: Library) -> Library:
+    """Return what of a model's library a table has, in the order of its genes elsewhere; too little is warned of.
+
+    Raises
+    ------
+    DataError
+        Nothing is there.
+    """
+    present = library.names.isin(names)
+    share = float(library.mean[present].sum() / library.mean.sum())
+    if share == 0:
+        raise DataError(
+            "no gene by which the model tells a cell's depth is in the table; name genes as in the training"
+        )
+    if share < SMALL_SHARE:
+        log.warning(
+            "the table has genes with %.0f %% of the counts by which the training told a cell's depth: size factors "
+            "come from these alone; give the counts of all genes where there are such",
+            100 * share,
+        )
+    return Library(library.names[present], library.mean[present])
+
+
+def depths(counts: csr_array, names: pd.Index, library: Library) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the total of every cell over the library's genes, and its size factor: that total over the library's.
+
+    An empty cell has size factor 1.
+    """
+    counted = np.zeros(len(names))
+    counted[names.get_indexer(library.names)] = 1
+    totals = product(counts, counted)
+    return totals, np.where(totals > 0, totals / library.mean.sum(), 1.0)
+
+
+def _some(names: pd.Index) -> str:
+    return ", ".join(repr(str(name)) for name in names[:SHOWN])
+
+
+def _naming(var: pd.DataFrame, genes: pd.Index) -> str:
+    """Return what to do where names differ: a column that holds the model's, or other advice."""
+    for column in var:
+        if var[column].dtype.kind not in "biufc" and var[column].astype(str).isin(genes).any():
+            return f"var[{column!r}] has the model's names: adata.var_names = adata.var[{column!r}].astype(str)"
+    without_version = var.index.astype(str).str.replace(r"\.\d+$", "", regex=True)
+    if without_version.isin(genes.astype(str).str.replace(r"\.\d+$", "", regex=True)).any():
+        return "names differ in the version behind the dot; write them alike"
+    return "write names as in the training (symbols or identifiers, of the same species)"

@@ -1,0 +1,223 @@
+"""The estimate of cells that took no part in the training, from what a model keeps of it: nothing about any cell."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scinfill.models.batch_effect import BatchEffect
+from scinfill.models.estimate.grouping import Grouping
+from scinfill.models.estimate.model_fit import (
+    Doubles,
+    FitScale,
+    Floats,
+    Mask,
+    Reader,
+    cell_blocks,
+    depth_of,
+    deviance_of_block,
+    guess_from,
+    halves_of,
+    learn_fit_scale,
+    rows_of_block,
+)
+from scinfill.models.estimate.uncertainty import PosteriorSpread, posterior_spread
+from scinfill.models.estimate.values import GatedModel, ImputedValues, LocalFactors, Shrunk
+from scinfill.models.observations import Observations, padded
+from scinfill.models.recipe import FixedModel, Prediction
+from scinfill.numerics.blocks import row_slices
+from scinfill.numerics.parallel import map_in_order
+from scinfill.numerics.sparse import column_sums
+
+Codes = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """Everything that the estimates ``shrunk`` and ``model`` need of a training.
+
+    Attributes
+    ----------
+    fixed
+        The factorisation or the network.
+    base, gain, rate_scale
+        The gate; see :class:`scinfill.models.estimate.values.GatedModel`.
+    mean
+        (n_genes,) counts per unit size factor over the training cells; without counts the mean log2 value.
+    fit_scale
+        What a cell's deviance is compared with.
+    groupings, group_factors
+        What assigns a cell to groups, and (n_groups, n_genes) what rates are multiplied by in the groups of all
+        groupings; none without local calibration.
+    offsets
+        (n_batches, n_genes) β; None without batches.
+    observed_weight
+        (n_genes,) w_g of ``shrunk``; None for ``model``.
+    posterior_shape
+        (n_genes,) a_g of the posterior, with ``observed_weight``.
+    """
+
+    fixed: FixedModel
+    base: Floats
+    gain: Floats
+    rate_scale: Floats | None
+    mean: Floats
+    fit_scale: FitScale
+    groupings: tuple[Grouping, ...] = ()
+    group_factors: Floats | None = None
+    offsets: Floats | None = None
+    observed_weight: Floats | None = None
+    posterior_shape: Doubles | None = None
+
+    def gated(self, prediction: Prediction) -> GatedModel:
+        """Return the gated model of a prediction, without groups and batches."""
+        return GatedModel(prediction, self.fixed.loss, self.base, self.gain, self.rate_scale)
+
+
+@dataclass(frozen=True)
+class NewCells:
+    """Cells as a model sees them.
+
+    Attributes
+    ----------
+    estimate
+        Their imputed values, by blocks.
+    fit
+        (n_cells,) how well the model knows them: 0 as a training cell on average; not a number for empty cells.
+    spread
+        Of their posterior; None unless the estimate is ``shrunk``.
+    """
+
+    estimate: ImputedValues
+    fit: Doubles
+    spread: PosteriorSpread | None
+
+
+def trained_model(fixed: FixedModel, estimate: ImputedValues, data: Observations, sample: Observations) -> TrainedModel:
+    """Return what of a training new cells need.
+
+    Parameters
+    ----------
+    fixed
+        The factorisation or network of the estimate.
+    estimate
+        ``shrunk`` or ``model`` of the training cells.
+    data
+        (n_cells, n_genes) the training cells.
+    sample
+        Some of them, by whom deviances are put on a scale.
+    """
+    model = estimate.model if isinstance(estimate, Shrunk) else estimate
+    if not isinstance(model, GatedModel):
+        raise TypeError("only gated models are kept")
+    if data.counts is None:
+        mean = (column_sums(data.log_values) / data.shape[0]).astype(np.float32)
+    else:
+        counts, size_factor = data.molecules()
+        mean = (column_sums(counts) / size_factor.sum()).astype(np.float32)
+    offsets = None if model.batches is None else model.batches.offsets
+    codes = None if sample.batches is None or offsets is None else sample.batches.codes
+    reader = Reader(fixed, replace(model, local=None, batches=None), offsets)
+    kept = TrainedModel(
+        fixed,
+        model.base,
+        model.gain,
+        model.rate_scale,
+        mean,
+        learn_fit_scale(reader, sample, halves_of(mean), codes),
+        offsets=offsets,
+    )
+    if model.local is not None:
+        kept = replace(kept, groupings=model.local.groupings, group_factors=model.local.factor)
+    if isinstance(estimate, Shrunk):
+        shape = posterior_spread(estimate).shape_parameter
+        kept = replace(kept, observed_weight=estimate.observed_weight, posterior_shape=shape)
+    return kept
+
+
+def impute_new_cells(
+    model: TrainedModel, data: Observations, measured: Mask, codes: Codes | None, *, removed: bool
+) -> NewCells:
+    """Impute cells by a model that stays as it is: what a cell gets depends on that cell alone, to the last bit.
+
+    Parameters
+    ----------
+    model
+        The model.
+    data
+        (n_cells, n_genes) with the model's genes in its order.
+    measured
+        (n_genes,) genes that the data have; the others take no part and are predicted.
+    codes
+        (n_cells,) batches as positions in ``model.offsets``; None for cells of the average batch.
+    removed
+        Whether values are those of the average batch.
+    """
+    prediction, fit = _read(model, data, measured, codes)
+    gated = model.gated(prediction)
+    if model.offsets is not None and codes is not None:
+        gated = replace(gated, batches=BatchEffect(codes, model.offsets, gated.loss, removed=removed))
+    if model.group_factors is not None:
+        gated = replace(gated, local=_local_factors(model.groupings, model.group_factors, prediction))
+    if model.observed_weight is None:
+        return NewCells(gated, fit, None)
+    # Of a gene that was not measured nothing was seen: it is the model's word alone.
+    estimate = Shrunk(gated, data, np.where(measured, model.observed_weight, np.float32(0)))
+    if model.posterior_shape is None:
+        return NewCells(estimate, fit, None)
+    return NewCells(estimate, fit, PosteriorSpread(estimate, model.posterior_shape, measured))
+
+
+def _read(model: TrainedModel, data: Observations, measured: Mask, codes: Codes | None) -> tuple[Prediction, Doubles]:
+    """Read every cell once: by either half of its genes to see how well it is known, then by all."""
+    n_cells, n_genes = data.shape
+    reader = Reader(model.fixed, model.gated(_Nothing((0, n_genes))), model.offsets)
+    half = halves_of(model.mean)
+    blocks, n_rows = cell_blocks(data.shape, codes), rows_of_block(n_genes)
+
+    def visit(rows: NDArray[np.intp]) -> tuple[Floats | None, Doubles]:
+        block, some = padded(data, rows, n_rows), None if codes is None else codes[rows]
+        deviance, states = deviance_of_block(
+            reader, block, measured, some, half=half, dispersion=model.fit_scale.dispersion
+        )
+        if not model.fixed.n_factors:
+            return None, deviance[: len(rows)]
+        factors = model.fixed.read(block, measured, some, guess_from(states))
+        return factors[: len(rows)], deviance[: len(rows)]
+
+    factors = np.zeros((n_cells, model.fixed.n_factors), np.float32)
+    deviance = np.zeros(n_cells)
+    for rows, (kept, found) in zip(blocks, map_in_order(visit, blocks), strict=True):
+        deviance[rows] = found
+        if kept is not None:
+            factors[rows] = kept
+    depth = depth_of(data)
+    fit = np.where(np.isfinite(depth), model.fit_scale.standardise(deviance, depth), np.nan)
+    return model.fixed.prediction(data, measured, codes, factors), fit
+
+
+def _local_factors(groupings: Sequence[Grouping], factor: Floats, prediction: Prediction) -> LocalFactors:
+    """Assign cells to the groups of the training, by the numbers that these have among all groupings."""
+    firsts = np.cumsum([0, *(len(grouping.centres) for grouping in groupings)])
+    slices = row_slices(*prediction.shape)
+
+    def assign(rows: slice) -> NDArray[np.integer]:
+        columns = [
+            grouping.assign(prediction, rows) + first for grouping, first in zip(groupings, firsts, strict=False)
+        ]
+        return np.column_stack(columns).astype(np.int16)
+
+    return LocalFactors(np.concatenate(list(map_in_order(assign, slices))), factor, tuple(groupings))
+
+
+@dataclass(frozen=True)
+class _Nothing:
+    """Stands for a prediction where none is read."""
+
+    shape: tuple[int, int]
+
+    def block(self, rows: slice) -> Floats:
+        """Return no cells."""
+        del rows
+        return np.zeros(self.shape, np.float32)

@@ -1,0 +1,116 @@
+"""New cells in a factorisation that is fixed: Z of each is solved against μ and D, whatever stands beside it."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scinfill.models.factorization.alternating import BlockLoss, Factors
+from scinfill.models.factorization.arrays import HOST
+from scinfill.models.factorization.poisson import PoissonLoss
+from scinfill.models.factorization.squared import SquaredLoss
+from scinfill.models.observations import Observations
+from scinfill.models.recipe import Loss, Prediction
+from scinfill.numerics.exact import EXACT_NUMPY, exact_product
+
+Floats = NDArray[np.float32]
+
+EXACT = replace(HOST, xp=EXACT_NUMPY)
+"""Numpy, with products that do not depend on what stands beside a cell."""
+MAX_STEPS = 30
+"""Of Newton; cells like those of the training need four to eight."""
+SETTLED = 0.02
+"""A cell stays where it is once a step moved none of its log rates by more: the next would move them by its square."""
+
+
+@dataclass(frozen=True)
+class FixedFactors:
+    """μ and D of a factorisation; see :class:`scinfill.models.recipe.FixedModel`.
+
+    Attributes
+    ----------
+    loss
+        Of the fit.
+    offset
+        (n_genes,) μ.
+    genes
+        (n_genes, rank) Dᵀ.
+    ridge
+        Penalty on Z.
+    zero_weight
+        Weight of zeros in the squared loss.
+    batches
+        (n_batches, n_genes) β, which join μ; None without batches.
+    """
+
+    loss: Loss
+    offset: Floats
+    genes: Floats
+    ridge: float
+    zero_weight: float = 1.0
+    batches: Floats | None = None
+
+    @property
+    def n_factors(self) -> int:
+        """Columns of Z."""
+        return self.genes.shape[1]
+
+    def read(
+        self,
+        block: Observations,
+        known: NDArray[np.bool_],
+        codes: NDArray[np.intp] | None,
+        start: Floats | None = None,
+    ) -> Floats:
+        """Return Z of cells, (n_rows, rank): damped Newton steps until a cell settles. One without counts stays at 0.
+
+        Each cell stops by itself, so that its bytes do not depend on how long its neighbours take.
+        """
+        n_rows = block.shape[0]
+        moving = np.diff(block.log_values.indptr) > 0
+        offset = self.offset if self.batches is None or codes is None else self.offset + self.batches[codes[0]]
+        genes = self.genes
+        if not known.all():
+            columns = np.flatnonzero(known)
+            block, offset, genes = block.genes(columns), offset[columns], genes[columns]
+        cells = np.zeros((n_rows, self.n_factors), np.float32) if start is None else start.copy()
+        cells[~moving] = 0
+        loss = self._loss_of(block)
+        factors = Factors(offset, cells, genes)
+        for _ in range(MAX_STEPS):
+            step, reach = _newton_step(loss, factors, np.float32(self.ridge))
+            factors.cells[moving] += step[moving]
+            moving &= reach > SETTLED
+            if np.isinf(loss.largest_step) or not moving.any():
+                break
+        return factors.cells
+
+    def values(self, state: Floats) -> Floats:
+        """Return (n_rows, n_genes) μ + Z·D."""
+        return Factors(self.offset, state, self.genes).block(slice(None))
+
+    def prediction(
+        self, data: Observations, known: NDArray[np.bool_], codes: NDArray[np.intp] | None, factors: Floats
+    ) -> Prediction:
+        """Return μ, Z and D."""
+        del data, known, codes
+        return Factors(self.offset, factors, self.genes)
+
+    def _loss_of(self, block: Observations) -> BlockLoss:
+        if self.loss == "poisson":
+            return PoissonLoss(block, arrays=EXACT)
+        return SquaredLoss(block, self.zero_weight, arrays=EXACT)
+
+
+def _newton_step(loss: BlockLoss, factors: Factors, ridge: np.float32) -> tuple[Floats, NDArray[np.floating]]:
+    """Return a step of every cell's Z, (n_rows, rank), and how far it moves its predicted values at most, (n_rows,)."""
+    cells, genes = factors.cells, factors.genes
+    system = loss.cell_system(slice(0, len(cells)), factors)
+    # Solve (H + ρI)·step = g − ρ·z for every cell.
+    penalty = np.full(cells.shape[1], ridge, np.float32)
+    step = np.asarray(loss.arrays.solve(system.curvature, system.gradient - ridge * cells, penalty), np.float32)
+    reach = np.abs(exact_product(step, genes.T)).max(axis=1, initial=0)
+    if np.isinf(loss.largest_step):
+        return step, reach
+    share = np.minimum(np.float32(1), np.float32(loss.largest_step) / np.maximum(reach, np.float32(1e-12)))
+    return step * share[:, None], reach
