@@ -170,7 +170,8 @@ def _write_element(
             write_array(group, part, getattr(element, part))
         _say_encoding(group, f"{element.format}_matrix", "0.1.0")
     else:
-        write(parent, key, element, dataset_kwargs=dataset_kwargs)
+        is_array = isinstance(element, np.ndarray) and element.ndim > 0 and element.size > 0  # others cannot be packed
+        write(parent, key, element, dataset_kwargs=dataset_kwargs if is_array else {})
 
 
 def _say_encoding(item: h5py.Group | h5py.Dataset, encoding: str, version: str) -> None:

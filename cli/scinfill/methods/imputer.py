@@ -177,8 +177,7 @@ def _trained(settings: MethodSettings, data: Observations, learned: Learned) -> 
     model = learned.estimate.model if isinstance(learned.estimate, Shrunk) else learned.estimate
     if not isinstance(model, GatedModel):
         raise TypeError("only gated models are kept")
-    rows = sample_cells(data, FIT_CELLS, np.random.default_rng(settings.seed))
-    sample = data if rows is None else data.cells(rows)
+    sample = sample_cells(data, FIT_CELLS, np.random.default_rng(settings.seed))
     with blocks_in_parallel():
         fixed = settings.fixed_model(model.prediction, model.loss, model.batches)
         return trained_model(fixed, learned.estimate, data, sample)

@@ -156,30 +156,39 @@ def depth_of(data: Observations) -> Doubles:
         return np.where(totals > 0, np.log(totals if data.size_factor is None else data.size_factor), -np.inf)
 
 
-def learn_fit_scale(reader: Reader, data: Observations, half: Mask, codes: NDArray[np.intp] | None) -> FitScale:
-    """Learn from training cells how large the deviance of a known cell is.
+Witnesses = Sequence[tuple[Reader, NDArray[np.intp]]]
+"""Models, and for each the rows of the cells that it reads: best are models of which these cells were no part."""
+
+
+def learn_fit_scale(witnesses: Witnesses, data: Observations, half: Mask, codes: NDArray[np.intp] | None) -> FitScale:
+    """Learn how large the deviance of a known cell is.
 
     Parameters
     ----------
-    reader
-        The fixed model.
+    witnesses
+        Which cells are read by which model.
     data
-        (n_cells, n_genes) training cells, or a sample of them.
+        (n_cells, n_genes) training cells.
     half
         (n_genes,) one half of the genes.
     codes
         (n_cells,) batches; None without.
     """
     everything = np.ones(data.shape[1], np.bool_)
-    blocks = cell_blocks(data.shape, codes)
-    n_rows = rows_of_block(data.shape[1])
+    n_rows, is_counts = rows_of_block(data.shape[1]), witnesses[0][0].fixed.loss == "poisson"
+    blocks = [
+        (reader, cells[rows])
+        for reader, cells in witnesses
+        for rows in cell_blocks((len(cells), data.shape[1]), None if codes is None else codes[cells])
+    ]
 
-    def moments(rows: NDArray[np.intp]) -> Doubles:
+    def moments(witness: tuple[Reader, NDArray[np.intp]]) -> Doubles:
+        reader, rows = witness
         block, some = padded(data, rows, n_rows), None if codes is None else codes[rows]
         sums = np.zeros((3, data.shape[1]))
         for tested in (half, ~half):
             expected = reader.expected(block, reader.fixed.read(block, everything & ~tested, some), some)[: len(rows)]
-            seen = block.molecules()[0] if reader.fixed.loss == "poisson" else block.log_values
+            seen = block.molecules()[0] if is_counts else block.log_values
             truth = seen.toarray()[: len(rows)]
             squares = np.sum((truth - expected) ** 2, axis=0, dtype=np.float64)
             parts = squares, np.sum(expected, axis=0, dtype=np.float64), np.sum(expected**2, axis=0, dtype=np.float64)
@@ -187,20 +196,21 @@ def learn_fit_scale(reader: Reader, data: Observations, half: Mask, codes: NDArr
         return sums
 
     squares, sums, sums_of_squares = sum(map_in_order(moments, blocks), np.zeros((3, data.shape[1])))
-    if reader.fixed.loss == "poisson":
+    if is_counts:
         dispersion = (squares - sums) / np.maximum(sums_of_squares, 1e-12)
     else:
-        dispersion = squares / max(1, data.shape[0])
+        dispersion = squares / max(1, sum(len(rows) for _, rows in blocks))
     dispersion = np.maximum(dispersion, LEAST_DISPERSION).astype(np.float32)
 
-    def deviance(rows: NDArray[np.intp]) -> Doubles:
+    def deviance(witness: tuple[Reader, NDArray[np.intp]]) -> Doubles:
+        reader, rows = witness
         some = None if codes is None else codes[rows]
         found, _ = deviance_of_block(
             reader, padded(data, rows, n_rows), everything, some, half=half, dispersion=dispersion
         )
         return found[: len(rows)]
 
-    found, order = np.concatenate(list(map_in_order(deviance, blocks))), np.concatenate(blocks)
+    found, order = np.concatenate(list(map_in_order(deviance, blocks))), np.concatenate([rows for _, rows in blocks])
     return _fit_scale(dispersion, found, depth_of(data)[order])
 
 

@@ -32,6 +32,9 @@ from scinfill.numerics.sparse import column_sums
 
 Codes = NDArray[np.intp]
 
+WITNESS_FOLDS = 5
+"""Parts of few training cells, of which each is read by a model of the others."""
+
 
 @dataclass(frozen=True)
 class TrainedModel:
@@ -94,7 +97,9 @@ class NewCells:
     spread: PosteriorSpread | None
 
 
-def trained_model(fixed: FixedModel, estimate: ImputedValues, data: Observations, sample: Observations) -> TrainedModel:
+def trained_model(
+    fixed: FixedModel, estimate: ImputedValues, data: Observations, sample: NDArray[np.intp] | None
+) -> TrainedModel:
     """Return what of a training new cells need.
 
     Parameters
@@ -106,7 +111,7 @@ def trained_model(fixed: FixedModel, estimate: ImputedValues, data: Observations
     data
         (n_cells, n_genes) the training cells.
     sample
-        Some of them, by whom deviances are put on a scale.
+        Rows of some of them, by whom deviances are put on a scale; None for all.
     """
     model = estimate.model if isinstance(estimate, Shrunk) else estimate
     if not isinstance(model, GatedModel):
@@ -117,15 +122,15 @@ def trained_model(fixed: FixedModel, estimate: ImputedValues, data: Observations
         counts, size_factor = data.molecules()
         mean = (column_sums(counts) / size_factor.sum()).astype(np.float32)
     offsets = None if model.batches is None else model.batches.offsets
-    codes = None if sample.batches is None or offsets is None else sample.batches.codes
-    reader = Reader(fixed, replace(model, local=None, batches=None), offsets)
+    codes = None if data.batches is None or offsets is None else data.batches.codes
+    gated = replace(model, local=None, batches=None)
     kept = TrainedModel(
         fixed,
         model.base,
         model.gain,
         model.rate_scale,
         mean,
-        learn_fit_scale(reader, sample, halves_of(mean), codes),
+        learn_fit_scale(_witnesses(fixed, gated, offsets, data, sample), data, halves_of(mean), codes),
         offsets=offsets,
     )
     if model.local is not None:
@@ -134,6 +139,27 @@ def trained_model(fixed: FixedModel, estimate: ImputedValues, data: Observations
         shape = posterior_spread(estimate).shape_parameter
         kept = replace(kept, observed_weight=estimate.observed_weight, posterior_shape=shape)
     return kept
+
+
+def _witnesses(
+    fixed: FixedModel, gated: GatedModel, offsets: Floats | None, data: Observations, sample: NDArray[np.intp] | None
+) -> list[tuple[Reader, NDArray[np.intp]]]:
+    """Return which cells tell by which model how well a known cell is known.
+
+    Few cells leave their mark on a model, and each is known to it better than a new cell of the same kind: where all
+    take part, each is read by a model of which it was no part.
+    """
+    everyone = np.arange(data.shape[0])
+    if sample is not None:
+        return [(Reader(fixed, gated, offsets), sample)]
+    folds = [everyone[fold::WITNESS_FOLDS] for fold in range(WITNESS_FOLDS)]
+    witnesses = []
+    for fold in folds:
+        refitted = fixed.refitted(data, gated.prediction, np.setdiff1d(everyone, fold)) if len(fold) else None
+        if refitted is None:
+            return [(Reader(fixed, gated, offsets), everyone)]
+        witnesses.append((Reader(refitted, gated, offsets), fold))
+    return witnesses
 
 
 def impute_new_cells(

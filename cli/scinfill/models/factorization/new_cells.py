@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from scinfill.models.factorization.alternating import BlockLoss, Factors
-from scinfill.models.factorization.arrays import HOST
+from scinfill.models.factorization.alternating import BlockLoss, Factors, Penalty, alternate
+from scinfill.models.factorization.arrays import HOST, Arrays
 from scinfill.models.factorization.poisson import PoissonLoss
 from scinfill.models.factorization.squared import SquaredLoss
 from scinfill.models.observations import Observations
@@ -17,6 +17,10 @@ Floats = NDArray[np.float32]
 
 EXACT = replace(HOST, xp=EXACT_NUMPY)
 """Numpy, with products that do not depend on what stands beside a cell."""
+REFIT_ROUNDS = 3
+"""After which D has forgotten cells that no longer take part: with Z where it was, each is nearly a regression."""
+BATCH_RIDGE = 4.0
+"""On the offsets of batches in these rounds."""
 MAX_STEPS = 30
 """Of Newton; cells like those of the training need four to eight."""
 SETTLED = 0.02
@@ -75,7 +79,7 @@ class FixedFactors:
             block, offset, genes = block.genes(columns), offset[columns], genes[columns]
         cells = np.zeros((n_rows, self.n_factors), np.float32) if start is None else start.copy()
         cells[~moving] = 0
-        loss = self._loss_of(block)
+        loss = self._loss_of(block, EXACT)
         factors = Factors(offset, cells, genes)
         for _ in range(MAX_STEPS):
             step, reach = _newton_step(loss, factors, np.float32(self.ridge))
@@ -84,6 +88,17 @@ class FixedFactors:
             if np.isinf(loss.largest_step) or not moving.any():
                 break
         return factors.cells
+
+    def refitted(self, data: Observations, prediction: Prediction, rows: NDArray[np.intp]) -> "FixedFactors | None":
+        """Return μ and D after REFIT_ROUNDS more rounds with some of the cells, whose Z is where those start."""
+        if not isinstance(prediction, Factors):
+            raise TypeError("a factorisation predicts by factors")
+        batches = None if data.batches is None or self.batches is None else self.batches
+        factors = Factors(self.offset, prediction.cells[rows], self.genes, batches)
+        some = data.cells(rows) if batches is not None else replace(data, batches=None).cells(rows)
+        loss = self._loss_of(some, HOST)
+        refitted = alternate(loss, factors, ridge=Penalty(self.ridge, BATCH_RIDGE), n_rounds=REFIT_ROUNDS, label="fit")
+        return replace(self, offset=refitted.offset, genes=refitted.genes, batches=refitted.batches)
 
     def values(self, state: Floats) -> Floats:
         """Return (n_rows, n_genes) μ + Z·D."""
@@ -96,10 +111,10 @@ class FixedFactors:
         del data, known, codes
         return Factors(self.offset, factors, self.genes)
 
-    def _loss_of(self, block: Observations) -> BlockLoss:
+    def _loss_of(self, data: Observations, arrays: Arrays) -> BlockLoss:
         if self.loss == "poisson":
-            return PoissonLoss(block, arrays=EXACT)
-        return SquaredLoss(block, self.zero_weight, arrays=EXACT)
+            return PoissonLoss(data, arrays=arrays)
+        return SquaredLoss(data, self.zero_weight, arrays=arrays)
 
 
 def _newton_step(loss: BlockLoss, factors: Factors, ridge: np.float32) -> tuple[Floats, NDArray[np.floating]]:
