@@ -62,7 +62,7 @@ def apply_model(adata: AnnData, settings: MethodSettings) -> Imputation:
     _check_model_has(model, settings, removed=removed)
     prepared, layer = _on_scale_of(adata, model, settings)
     table, measured = at_model_genes(prepared, model)
-    data = read_observations(_without_measured(table), layer=layer, fewest_cells=1)
+    data = read_observations(table, layer=layer, new_cells=True)
     named = _batches(table, model, settings.batch)
     numbers = data.shape[0] * (3 * model.trained.fixed.n_factors + 20) * SINGLE
     require_memory(numbers + BLOCKS, data, settings.command)
@@ -142,11 +142,6 @@ def at_model_genes(adata: AnnData, model: SavedModel) -> tuple[AnnData, NDArray[
     return table, measured
 
 
-def _without_measured(table: AnnData) -> AnnData:
-    """Return a view of values that may be read although some genes were not measured: these take no part here."""
-    return AnnData(X=table.X, obs=table.obs, var=table.var, uns=table.uns, layers=dict(table.layers), varm={})
-
-
 def _batches(table: AnnData, model: SavedModel, column: str | None) -> NamedBatches | None:
     """Return the cells' batches, those of the model first; None where cells are as of the average batch."""
     if model.batch is None:
@@ -199,4 +194,8 @@ def _say_fit(fit: NDArray[np.float64]) -> None:
         ": of types that it never saw it says nothing" if n_bad else "",
     )
     if n_empty:
-        log.warning("%s cells have no counts of the model's genes: they are predicted by its average", f"{n_empty:,}")
+        log.warning(
+            "%s of %s cells have no counts of the model's genes: they are predicted by its average",
+            f"{n_empty:,}",
+            f"{len(fit):,}",
+        )

@@ -42,7 +42,7 @@ NATURAL = (
 )
 
 
-def read_observations(adata: AnnData, *, layer: str | None = None, fewest_cells: int = 2) -> Observations:
+def read_observations(adata: AnnData, *, layer: str | None = None, new_cells: bool = False) -> Observations:
     """Return what an imputer may look at.
 
     Parameters
@@ -51,8 +51,8 @@ def read_observations(adata: AnnData, *, layer: str | None = None, fewest_cells:
         Cells × genes; never changed.
     layer
         Layer that holds the log2(1 + x) values instead of ``X``.
-    fewest_cells
-        One where each is looked at by itself.
+    new_cells
+        Whether each cell is looked at by itself: one is enough, and genes that were not measured take no part.
 
     Returns
     -------
@@ -67,9 +67,10 @@ def read_observations(adata: AnnData, *, layer: str | None = None, fewest_cells:
         Wrong values, another scale, several kinds of features, or values, counts and size factors that disagree
         (the cell is named).
     """
-    validation.check_table(adata, fewest_cells=fewest_cells)
+    validation.check_table(adata, fewest_cells=1 if new_cells else 2)
     check_expression_only(adata)
-    check_measured(adata)
+    if not new_cells:
+        check_measured(adata)
     take_log2 = partial(preprocess_option, adata)
     values = validation.nonnegative(adata, layer, remedy=take_log2)
     slot = validation.slot_name(layer)

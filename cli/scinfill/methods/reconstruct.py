@@ -126,7 +126,7 @@ def estimate_of(adata: AnnData, kind: str, *, cells: Positions = EVERY, genes: P
         model = replace(model, local=LocalFactors(local.group[cells], local.factor[:, genes]))
     if OBSERVED_WEIGHT not in adata.var:
         return model
-    data = read_observations(adata, layer=_imputed_layer(adata))
+    data = read_observations(adata, layer=_imputed_layer(adata), new_cells=True)
     data = data if isinstance(cells, slice) else data.cells(cells)
     data = data if isinstance(genes, slice) else data.genes(genes)
     return Shrunk(model, data, column(OBSERVED_WEIGHT))

@@ -1,0 +1,399 @@
+"""Saved models: what new cells get depends on the model and on themselves alone."""
+
+from functools import cache
+
+import anndata
+import numpy as np
+import pytest
+from anndata import AnnData
+from scipy import sparse
+
+import scinfill
+from _support import assert_adata_equal, from_bytes, make_counts, to_bytes, with_short_training
+from scinfill.errors import DataError, InputError
+from scinfill.methods.train import Trained
+from scinfill.schema import SAVED_MODEL
+
+KINDS = {
+    "deepmc": ("deepmc", {"rank": 3, "counts_kind": "umi"}),
+    "deepmc of reads": ("deepmc", {"rank": 3, "counts_kind": "reads"}),
+    "deepmc, weights of the squared loss": ("deepmc", {"rank": 3, "loss": "squared", "counts_kind": "umi"}),
+    "deepmc in batches": ("deepmc", {"rank": 3, "counts_kind": "umi", "batch": "sample"}),
+    "deepmc without batches": (
+        "deepmc",
+        {"rank": 3, "counts_kind": "umi", "batch": "sample", "batch_effect": "remove"},
+    ),
+    "auto": ("auto", {"hidden_units": 8, "counts_kind": "umi"}),
+    "auto in batches": ("auto", {"hidden_units": 8, "counts_kind": "umi", "batch": "sample"}),
+}
+
+
+@cache
+def _world() -> AnnData:
+    """Return counts of which the first 200 cells are the training's, and the others of the same types."""
+    counts = scinfill.simulate(n_cells=520, n_genes=90, n_types=3, seed=4)
+    counts.obs["sample"] = np.where(np.arange(counts.n_obs) % 3, "first", "second")
+    counts.layers.clear()
+    return counts
+
+
+def training() -> AnnData:
+    return _world()[:200].copy()
+
+
+def newcomers() -> AnnData:
+    """Return 300 new cells, of batches that the training knows, and one empty cell among them."""
+    new = _world()[200:500].copy()
+    new.X = sparse.csr_matrix(new.X)
+    emptied = new.X.toarray()
+    emptied[4] = 0
+    new.X = sparse.csr_matrix(emptied)
+    return new
+
+
+@cache
+def _trained(kind: str) -> Trained:
+    method, options = KINDS[kind]
+    with with_short_training():
+        return scinfill.train_model(scinfill.preprocess(training(), n_genes=60), method, **options)
+
+
+@cache
+def _whole(kind: str) -> AnnData:
+    return apply(kind, newcomers())
+
+
+def apply(kind: str, cells: AnnData, **options) -> AnnData:
+    function = scinfill.impute_deepmc if KINDS[kind][0] == "deepmc" else scinfill.impute_auto
+    return function(cells, model=_trained(kind).model, **options)
+
+
+@pytest.fixture(params=KINDS)
+def kind(request):
+    return request.param
+
+
+def assert_same_cells(some: AnnData, whole: AnnData) -> None:
+    """Compare every byte of what cells got with what they got among others."""
+    expected = whole[some.obs_names]
+    for name in some.layers:
+        one, other = (
+            np.asarray(m.todense()) if sparse.issparse(m) else m for m in (some.layers[name], expected.layers[name])
+        )
+        np.testing.assert_array_equal(one, other, err_msg=name)
+    for name in some.obsm:
+        np.testing.assert_array_equal(some.obsm[name], expected.obsm[name], err_msg=name)
+    for name in expected.obs.columns.intersection(["size_factor", "model_fit"]):
+        np.testing.assert_array_equal(some.obs[name], expected.obs[name], err_msg=name)
+
+
+@pytest.mark.parametrize("rows", ["one", "seven", "shuffled", "twice the size"])
+def test_a_cell_gets_the_same_bytes_whatever_stands_beside_it(kind, rows):
+    new = newcomers()
+    if rows == "twice the size":
+        others = _world()[:200].copy()
+        others.obs_names = [f"other{number}" for number in range(200)]
+        mixed = apply(kind, anndata.concat([others, new], merge="same"))
+        assert_same_cells(mixed[new.obs_names].copy(), _whole(kind))
+        return
+    order = {
+        "one": np.array([17]),
+        "seven": np.arange(1, 8),
+        "shuffled": np.random.default_rng(3).permutation(new.n_obs),
+    }[rows]
+    assert_same_cells(apply(kind, new[order].copy()), _whole(kind))
+
+
+def test_uncertainty_of_a_cell_is_its_own_too():
+    whole = apply("deepmc", newcomers(), uncertainty=True)
+    assert (whole.layers["imputed_sd"] > 0).any()
+    assert_same_cells(apply("deepmc", newcomers()[10:13].copy(), uncertainty=True), whole)
+
+
+@pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_matrix.toarray])
+def test_any_form_of_the_counts_gives_the_same(form):
+    new = newcomers()
+    new.X = form(new.X)
+    assert_same_cells(apply("deepmc", new), _whole("deepmc"))
+
+
+def test_training_cells_get_nearly_what_the_training_gave_them(kind):
+    imputed = _trained(kind).imputed
+    again = apply(kind, training())
+    difference = again.layers["imputed"] - imputed.layers["imputed"]
+    spread = imputed.layers["imputed"].std()
+    assert np.sqrt(np.mean(difference**2)) < 0.05 * spread
+    assert list(again.var_names) == list(imputed.var_names)
+    np.testing.assert_allclose(again.obs["size_factor"], imputed.obs["size_factor"], rtol=1e-6)
+
+
+def test_the_model_holds_no_cells_and_survives_a_file(kind):
+    model = _trained(kind).model
+    assert model.n_obs == 0
+    read = from_bytes(to_bytes(model))
+    method = scinfill.impute_deepmc if KINDS[kind][0] == "deepmc" else scinfill.impute_auto
+    assert_same_cells(method(newcomers(), model=read), _whole(kind))
+
+
+def test_the_same_training_gives_the_same_model():
+    method, options = KINDS["deepmc"]
+    again = scinfill.train_model(scinfill.preprocess(training(), n_genes=60), method, **options)
+    assert_adata_equal(again.model, _trained("deepmc").model)
+
+
+def test_keeping_the_model_changes_nothing_of_the_imputation():
+    _, options = KINDS["deepmc"]
+    alone = scinfill.impute_deepmc(scinfill.preprocess(training(), n_genes=60), **options)
+    assert_adata_equal(alone, _trained("deepmc").imputed)
+
+
+def test_counts_and_what_preprocess_like_makes_of_them_give_the_same(kind):
+    prepared = scinfill.preprocess(newcomers(), like=_trained(kind).model)
+    assert_same_cells(apply(kind, prepared), _whole(kind))
+
+
+def test_preprocess_like_has_the_genes_in_order_and_the_scale():
+    imputed, model = _trained("deepmc")
+    same = scinfill.preprocess(training()[:, ::-1].copy(), like=model)
+    assert list(same.var_names) == list(model.var_names)
+    np.testing.assert_allclose(same.X.toarray(), imputed.X.toarray(), rtol=1e-5)
+    again = scinfill.preprocess(training(), like=scinfill.train_model(same, rank=3, counts_kind="umi").model)
+    np.testing.assert_allclose(again.obs["size_factor"], imputed.obs["size_factor"], rtol=1e-6)
+
+
+def test_depth_comes_from_what_is_comparable():
+    """Half of the genes, or more of them, tell the same depth: totals alone would say half, or twice as much."""
+    new, model = newcomers(), _trained("deepmc").model
+    whole = scinfill.preprocess(new, like=model).obs["size_factor"]
+    half = scinfill.preprocess(new[:, ::2].copy(), like=model).obs["size_factor"]
+    assert 0.8 < np.median(half / whole) < 1.25
+    foreign = make_counts(new.n_obs, 40)
+    foreign.var_names, foreign.obs_names = [f"other{n}" for n in range(40)], new.obs_names
+    more = AnnData(
+        sparse.hstack([new.X, foreign.X], format="csr"), obs=new.obs, var=anndata.concat([new, foreign], axis=1).var
+    )
+    np.testing.assert_array_equal(scinfill.preprocess(more, like=model).obs["size_factor"], whole)
+
+
+def test_absent_genes_take_no_part_and_are_predicted(kind, caplog):
+    model = _trained(kind).model
+    absent = list(model.var_names[::4])
+    caplog.set_level("INFO")
+    less = newcomers()[:, [name for name in newcomers().var_names if name not in absent]].copy()
+    result = apply(kind, less)
+    assert f"{len(absent)} of the model's {model.n_vars} genes are absent" in caplog.text
+    assert list(result.var_names) == list(model.var_names)
+    assert list(result.var_names[~result.varm["measured"].iloc[:, 0]]) == absent
+    whole = _whole(kind)[:, absent].layers["imputed"]
+    found = result[:, absent].layers["imputed"]
+    assert np.isfinite(found).all()
+    varies = whole.std(axis=0) > 0.3
+    if varies.any() and KINDS[kind][0] == "deepmc":
+        assert np.median([np.corrcoef(a, b)[0, 1] for a, b in zip(found.T[varies], whole.T[varies], strict=True)]) > 0.5
+    if result.uns["scinfill"]["estimate"] == "shrunk":
+        assert (result.var.loc[absent, "observed_weight"] == 0).all()
+    # Whatever stood in an absent gene changes nothing.
+    assert_same_cells(apply(kind, less[:9].copy()), result)
+
+
+def test_zeros_are_not_the_same_as_absence():
+    model = _trained("deepmc").model
+    absent = list(model.var_names[::4])
+    zeroed = newcomers()
+    dense = zeroed.X.toarray()
+    dense[:, zeroed.var_names.isin(absent)] = 0
+    zeroed.X = sparse.csr_matrix(dense)
+    lacking = newcomers()[:, ~newcomers().var_names.isin(absent)].copy()
+    difference = apply("deepmc", zeroed).layers["imputed"] - apply("deepmc", lacking).layers["imputed"]
+    assert np.abs(difference).max() > 0.1
+
+
+def test_unknown_genes_are_left_out_and_said(caplog):
+    caplog.set_level("INFO")
+    apply("deepmc", newcomers())
+    n_unknown = newcomers().n_vars - _trained("deepmc").model.n_vars
+    assert f"{n_unknown} genes that the model does not know" in caplog.text
+
+
+def test_cells_of_an_unknown_type_are_told():
+    counts = scinfill.simulate(n_cells=500, n_genes=400, n_types=3, seed=7)
+    counts.layers.clear()
+    types = counts.obs["cell_type"].astype(str)
+    unknown = (types == types.unique()[0]).to_numpy()
+    known = np.flatnonzero(~unknown)
+    model = scinfill.train_model(scinfill.preprocess(counts[known[::2]].copy()), rank=5).model
+    fit = scinfill.impute_deepmc(counts, model=model).obs["model_fit"].to_numpy()
+    others = fit[known[1::2]]
+    assert np.mean(fit[unknown][:, None] < others) > 0.95
+    assert abs(np.median(others)) < 0.7
+    assert 0.5 < np.std(others) < 2
+
+
+def test_an_empty_cell_is_predicted_by_the_average_and_has_no_fit():
+    result = _whole("deepmc")
+    assert np.isnan(result.obs["model_fit"].iloc[4])
+    assert (result.obsm["X_deepmc"][4] == 0).all()
+    assert np.isfinite(result.layers["imputed"]).all()
+
+
+def test_factors_rebuild_the_values():
+    factors = apply("deepmc", newcomers(), form="factors")
+    assert "imputed" not in factors.layers
+    np.testing.assert_array_equal(scinfill.reconstruct(factors).layers["imputed"], _whole("deepmc").layers["imputed"])
+    lacking = newcomers()[:, 5:].copy()
+    np.testing.assert_array_equal(
+        scinfill.reconstruct(apply("deepmc", lacking, form="factors")).layers["imputed"],
+        apply("deepmc", lacking).layers["imputed"],
+    )
+
+
+def test_seen_values_are_kept_where_asked():
+    result = apply("deepmc", newcomers(), keep="observed")
+    seen = result.X.toarray() > 0
+    np.testing.assert_array_equal(result.layers["imputed"][seen], result.X.toarray()[seen])
+
+
+@pytest.mark.parametrize("batches", ["deepmc in batches", "auto in batches"])
+def test_batches_are_known_by_name(batches, caplog):
+    new = newcomers()
+    apart = apply(batches, new)
+    assert apart.varm["batch_offsets"].shape == (apart.n_vars, 2)
+    swapped = new.copy()
+    swapped.obs["sample"] = np.where(new.obs["sample"] == "first", "second", "first")
+    assert np.abs(apply(batches, swapped).layers["imputed"] - apart.layers["imputed"]).max() > 0
+    stranger = new.copy()
+    stranger.obs["sample"] = "third"
+    unknown = apply(batches, stranger)
+    assert "the model knows no batch 'third'" in caplog.text
+    del stranger.obs["sample"]
+    unnamed = apply(batches, stranger)
+    assert "obs has no column 'sample'" in caplog.text
+    np.testing.assert_allclose(unknown.layers["imputed"], unnamed.layers["imputed"], atol=1e-5)
+    renamed = new.copy()
+    renamed.obs["donor"] = renamed.obs.pop("sample")
+    np.testing.assert_array_equal(apply(batches, renamed, batch="donor").layers["imputed"], apart.layers["imputed"])
+
+
+def test_a_batch_removed_in_training_stays_removed():
+    result = _whole("deepmc without batches")
+    assert result.uns["scinfill"]["batches"]["effect"] == "remove"
+    with pytest.raises(InputError, match="average batch"):
+        apply("deepmc without batches", newcomers(), keep="observed")
+
+
+def test_the_record_can_be_repeated_with_the_model_alone():
+    result, model = _whole("deepmc"), _trained("deepmc").model
+    assert scinfill.rerun(result, newcomers(), model=model).identical
+    with pytest.raises(InputError, match=r"needs the saved model of SHA-256 .* name it as `model`"):
+        scinfill.rerun(result, newcomers())
+    with pytest.raises(DataError, match="is another"):
+        scinfill.rerun(result, newcomers(), model=_trained("deepmc of reads").model)
+
+
+def test_the_first_training_is_repeated_without_any_model():
+    imputed = _trained("deepmc").imputed
+    assert scinfill.rerun(imputed, training()).identical
+
+
+def test_a_model_trained_on_values_alone_takes_values_alone():
+    table = scinfill.preprocess(training(), n_genes=60)
+    values = scinfill.preprocess(newcomers(), like=_trained("deepmc").model)
+    for each in (table, values):
+        del each.layers["counts"], each.obs["size_factor"], each.uns["scinfill"]
+    model = scinfill.train_model(table, rank=3).model
+    result = scinfill.impute_deepmc(values, model=model)
+    assert result.uns["scinfill"]["estimate"] == "model"
+    assert_same_cells(scinfill.impute_deepmc(values[3:9].copy(), model=model), result)
+    with pytest.raises(DataError, match="log2 values without counts"):
+        scinfill.preprocess(newcomers(), like=model)
+
+
+REFUSED = {
+    "estimate='detected'": ({"estimate": "detected"}, "values of the cells that it was fitted to"),
+    "preset": ({"preset": "paper"}, "has no gate"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_no_model_can_be_kept_of_is_refused(name):
+    options, words = REFUSED[name]
+    with pytest.raises(InputError, match=words):
+        scinfill.train_model(scinfill.preprocess(training(), n_genes=60), **options)
+
+
+@pytest.mark.parametrize(
+    "options", [{"rank": 3}, {"estimate": "model"}, {"gate": False}, {"ridge": 2.0}, {"counts_kind": "umi"}]
+)
+def test_options_of_a_training_are_refused_beside_a_model(options):
+    with pytest.raises(InputError, match=f"`{next(iter(options))}` is chosen in the training"):
+        apply("deepmc", newcomers(), **options)
+
+
+@pytest.mark.parametrize("options", [{"n_genes": 5}, {"keep_genes": ["gene1"]}, {"min_cells": 1}, {"preset": "paper"}])
+def test_what_chooses_genes_is_refused_beside_like(options):
+    with pytest.raises(InputError, match="takes those of the model"):
+        scinfill.preprocess(newcomers(), like=_trained("deepmc").model, **options)
+
+
+def test_models_of_the_other_method_are_refused():
+    with pytest.raises(InputError, match="trained by impute-deepmc; apply it by `scinfill impute-deepmc`"):
+        scinfill.impute_auto(newcomers(), model=_trained("deepmc").model)
+
+
+def test_uncertainty_needs_a_model_that_knows_it():
+    with pytest.raises(InputError, match="trained for model"):
+        apply("deepmc of reads", newcomers(), uncertainty=True)
+
+
+def test_batches_need_a_model_that_knows_them():
+    with pytest.raises(InputError, match="trained without batches"):
+        apply("deepmc", newcomers(), batch="sample")
+
+
+def test_a_table_on_a_scale_of_its_own_is_refused():
+    with pytest.raises(DataError, match=r"preprocessed on its own.*preprocess\(like='MODEL'\)"):
+        apply("deepmc", scinfill.preprocess(newcomers(), n_genes=60))
+
+
+def test_no_gene_in_common_is_refused_with_the_column_that_has_them():
+    new = newcomers()
+    new.var["symbol"] = new.var_names
+    new.var_names = [f"ENSG{number:011d}" for number in range(new.n_vars)]
+    with pytest.raises(DataError, match=r"no gene of the model is in the table.*var\['symbol'\] has the model's names"):
+        apply("deepmc", new)
+
+
+def changed(model: AnnData, how: str) -> AnnData:
+    model = model.copy()
+    own = dict(model.uns[SAVED_MODEL])
+    if how == "a number":
+        model.var["model_gain"] = model.var["model_gain"].to_numpy() * 1.01
+    elif how == "a column":
+        del model.var["model_base"]
+    elif how == "the factors":
+        model.varm["deepmc"] = model.varm["deepmc"][:, :-1]
+    elif how == "a name":
+        model.var_names = ["other", *model.var_names[1:]]
+    elif how == "the loss":
+        own["loss"] = "squared"
+    elif how == "the hash":
+        own["sha256"] = "0" * 64
+    model.uns[SAVED_MODEL] = own
+    return model
+
+
+@pytest.mark.parametrize("how", ["a number", "a column", "the factors", "a name", "the loss", "the hash"])
+def test_a_changed_model_is_refused(how):
+    with pytest.raises(DataError, match="changed or damaged"):
+        scinfill.impute_deepmc(newcomers(), model=changed(_trained("deepmc").model, how))
+
+
+def test_a_later_layout_and_other_tables_are_refused():
+    model = _trained("deepmc").model.copy()
+    model.uns[SAVED_MODEL] = dict(model.uns[SAVED_MODEL]) | {"format": 99}
+    with pytest.raises(DataError, match="layout is number 99"):
+        scinfill.impute_deepmc(newcomers(), model=model)
+    with pytest.raises(DataError, match="is no saved model"):
+        scinfill.impute_deepmc(newcomers(), model=_trained("deepmc").imputed)
+    with pytest.raises(DataError, match="is a saved model and has no cells"):
+        scinfill.impute_deepmc(_trained("deepmc").model)
