@@ -23,7 +23,12 @@ AT_THE_SHELL = {"source", "sources", "target", "threads", "max_memory", "verbosi
 """Files and the process: a Python caller has tables, and settings of its own."""
 OF_ONE_VERB = {"impute-deepmc": {"folder", "minutes"}, "impute-auto": {"folder", "minutes"}}
 """Of ``scinfill.checkpointed``, which surrounds the call."""
-SHELL_ONLY_OF = {"evaluate": {"thresholds", "gene_table"}}
+SHELL_ONLY_OF = {
+    "evaluate": {"thresholds", "gene_table"},
+    "impute-deepmc": {"save_model"},
+    "impute-auto": {"save_model"},
+}
+"""Files that are written beside the result; in Python ``train_model`` returns the model."""
 WHOLE_COMMAND = re.compile(rf"\b({'|'.join(COMMANDS)})\b[^`()]*$")
 """What may stand before an option in a text for everyone: the verb that has it."""
 SAID_TO_NOBODY = ("info", "debug")

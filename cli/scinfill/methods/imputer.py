@@ -118,14 +118,14 @@ def impute(adata: AnnData, settings: MethodSettings, *, with_model: bool = False
     DataError
         Wrong values, or another scale than log2(1 + x).
     """
+    if with_model:
+        _check_can_be_kept(settings)
     data = observations(adata, settings)
     named = None if settings.batch is None else read_batches(adata, settings.batch)
     if named is not None:
         data = replace(data, batches=named.batches)
     published = settings.published_recipe(data)
     decision = decide(settings, data) if published is None else Decision("detected", published.loss)
-    if with_model:
-        _check_can_be_kept(decision, published=published is not None)
     tables = local_calibration.memory_for(data) if published is None and settings.calibrate else 0
     tables += requirements.batch_bytes(data)
     require_memory((published or settings).memory_for(data) + tables, data, settings.command)
@@ -161,11 +161,11 @@ def impute(adata: AnnData, settings: MethodSettings, *, with_model: bool = False
     return replace(imputation, model=model)
 
 
-def _check_can_be_kept(decision: Decision, *, published: bool) -> None:
+def _check_can_be_kept(settings: MethodSettings) -> None:
     """Refuse a model that says nothing of new cells, before it is trained."""
-    if published:
+    if settings.preset == "paper":
         raise InputError("`preset='paper'` has no gate, and its values are of its own cells; leave it out")
-    if decision.estimate == "detected":
+    if settings.estimate == "detected":
         raise InputError(
             "`estimate='detected'` fills values of the cells that it was fitted to; use `estimate='shrunk'` or "
             "`estimate='model'` for a model of new cells"

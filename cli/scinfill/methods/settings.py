@@ -180,8 +180,11 @@ class MethodSettings(ImputerSettings, ABC):
     def _check_nothing_to_train(self) -> None:
         """Refuse options of a training beside a model whose training is over."""
         for field in fields(self):
-            if field.name not in OF_NEW_CELLS and getattr(self, field.name) != field.default:
-                raise InputError(f"`{field.name}` is chosen in the training of a model; leave it out beside `model`")
+            value = getattr(self, field.name)
+            if field.name not in OF_NEW_CELLS and value != field.default:
+                raise InputError(
+                    f"`{field.name}={value!r}` is chosen in the training of a model; leave it out beside `model`"
+                )
 
     def _check_batches(self) -> None:
         """Refuse what has no meaning with the offsets of batches, or without them."""
