@@ -17,6 +17,7 @@ from scinfill.models.batch_effect import BatchedPrediction, BatchEffect
 from scinfill.models.estimate.detected import Detected
 from scinfill.models.estimate.values import GatedModel, ImputedValues, LocalFactors, Shrunk
 from scinfill.models.factorization.alternating import Factors
+from scinfill.models.factorization.new_cells import ExactFactors
 from scinfill.models.recipe import Prediction
 from scinfill.schema import (
     CELL_FACTORS,
@@ -101,7 +102,11 @@ def estimate_of(adata: AnnData, kind: str, *, cells: Positions = EVERY, genes: P
             raise DataError(f"var[{name!r}] holds values that are not numbers; impute again") from error
 
     cell_factors, gene_factors = _factors(adata)
-    factors = Factors(column(MODEL_OFFSET), cell_factors[cells], gene_factors[genes])
+    step = provenance.last_imputation(adata)
+    by_saved_model = step is not None and step["parameters"].get("model") is not None
+    factors = (ExactFactors if by_saved_model else Factors)(
+        column(MODEL_OFFSET), cell_factors[cells], gene_factors[genes]
+    )
     if kind == "as-is":
         return factors
     if kind == "detected":

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
+MANTISSA_BITS = 52
 EXACT_BITS = 52
 """Whole numbers of so many bits add up exactly in double precision, with one bit to spare for the sign."""
 
@@ -30,22 +31,18 @@ def exact_product(left: NDArray[Any], right: NDArray[Any]) -> Floats:
         (k, m), rounded likewise below each column's largest.
     """
     bits = (EXACT_BITS - int(np.ceil(np.log2(max(1, right.shape[0]))))) // 2
-    rows, row_exponent = _whole(left, bits, axis=1)
-    columns, column_exponent = _whole(right, bits, axis=0)
-    product = rows @ columns
-    product *= np.ldexp(1.0, row_exponent - bits)
-    product *= np.ldexp(1.0, column_exponent - bits)
-    return product.astype(np.float32)
+    return (_rounded(left, bits, axis=1) @ _rounded(right, bits, axis=0)).astype(np.float32)
 
 
-def _whole(values: NDArray[Any], bits: int, *, axis: int) -> tuple[Doubles, NDArray[np.integer]]:
-    """Return whole numbers of at most ``bits`` bits, and the power of two by which each line was divided."""
-    largest = np.maximum(
-        values.max(axis=axis, keepdims=True, initial=0), -values.min(axis=axis, keepdims=True, initial=0)
-    )
+def _rounded(values: NDArray[Any], bits: int, *, axis: int) -> Doubles:
+    """Return multiples of a power of two, at most 2^``bits`` of them in a line: whole numbers but for the exponent."""
+    highest = values.max(axis=axis, keepdims=True, initial=0)
+    largest = np.maximum(highest, -values.min(axis=axis, keepdims=True, initial=0))
     _, exponent = np.frexp(largest.astype(np.float64))
-    whole = values * np.ldexp(1.0, bits - exponent)
-    return np.rint(whole, out=whole), exponent
+    # Beside so large a number nothing below the wanted power of two has a place.
+    anchor = np.ldexp(1.5, exponent - bits + MANTISSA_BITS)
+    rounded = values + anchor
+    return np.subtract(rounded, anchor, out=rounded)
 
 
 EXACT_NUMPY = SimpleNamespace(

@@ -5,6 +5,7 @@ time. k-means makes small groups, Ward's tree of their centres joins them to lar
 """
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +15,10 @@ from scinfill.models.centre import LARGEST_LOG_RATE
 from scinfill.models.recipe import Prediction
 from scinfill.numerics.blocks import row_slices
 from scinfill.numerics.decomposition import truncated_svd
-from scinfill.numerics.exact import exact_product
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.int16]
+Product = Callable[[Floats, Floats], Floats]
 
 GROUPS = (128, 32, 8)
 """Numbers of groups, from small groups to large ones."""
@@ -57,10 +58,10 @@ class Grouping:
     centres: Floats
     scales: tuple[NDArray[np.intp], ...]
 
-    def assign(self, prediction: Prediction, rows: slice) -> Codes:
+    def assign(self, prediction: Prediction, rows: slice, *, product: Product = np.matmul) -> Codes:
         """Return the smallest group whose centre is nearest to each of some cells, (n_rows,)."""
-        place = _positions(prediction, rows, self.mean, self.components)
-        distance = np.sum(self.centres**2, axis=1) - 2 * exact_product(place, self.centres.T)
+        place = _positions(prediction, rows, self.mean, self.components, product)
+        distance = np.sum(self.centres**2, axis=1) - 2 * product(place, self.centres.T)
         return np.argmin(distance, axis=1).astype(np.int16)
 
 
@@ -137,11 +138,13 @@ def _components(prediction: Prediction, slope: Floats, rng: np.random.Generator)
     return mean, slope[:, None] * components[kept].T
 
 
-def _positions(prediction: Prediction, rows: slice, mean: Floats, components: Floats) -> Floats:
+def _positions(
+    prediction: Prediction, rows: slice, mean: Floats, components: Floats, product: Product = np.matmul
+) -> Floats:
     """Return where some cells lie, (n_rows, n_components)."""
     values = _cap(prediction.block(rows))
     values -= mean
-    return exact_product(values, components)
+    return product(values, components)
 
 
 def _cap(values: Floats) -> Floats:

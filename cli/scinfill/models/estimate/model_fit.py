@@ -138,9 +138,11 @@ def deviance_of_block(
     dispersion: Floats,
 ) -> tuple[Doubles, list[Floats]]:
     """Return the mean deviance of the known genes of each cell, (n_rows,), and what was made of it by either half."""
-    total, states = np.zeros(block.shape[0]), []
+    total = np.zeros(block.shape[0])
+    states: list[Floats] = []
     for tested in (half, ~half):
-        state = reader.fixed.read(block, known & ~tested, codes)
+        # Where one half led to, the other starts from; where it arrives is its own.
+        state = reader.fixed.read(block, known & ~tested, codes, states[-1] if states else None)
         expected = reader.expected(block, state, codes)
         witness = (known & tested).astype(np.float32)
         deviance = _count_deviance if reader.fixed.loss == "poisson" else _value_deviance

@@ -27,6 +27,7 @@ from scinfill.models.estimate.values import GatedModel, ImputedValues, LocalFact
 from scinfill.models.observations import Observations, padded
 from scinfill.models.recipe import FixedModel, Prediction
 from scinfill.numerics.blocks import row_slices
+from scinfill.numerics.exact import exact_product
 from scinfill.numerics.parallel import map_in_order
 from scinfill.numerics.sparse import column_sums
 
@@ -230,7 +231,8 @@ def _local_factors(groupings: Sequence[Grouping], factor: Floats, prediction: Pr
 
     def assign(rows: slice) -> NDArray[np.integer]:
         columns = [
-            grouping.assign(prediction, rows) + first for grouping, first in zip(groupings, firsts, strict=False)
+            grouping.assign(prediction, rows, product=exact_product) + first
+            for grouping, first in zip(groupings, firsts, strict=False)
         ]
         return np.column_stack(columns).astype(np.int16)
 

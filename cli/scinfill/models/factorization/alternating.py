@@ -20,7 +20,6 @@ from scinfill.models.factorization.least_squares import AnyFloats, Floats, colum
 from scinfill.numerics.batches import Batches
 from scinfill.numerics.blocks import row_slices
 from scinfill.numerics.decomposition import principal_components, principal_components_within
-from scinfill.numerics.exact import exact_product
 from scinfill.numerics.parallel import map_in_order
 from scinfill.resume import resumable
 
@@ -60,7 +59,7 @@ class Factors:
 
     def block(self, rows: slice) -> Floats:
         """Return (n_rows, n_genes) predicted values."""
-        return exact_product(self.cells[rows], self.genes.T) + self.offset
+        return self.cells[rows] @ self.genes.T + self.offset
 
 
 @dataclass(frozen=True)
