@@ -17,13 +17,14 @@ from scinfill.methods.settings import (
 )
 from scinfill.models.autoencoder.new_cells import FixedNetwork, cut_bits
 from scinfill.models.autoencoder.recipe import AutoencoderRecipe, Reconstruction
-from scinfill.models.batch_effect import BatchEffect
+from scinfill.models.batch_effect import BatchedPrediction, BatchEffect
 from scinfill.models.devices import check_installed
 from scinfill.models.estimate.choices import AnyFactorization, with_batch_ridge
+from scinfill.models.estimate.new_cells import WITNESS_CELLS, Witnesses, folds_of, others_than
 from scinfill.models.factorization.recipes import PoissonFactorization, SquaredFactorization
 from scinfill.models.observations import Observations
 from scinfill.models.published.autoimpute import PaperAutoencoder
-from scinfill.models.recipe import Loss, Prediction, Recipe
+from scinfill.models.recipe import FixedModel, Loss, Prediction, Recipe
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
 
 MAX_FOLDS = 4
@@ -91,6 +92,18 @@ class AutoImpute(MethodSettings):
         average = np.average(inputs.centre, axis=0, weights=np.bincount(inputs.codes, minlength=len(inputs.centre)))
         average = average.astype(np.float32)
         return FixedNetwork(loss, weights, average, inputs.spread, inputs.centre - average)
+
+    def witnesses(self, fixed: FixedModel, prediction: Prediction, data: Observations) -> Witnesses:
+        """Return a fifth of the cells, read by a network of the others: a network knows its own cells by heart."""
+        del prediction
+        folds = folds_of(data.shape[0])
+        if not folds:
+            return [(fixed, np.arange(data.shape[0]))]
+        rng = np.random.default_rng(self.seed)
+        others = data.cells(others_than(folds[0], data.shape[0]))
+        fitted = self.recipe(fixed.loss, others, rng).fit(others, rng=rng)
+        structure = fitted.structure if isinstance(fitted, BatchedPrediction) else fitted
+        return [(self.fixed_model(structure, fixed.loss, None), folds[0][:WITNESS_CELLS])]
 
     def published_recipe(self, data: Observations) -> PaperAutoencoder | None:
         """Return AutoImpute as published, with what was given in place of the released program's defaults."""

@@ -30,13 +30,14 @@ from scinfill.models.estimate.choices import (
 )
 from scinfill.models.estimate.detected import CellFloor, Detected
 from scinfill.models.estimate.learning import MOST_FOLDS, Learned
+from scinfill.models.estimate.new_cells import WITNESS_CELLS, Witnesses, folds_of, others_than
 from scinfill.models.estimate.values import GatedModel, Shrunk
 from scinfill.models.factorization.alternating import Factors
 from scinfill.models.factorization.new_cells import FixedFactors
 from scinfill.models.factorization.recipes import PoissonFactorization, SquaredFactorization
 from scinfill.models.observations import Observations
 from scinfill.models.published.deepmc import Chain, PaperFactorization
-from scinfill.models.recipe import Loss, Prediction, Recipe
+from scinfill.models.recipe import FixedModel, Loss, Prediction, Recipe
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
 from scinfill.schema import (
     CELL_FACTORS,
@@ -129,6 +130,16 @@ class DeepMc(MethodSettings):
             zero_weight=1.0 if self.zero_weight is None else self.zero_weight,
             batches=None if batches is None else batches.offsets,
         )
+
+    def witnesses(self, fixed: FixedModel, prediction: Prediction, data: Observations) -> Witnesses:
+        """Return a sample of many cells, who hardly leave a mark on D; few by parts, with D of all others."""
+        rows = sample_cells(data, WITNESS_CELLS, np.random.default_rng(self.seed))
+        folds = folds_of(data.shape[0]) if rows is None else []
+        if not (folds and isinstance(fixed, FixedFactors) and isinstance(prediction, Factors)):
+            return [(fixed, np.arange(data.shape[0]) if rows is None else rows)]
+        others = [others_than(fold, data.shape[0]) for fold in folds]
+        refitted = [fixed.refitted(data.cells(part), prediction.cells[part]) for part in others]
+        return list(zip(refitted, folds, strict=True))
 
     def published_recipe(self, data: Observations) -> PaperFactorization | None:
         """Return deepMc as published, with the ranks that were given or those of the authors' scripts."""

@@ -31,7 +31,6 @@ from scinfill.models.estimate.uncertainty import posterior_spread
 from scinfill.models.estimate.values import GatedModel, ImputedValues, Shrunk, without_batch_effect
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss
-from scinfill.models.sampling import sample_cells
 from scinfill.numerics.blocks import RowBlocks
 from scinfill.numerics.parallel import blocks_in_parallel
 from scinfill.numerics.scratch import give_back
@@ -68,8 +67,6 @@ from scinfill.schema import (
 
 log = logging.getLogger(__name__)
 
-FIT_CELLS = 5_000
-"""Training cells, at most, with which new ones are compared."""
 WITHOUT_EFFECT = ("batch_effect", "counts_kind", "form", "keep", "layer", "openproblems", "uncertainty")
 """Options that change no fit: what they lead to is in the checkpoint's key itself, or they act on the fits' results."""
 
@@ -173,14 +170,14 @@ def _check_can_be_kept(settings: MethodSettings) -> None:
 
 
 def _trained(settings: MethodSettings, data: Observations, learned: Learned) -> TrainedModel:
-    """Return what new cells need of a training, with deviances of a sample of its cells for their scale."""
+    """Return what new cells need of a training."""
     model = learned.estimate.model if isinstance(learned.estimate, Shrunk) else learned.estimate
     if not isinstance(model, GatedModel):
         raise TypeError("only gated models are kept")
-    sample = sample_cells(data, FIT_CELLS, np.random.default_rng(settings.seed))
     with blocks_in_parallel():
         fixed = settings.fixed_model(model.prediction, model.loss, model.batches)
-        return trained_model(fixed, learned.estimate, data, sample)
+        witnesses = settings.witnesses(fixed, model.prediction, data)
+        return trained_model(fixed, witnesses, learned.estimate, data)
 
 
 def observations(adata: AnnData, settings: ImputerSettings) -> Observations:

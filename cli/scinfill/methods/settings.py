@@ -15,6 +15,7 @@ from scinfill.methods.saved_model import identity_of
 from scinfill.models.batch_effect import BatchEffect
 from scinfill.models.devices import Device, check_installed
 from scinfill.models.estimate.learning import Learned
+from scinfill.models.estimate.new_cells import Witnesses
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import FixedModel, Loss, Prediction, Recipe
 from scinfill.schema import ESTIMATES, BatchEffectKind, CountsKind, EstimateKind, Keep, Preset
@@ -152,6 +153,10 @@ class MethodSettings(ImputerSettings, ABC):
     @abstractmethod
     def fixed_model(self, prediction: Prediction, loss: Loss, batches: BatchEffect | None) -> FixedModel:
         """Return what of a fit reads new cells."""
+
+    @abstractmethod
+    def witnesses(self, fixed: FixedModel, prediction: Prediction, data: Observations) -> Witnesses:
+        """Return training cells by which new ones are measured, with models that know them no better than new ones."""
 
     @abstractmethod
     def published_recipe(self, data: Observations) -> Recipe | None:

@@ -72,13 +72,6 @@ class FixedModel(Protocol):
         """
         ...
 
-    def refitted(self, data: Observations, prediction: Prediction, rows: NDArray[np.intp]) -> "FixedModel | None":
-        """Return the model as some of its training cells alone would have made it; None where that takes a training.
-
-        ``data`` and ``prediction`` are of all training cells, ``rows`` are those that take part.
-        """
-        ...
-
     def values(self, state: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return (n_rows, n_genes) predicted values of cells from what was made of them."""
         ...

@@ -66,10 +66,6 @@ class FixedNetwork:
             inputs *= known.astype(np.float32) * np.float32(len(known) / max(1, known.sum()))
         return inputs
 
-    def refitted(self, data: Observations, prediction: Prediction, rows: NDArray[np.intp]) -> None:
-        """Return nothing: a network would have to be trained again."""
-        del data, prediction, rows
-
     def values(self, state: Floats) -> Floats:
         """Return the output, (n_rows, n_genes); :func:`scinfill.models.autoencoder.network.forward` in numpy."""
         layer = state

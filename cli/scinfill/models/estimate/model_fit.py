@@ -158,17 +158,15 @@ def depth_of(data: Observations) -> Doubles:
         return np.where(totals > 0, np.log(totals if data.size_factor is None else data.size_factor), -np.inf)
 
 
-Witnesses = Sequence[tuple[Reader, NDArray[np.intp]]]
-"""Models, and for each the rows of the cells that it reads: best are models of which these cells were no part."""
-
-
-def learn_fit_scale(witnesses: Witnesses, data: Observations, half: Mask, codes: NDArray[np.intp] | None) -> FitScale:
+def learn_fit_scale(
+    witnesses: Sequence[tuple[Reader, NDArray[np.intp]]], data: Observations, half: Mask, codes: NDArray[np.intp] | None
+) -> FitScale:
     """Learn how large the deviance of a known cell is.
 
     Parameters
     ----------
     witnesses
-        Which cells are read by which model.
+        Models with their gate, and the rows of the cells that each reads.
     data
         (n_cells, n_genes) training cells.
     half

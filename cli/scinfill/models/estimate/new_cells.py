@@ -33,8 +33,25 @@ from scinfill.numerics.sparse import column_sums
 
 Codes = NDArray[np.intp]
 
+Witnesses = Sequence[tuple[FixedModel, NDArray[np.intp]]]
+"""Models, with the rows of the training cells that each reads."""
+
+WITNESS_CELLS = 5_000
+"""Training cells, at most, with which new ones are compared."""
 WITNESS_FOLDS = 5
-"""Parts of few training cells, of which each is read by a model of the others."""
+"""Parts of the training cells, of which one is read by a model of the others."""
+
+
+def folds_of(n_cells: int) -> list[NDArray[np.intp]]:
+    """Return the rows of each of WITNESS_FOLDS parts, spread over all; none of too few cells."""
+    if n_cells < WITNESS_FOLDS**2:
+        return []
+    return [np.arange(fold, n_cells, WITNESS_FOLDS) for fold in range(WITNESS_FOLDS)]
+
+
+def others_than(rows: NDArray[np.intp], n_cells: int) -> NDArray[np.intp]:
+    """Return all other rows."""
+    return np.setdiff1d(np.arange(n_cells), rows)
 
 
 @dataclass(frozen=True)
@@ -98,21 +115,20 @@ class NewCells:
     spread: PosteriorSpread | None
 
 
-def trained_model(
-    fixed: FixedModel, estimate: ImputedValues, data: Observations, sample: NDArray[np.intp] | None
-) -> TrainedModel:
+def trained_model(fixed: FixedModel, witnesses: Witnesses, estimate: ImputedValues, data: Observations) -> TrainedModel:
     """Return what of a training new cells need.
 
     Parameters
     ----------
     fixed
         The factorisation or network of the estimate.
+    witnesses
+        Training cells that tell how well a known cell is known, each read by a model of which it was no part where
+        cells leave their mark on a model.
     estimate
         ``shrunk`` or ``model`` of the training cells.
     data
         (n_cells, n_genes) the training cells.
-    sample
-        Rows of some of them, by whom deviances are put on a scale; None for all.
     """
     model = estimate.model if isinstance(estimate, Shrunk) else estimate
     if not isinstance(model, GatedModel):
@@ -125,13 +141,14 @@ def trained_model(
     offsets = None if model.batches is None else model.batches.offsets
     codes = None if data.batches is None or offsets is None else data.batches.codes
     gated = replace(model, local=None, batches=None)
+    readers = [(Reader(witness, gated, offsets), rows) for witness, rows in witnesses]
     kept = TrainedModel(
         fixed,
         model.base,
         model.gain,
         model.rate_scale,
         mean,
-        learn_fit_scale(_witnesses(fixed, gated, offsets, data, sample), data, halves_of(mean), codes),
+        learn_fit_scale(readers, data, halves_of(mean), codes),
         offsets=offsets,
     )
     if model.local is not None:
@@ -140,27 +157,6 @@ def trained_model(
         shape = posterior_spread(estimate).shape_parameter
         kept = replace(kept, observed_weight=estimate.observed_weight, posterior_shape=shape)
     return kept
-
-
-def _witnesses(
-    fixed: FixedModel, gated: GatedModel, offsets: Floats | None, data: Observations, sample: NDArray[np.intp] | None
-) -> list[tuple[Reader, NDArray[np.intp]]]:
-    """Return which cells tell by which model how well a known cell is known.
-
-    Few cells leave their mark on a model, and each is known to it better than a new cell of the same kind: where all
-    take part, each is read by a model of which it was no part.
-    """
-    everyone = np.arange(data.shape[0])
-    if sample is not None:
-        return [(Reader(fixed, gated, offsets), sample)]
-    folds = [everyone[fold::WITNESS_FOLDS] for fold in range(WITNESS_FOLDS)]
-    witnesses = []
-    for fold in folds:
-        refitted = fixed.refitted(data, gated.prediction, np.setdiff1d(everyone, fold)) if len(fold) else None
-        if refitted is None:
-            return [(Reader(fixed, gated, offsets), everyone)]
-        witnesses.append((Reader(refitted, gated, offsets), fold))
-    return witnesses
 
 
 def impute_new_cells(

@@ -97,14 +97,10 @@ class FixedFactors:
                 break
         return factors.cells
 
-    def refitted(self, data: Observations, prediction: Prediction, rows: NDArray[np.intp]) -> "FixedFactors | None":
-        """Return μ and D after REFIT_ROUNDS more rounds with some of the cells, whose Z is where those start."""
-        if not isinstance(prediction, Factors):
-            raise TypeError("a factorisation predicts by factors")
-        batches = None if data.batches is None or self.batches is None else self.batches
-        factors = Factors(self.offset, prediction.cells[rows], self.genes, batches)
-        some = data.cells(rows) if batches is not None else replace(data, batches=None).cells(rows)
-        loss = self._loss_of(some, HOST)
+    def refitted(self, data: Observations, cells: Floats) -> "FixedFactors":
+        """Return μ and D after REFIT_ROUNDS more rounds with other cells, (n_cells, n_genes), whose Z starts there."""
+        loss = self._loss_of(data if self.batches is not None else replace(data, batches=None), HOST)
+        factors = Factors(self.offset, cells, self.genes, self.batches)
         refitted = alternate(loss, factors, ridge=Penalty(self.ridge, BATCH_RIDGE), n_rounds=REFIT_ROUNDS, label="fit")
         return replace(self, offset=refitted.offset, genes=refitted.genes, batches=refitted.batches)
 
