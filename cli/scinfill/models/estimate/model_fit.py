@@ -2,7 +2,8 @@
 
 A cell of a type that the training never saw has counts that no Z explains; genes that took part in finding Z hide that,
 genes that did not show it. With half of them left out at a time every gene is a witness once, and the two solutions
-together cost as much as one with all genes. The deviance is that of a negative binomial around the gated prediction,
+together cost as much as one with all genes. Only genes with an open gate count: the others are predicted by their mean,
+and add noise. The deviance is that of a negative binomial around the gated prediction,
 with each gene's dispersion among the training cells (squared loss: squared differences over their variance there), so
 that a few variable genes do not drown the others. Its logarithm follows the cell's depth smoothly, by which it is put
 on one scale: 0 is a training cell as they are on average, -3 is known three of their standard deviations less well.
@@ -29,6 +30,8 @@ Mask = NDArray[np.bool_]
 BLOCK_BYTES = 2 * 2**20
 ROWS = (32, 512)
 """Cells that are read together: about BLOCK_BYTES of them, at least and at most."""
+FEWEST_OPEN = 20
+"""Genes with an open gate below which all genes are witnesses."""
 LEAST_DISPERSION = 1e-3
 LEAST_SPREAD = 1e-3
 
@@ -50,6 +53,11 @@ class Reader:
     fixed: FixedModel
     gated: GatedModel
     offsets: Floats | None = None
+
+    def telling_genes(self) -> Mask:
+        """Return genes with an open gate, (n_genes,), whose prediction can be wrong; where they are few, all genes."""
+        is_open = self.gated.gain > 0
+        return is_open if is_open.sum() >= FEWEST_OPEN else np.ones_like(is_open)
 
     def expected(self, block: Observations, state: Floats, codes: NDArray[np.intp] | None) -> Floats:
         """Return (n_rows, n_genes) expected counts (Poisson loss) or log2 values (squared)."""
@@ -137,18 +145,18 @@ def deviance_of_block(
     half: Mask,
     dispersion: Floats,
 ) -> tuple[Doubles, list[Floats]]:
-    """Return the mean deviance of the known genes of each cell, (n_rows,), and what was made of it by either half."""
-    total = np.zeros(block.shape[0])
+    """Return the mean deviance of each cell's genes, (n_rows,), and what was made of it by either half."""
+    total, telling = np.zeros(block.shape[0]), reader.telling_genes() & known
     states: list[Floats] = []
     for tested in (half, ~half):
         # Where one half led to, the other starts from; where it arrives is its own.
         state = reader.fixed.read(block, known & ~tested, codes, states[-1] if states else None)
         expected = reader.expected(block, state, codes)
-        witness = (known & tested).astype(np.float32)
+        witness = (telling & tested).astype(np.float32)
         deviance = _count_deviance if reader.fixed.loss == "poisson" else _value_deviance
         total += deviance(block, expected, dispersion, witness)
         states.append(state)
-    return total / max(1, int(known.sum())), states
+    return total / max(1, int(telling.sum())), states
 
 
 def depth_of(data: Observations) -> Doubles:
