@@ -9,10 +9,12 @@ from anndata import AnnData
 from scipy import sparse
 
 import scinfill
-from _support import assert_adata_equal, from_bytes, make_counts, to_bytes, with_short_training
+from _support import assert_adata_equal, from_bytes, make_counts, to_bytes
 from scinfill.errors import DataError, InputError
 from scinfill.methods.train import Trained
 from scinfill.schema import SAVED_MODEL
+
+pytestmark = pytest.mark.usefixtures("short_training")
 
 KINDS = {
     "deepmc": ("deepmc", {"rank": 3, "counts_kind": "umi"}),
@@ -54,8 +56,7 @@ def newcomers() -> AnnData:
 @cache
 def _trained(kind: str) -> Trained:
     method, options = KINDS[kind]
-    with with_short_training():
-        return scinfill.train_model(scinfill.preprocess(training(), n_genes=60), method, **options)
+    return scinfill.train_model(scinfill.preprocess(training(), n_genes=60), method, **options)
 
 
 @cache
