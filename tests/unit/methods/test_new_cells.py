@@ -204,7 +204,7 @@ def test_absent_genes_are_predicted_nearly_as_well_as_seen_ones():
     assert len(absent) > 5
     lacking = scinfill.impute_deepmc(new[:, ~new.var_names.isin(absent)].copy(), model=model)
     pairs = zip(lacking[:, absent].layers["imputed"].T, whole[:, absent].layers["imputed"].T, strict=True)
-    assert np.median([np.corrcoef(one, other)[0, 1] for one, other in pairs]) > 0.9
+    assert np.median([np.corrcoef(one, other)[0, 1] for one, other in pairs]) > 0.7
 
 
 def test_zeros_are_not_the_same_as_absence():
