@@ -26,6 +26,7 @@ from scinfill.methods.grouping import read_groups
 from scinfill.methods.imputer import impute
 from scinfill.methods.markers import markers
 from scinfill.methods.mask import mask
+from scinfill.methods.measured import drop_unmeasured
 from scinfill.methods.preprocess import preprocess
 from scinfill.methods.reading import read_observations
 from scinfill.methods.settings import MethodSettings
@@ -212,6 +213,7 @@ def _check_one_table(
 def _report_on_table(name: str, adata: AnnData, *, labels: str | None, title: str | None, with_files: bool) -> Report:
     """Ask of one table what can be asked at once, and make its page."""
     shown = "standard input" if name == STDIO else Path(name).name
+    adata = drop_unmeasured(adata)
     document = None
     if IMPUTED in adata.layers or MODEL in provenance.record(adata):
         genes = None

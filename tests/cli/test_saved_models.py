@@ -98,6 +98,20 @@ def test_a_model_is_not_saved_where_none_is_trained(folder, verb, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_result_replaces_neither_model_nor_input(folder, verb):
+    """However the name of the file is written."""
+    model, log = folder / "model.h5ad", folder / "log.h5ad"
+    before = model.read_bytes(), log.read_bytes()
+    roundabout = folder / ".." / folder.name
+    for call in ((verb, "--model", model), ("preprocess", "--like", model)):
+        assert_refused(invoke(*call, folder / "new_counts.h5ad", "-o", roundabout / "model.h5ad"), 2, "another output")
+    assert_refused(invoke(verb, log, "--save-model", roundabout / "log.h5ad"), 2, "--save-model", "input")
+    one = ("-o", folder / "one.h5ad", "--save-model", roundabout / "one.h5ad")
+    assert_refused(invoke(verb, log, *one), 2, "one file", "--save-model")
+    assert not (folder / "one.h5ad").exists()
+    assert (model.read_bytes(), log.read_bytes()) == before
+
+
 def test_a_failing_training_leaves_an_earlier_model(folder, verb, tmp_path):
     earlier, result = tmp_path / "model.h5ad", tmp_path / "out.h5ad"
     earlier.write_bytes(b"earlier")

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import click
 
 from scinfill.commands._options import (
+    check_model_stays,
     check_output,
     device_option,
     input_argument,
+    is_same_file,
     layer_option,
     model_file_option,
     output_option,
@@ -16,6 +18,7 @@ from scinfill.commands._options import (
     seed_option,
 )
 from scinfill.errors import InputError
+from scinfill.io.streams import STDIO
 from scinfill.resume import MINUTES
 from scinfill.schema import ESTIMATES, MIN_READS_PER_MOLECULE, BatchEffectKind, CountsKind, Keep, Preset
 
@@ -173,14 +176,17 @@ def read_cells(source: str, *, new: bool) -> "AnnData":
     return read_counts(source) if new else anndata_files.read(source)
 
 
-def check_save_model(save_model: str | None, model: str | None, target: str) -> None:
-    """Refuse what --save-model cannot stand beside."""
+def check_model_files(save_model: str | None, model: str | None, source: str, target: str) -> None:
+    """Refuse what --save-model cannot stand beside, and files of which one would take the other's place."""
+    check_model_stays(model, target)
     if save_model is None:
         return
     if model is not None:
         raise InputError("with `model` nothing is trained, so there is nothing for `save_model` to save; leave one out")
-    if save_model == target:
+    if is_same_file(save_model, target):
         raise InputError("the result and the model would go into one file; name another for `save_model`")
+    if save_model != STDIO and is_same_file(save_model, source):
+        raise InputError("the model, which holds no cells, would replace the input; name another file for `save_model`")
 
 
 def checkpoint_options(function: Function) -> Function:

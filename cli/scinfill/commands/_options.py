@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from functools import wraps
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -105,6 +105,19 @@ def layer_option(help: str) -> Decorator:
 def model_file_option(name: str, help: str) -> Decorator:
     """Add an option that names the file of a saved model, such as ``--model``."""
     return click.option(name, metavar="MODEL", type=click.Path(allow_dash=True, readable=False), help=help)
+
+
+def is_same_file(one: str, other: str) -> bool:
+    """Whether two names, however written, are of one file."""
+    if STDIO in (one, other):
+        return one == other
+    return Path(one).resolve() == Path(other).resolve()
+
+
+def check_model_stays(model: str | None, target: str) -> None:
+    """Refuse a result that would replace the model that it is made by."""
+    if model not in (None, STDIO) and is_same_file(str(model), target):
+        raise InputError(f"the result would replace the model {model!r}; name another output")
 
 
 def read_model_file(path: str | None, *others: str) -> "AnnData | None":

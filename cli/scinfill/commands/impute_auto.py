@@ -8,7 +8,7 @@ from scinfill.commands._help import Verb
 from scinfill.commands._imputation import (
     Numbers,
     batch_options,
-    check_save_model,
+    check_model_files,
     checkpoint_options,
     imputer_options,
     model_options,
@@ -79,7 +79,7 @@ def command(
     from scinfill.methods.autoimpute import AutoImpute
     from scinfill.methods.new_cells import impute_cells
 
-    check_save_model(save_model, model, target)
+    check_model_files(save_model, model, source, target)
     settings = AutoImpute(model=read_model_file(model, source), **options)
     with checkpointed(folder, minutes=minutes):
         adata = read_cells(source, new=model is not None)

@@ -9,7 +9,7 @@ from scinfill.commands._help import Verb
 from scinfill.commands._imputation import (
     Numbers,
     batch_options,
-    check_save_model,
+    check_model_files,
     checkpoint_options,
     imputer_options,
     model_options,
@@ -79,7 +79,7 @@ def command(
     from scinfill.io.checkpoints import checkpointed
     from scinfill.methods.deepmc import DeepMc, deepmc
 
-    check_save_model(save_model, model, target)
+    check_model_files(save_model, model, source, target)
     settings = DeepMc(model=read_model_file(model, source), **options)
     if target in get_args(Form):
         log.warning("the result is written to the file %r; did you mean `--form %s`?", target, target)

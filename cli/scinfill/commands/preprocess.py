@@ -7,6 +7,7 @@ import click
 
 from scinfill.commands._help import Verb
 from scinfill.commands._options import (
+    check_model_stays,
     counts_options,
     input_argument,
     layer_option,
@@ -165,6 +166,7 @@ def command(
     from scinfill.io.sources import read_counts
     from scinfill.methods.preprocess import preprocess
 
+    check_model_stays(like, target)
     counts = read_counts(source, modality=modality, genome=genome, proteins=proteins)
     model = read_model_file(like, source)
     anndata_files.write(preprocess(counts, proteins=proteins, like=model, **settings), target)

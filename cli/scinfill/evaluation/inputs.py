@@ -19,6 +19,7 @@ from scinfill.evaluation.protein_counts import Proteins
 from scinfill.methods import provenance, validation
 from scinfill.methods.batches import batches_are_removed
 from scinfill.methods.effects import effect_of
+from scinfill.methods.measured import drop_unmeasured
 from scinfill.methods.reconstruct import estimate_of
 from scinfill.numerics.blocks import walk
 from scinfill.schema import HELDOUT, HELDOUT_COUNTS, IMPUTED, IMPUTED_SD, MODEL, OBSERVED_WEIGHT, UNS
@@ -161,6 +162,7 @@ def _align(tables: list[AnnData], names: list[str]) -> list[AnnData]:
     """Return the tables with cells and genes in the order of the first."""
     for adata in tables:
         validation.check_table(adata)
+    tables = [drop_unmeasured(adata) for adata in tables]
     first = tables[0]
     aligned = [first]
     for adata, name in zip(tables[1:], names[1:], strict=True):

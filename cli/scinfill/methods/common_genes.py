@@ -73,8 +73,9 @@ def find_measured(tables: Tables, of_cells: Mapping[str, pd.Series], genes: pd.I
         there = pd.Series(genes.isin(adata.var_names), index=genes)
         for sample in of_cells[name].cat.categories:
             known = there
-            if own is not None and sample in own:
-                known = there & own[sample].reindex(genes, fill_value=False)
+            if own is not None:  # of a sample that it does not name it says what holds for all of its cells
+                of_sample = own[sample] if sample in own else own.all(axis=1)
+                known = there & of_sample.reindex(genes, fill_value=False)
             columns[sample] = columns.get(sample, known) | known
     return pd.DataFrame(columns, index=genes)
 

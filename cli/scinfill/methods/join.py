@@ -21,11 +21,19 @@ from scinfill.methods.slots import to_spmatrix, with_unique_names
 from scinfill.numerics.stacking import stack_rows
 from scinfill.numerics.survey import survey
 from scinfill.schema import (
+    BATCH_OFFSETS,
+    BATCHES,
     CELL_FACTORS,
     CELL_GROUPS,
     GENE_FACTORS,
+    GROUP_FACTORS,
     MEASURED,
     MODEL,
+    MODEL_BASE,
+    MODEL_GAIN,
+    MODEL_OFFSET,
+    MODEL_SCALE,
+    OBSERVED_WEIGHT,
     UNS,
     CountsKind,
     JoinedGenes,
@@ -34,6 +42,8 @@ from scinfill.schema import (
 log = logging.getLogger(__name__)
 
 COMMAND = "join"
+COLUMNS_OF_FACTORS = (MODEL_OFFSET, MODEL_BASE, MODEL_GAIN, MODEL_SCALE, OBSERVED_WEIGHT)
+"""Of ``var``: what values are rebuilt from beside factors."""
 
 
 def join(
@@ -197,6 +207,12 @@ def _assemble(
     """Return the joined table without its matrices."""
     cells = merge_cells(tables, frames, names)
     var, varm = merge_genes(tables, genes)
+    if GENE_FACTORS in varm and not _is_one_model(tables, var, varm):
+        del varm[GENE_FACTORS]
+        log.warning(
+            "factors are left out, since not all that belongs to them is the same in all tables: run `scinfill "
+            "reconstruct` on each before joining"
+        )
     if any(GENE_FACTORS in adata.varm for adata in tables.values()) and GENE_FACTORS not in varm:
         for key in (CELL_FACTORS, CELL_GROUPS):  # of several fits, so that no factors of genes belong to them
             cells.obsm.pop(key, None)
@@ -204,6 +220,17 @@ def _assemble(
         keys = dict.fromkeys(key for adata in tables.values() for key in getattr(adata, slot))
         say_left_out(slot, list(keys), "what it says holds within a table")
     return AnnData(obs=cells.obs, var=var, obsm=dict(cells.obsm), varm=varm, uns=dict(cells.uns))
+
+
+def _is_one_model(tables: Tables, var: pd.DataFrame, varm: Mapping[str, Any]) -> bool:
+    """Whether all that values are rebuilt from beside factors stands in the joined table, or in none of the tables."""
+    for adata in tables.values():
+        columns = [name for name in COLUMNS_OF_FACTORS if name in adata.var]
+        matrices_of_genes = [name for name in (BATCH_OFFSETS, GROUP_FACTORS) if name in adata.varm]
+        if not (set(columns) <= set(var) and set(matrices_of_genes) <= set(varm)):
+            return False
+    first, *others = [provenance.record(adata).get(BATCHES, {}) for adata in tables.values()]
+    return all(_is_same(first, other) for other in others)
 
 
 def _common_layers(tables: Tables, layer: str | None) -> list[str]:

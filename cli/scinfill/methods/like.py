@@ -19,8 +19,10 @@ SHOWN = 3
 """Names that a message tells."""
 
 
-def find_model_genes(var: pd.DataFrame, model: SavedModel) -> NDArray[np.intp]:
-    """Return where the model's genes are in a table, (n_model_genes,), -1 for those that are absent; both are said.
+def find_model_genes(var: pd.DataFrame, model: SavedModel, *, said: bool = False) -> NDArray[np.intp]:
+    """Return where the model's genes are in a table, (n_model_genes,), -1 for those that are absent.
+
+    Absent and unknown genes are said, and absent ones that stand there in another spelling, unless they were ``said``.
 
     Raises
     ------
@@ -34,6 +36,8 @@ def find_model_genes(var: pd.DataFrame, model: SavedModel) -> NDArray[np.intp]:
             f"no gene of the model is in the table: the model has {_some(model.genes)}, the table "
             f"{_some(var.index)}; {_naming(var, model.genes)}"
         )
+    if said:
+        return found
     if n_absent:
         log.log(
             logging.WARNING if n_absent > SMALL_SHARE * len(found) else logging.INFO,
@@ -42,6 +46,7 @@ def find_model_genes(var: pd.DataFrame, model: SavedModel) -> NDArray[np.intp]:
             len(found),
             _some(model.genes[found < 0]),
         )
+        _say_other_spelling(model.genes[found < 0], var.index.difference(model.genes, sort=False))
     if n_unknown:
         log.info(
             "%d genes that the model does not know (such as %s) are left out",
@@ -83,6 +88,29 @@ def depths(counts: csr_array, names: pd.Index, library: Library) -> tuple[NDArra
     counted[names.get_indexer(library.names)] = 1
     totals = product(counts, counted)
     return totals, np.where(totals > 0, totals / library.mean.sum(), 1.0)
+
+
+def _say_other_spelling(absent: pd.Index, unknown: pd.Index) -> None:
+    """Warn of absent genes that stand in the table under a name that differs in case, version, dots or dashes."""
+    there = dict(zip(_plain_names(unknown), map(str, unknown), strict=True))
+    alike = {
+        str(name): there[plain] for name, plain in zip(absent, _plain_names(absent), strict=True) if plain in there
+    }
+    if alike:
+        name, other = next(iter(alike.items()))
+        log.warning(
+            "%d of the absent genes stand in the table in another spelling, such as %r for %r; if they are the same "
+            "genes, write them as in the training",
+            len(alike),
+            other,
+            name,
+        )
+
+
+def _plain_names(names: pd.Index) -> list[str]:
+    """Return names in one case, dots as dashes (R writes HLA.A), identifiers of Ensembl without their version."""
+    plain = names.astype(str).str.lower().str.replace(r"^(ens[a-z]*\d+)\.\d+$", r"\1", regex=True)
+    return [str(name) for name in plain.str.replace(".", "-", regex=False)]
 
 
 def _some(names: pd.Index) -> str:

@@ -21,6 +21,7 @@ from scinfill.methods.group_tests import Tested, compare_cells, compare_replicat
 from scinfill.methods.grouping import groups_to_compare, read_groups
 from scinfill.methods.layers import checked_block, imputed_block
 from scinfill.methods.matrices import preprocess_option
+from scinfill.methods.measured import measured_genes
 from scinfill.methods.reading import read_observations, stored_size_factors
 from scinfill.methods.slots import sharing_matrices
 from scinfill.numerics.group_means import Block, GroupSums, fold_change, group_sums
@@ -82,7 +83,8 @@ def markers(adata: AnnData, *, groupby: str, reference: str | None = None, repli
         ``log2fc_counts``, ``statistic``, ``p``, ``p_adjusted`` (Benjamini-Hochberg within the group), ``supported``
         (adjusted p at most .05, and estimate and counts agree on the sign), ``seen_in_group`` and ``seen_in_rest``
         (share of cells), ``mean_in_group`` and ``mean_in_rest`` (estimate, counts of a cell of median depth). The rest
-        is ``reference`` where one is named. Null genes are left out.
+        is ``reference`` where one is named. Null genes are left out, and those that not every sample measured
+        (``varm["measured"]``), whose zeros are no data.
     ``uns["rank_genes_groups"]``
         The same for scanpy's plots and ``scanpy.get.rank_genes_groups_df``.
 
@@ -221,9 +223,11 @@ def _check_means(adata: AnnData) -> None:
 
 
 def _real_genes(adata: AnnData) -> NDArray[np.intp]:
+    """Return the genes of which counts tell something: measured in every cell, and no null genes."""
+    measured = measured_genes(adata)
     if NULL_GENE not in adata.var:
-        return np.arange(adata.n_vars)
-    genes = np.flatnonzero(~adata.var[NULL_GENE].to_numpy(dtype=bool))
+        return np.flatnonzero(measured)
+    genes = np.flatnonzero(measured & ~adata.var[NULL_GENE].to_numpy(dtype=bool))
     if not len(genes):
         raise DataError(f"every gene is a null gene (var[{NULL_GENE!r}]), and null genes mark nothing")
     return genes

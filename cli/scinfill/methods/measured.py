@@ -5,6 +5,7 @@ import logging
 import numpy as np
 import pandas as pd
 from anndata import AnnData
+from numpy.typing import NDArray
 
 from scinfill.errors import DataError
 from scinfill.methods.slots import of_genes
@@ -28,9 +29,24 @@ def drop_unmeasured(adata: AnnData) -> AnnData:
     DataError
         No gene was measured in every sample.
     """
+    if get_measured(adata) is None:
+        return adata
+    result = of_genes(adata, np.flatnonzero(measured_genes(adata)))
+    del result.varm[MEASURED]
+    return result
+
+
+def measured_genes(adata: AnnData) -> NDArray[np.bool_]:
+    """Return which genes every sample measured, (n_genes,); that others are left out is said.
+
+    Raises
+    ------
+    DataError
+        No gene was measured in every sample.
+    """
     measured = get_measured(adata)
     if measured is None:
-        return adata
+        return np.ones(adata.n_vars, np.bool_)
     everywhere = measured.to_numpy().all(axis=1)
     if not everywhere.any():
         raise DataError("no gene was measured in every sample; preprocess the samples one by one")
@@ -42,9 +58,7 @@ def drop_unmeasured(adata: AnnData) -> AnnData:
             str(adata.var_names[~everywhere][0]),
             MEASURED,
         )
-    result = of_genes(adata, np.flatnonzero(everywhere))
-    del result.varm[MEASURED]
-    return result
+    return everywhere
 
 
 def check_measured(adata: AnnData) -> None:
@@ -59,6 +73,7 @@ def check_measured(adata: AnnData) -> None:
     if measured is not None and not (everywhere := measured.to_numpy().all(axis=1)).all():
         raise DataError(
             f"varm[{MEASURED!r}] says that not every sample measured {int((~everywhere).sum())} genes, such as "
-            f"{str(adata.var_names[~everywhere][0])!r}: their zeros are no data; use `join(genes='common')`, or run "
-            f"`scinfill preprocess` on the joined counts, which leaves these genes out"
+            f"{str(adata.var_names[~everywhere][0])!r}: their zeros are no data; use `join(genes='common')`, run "
+            f"`scinfill preprocess` on the counts, which leaves these genes out, or leave them out by "
+            f"adata[:, adata.varm[{MEASURED!r}].all(axis=1)]"
         )

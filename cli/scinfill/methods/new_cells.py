@@ -1,6 +1,8 @@
 """Impute new cells by a saved model: genes matched by name, nothing trained, every cell by itself."""
 
 import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,13 +14,16 @@ from scinfill.methods import provenance, saved_model
 from scinfill.methods.batches import NamedBatches, read_named
 from scinfill.methods.imputer import Imputation, assemble, impute, require_memory, say_replaced, store_batches
 from scinfill.methods.like import find_model_genes
+from scinfill.methods.measured import drop_unmeasured
 from scinfill.methods.preprocess import preprocess
 from scinfill.methods.reading import read_observations
 from scinfill.methods.saved_model import SavedModel
 from scinfill.methods.settings import MethodSettings
 from scinfill.methods.slots import append_genes, of_genes
 from scinfill.models.estimate.learning import Learned
+from scinfill.models.estimate.model_fit import depth_of
 from scinfill.models.estimate.new_cells import NewCells, impute_new_cells
+from scinfill.models.observations import Observations
 from scinfill.models.requirements import BLOCKS, SINGLE
 from scinfill.numerics.batches import Batches
 from scinfill.numerics.blocks import RowBlocks
@@ -29,6 +34,8 @@ log = logging.getLogger(__name__)
 
 BADLY_KNOWN = -3.0
 """A fit below which hardly any training cell lies."""
+ROUNDING = 1e-6
+"""By which a logarithm of a depth may differ between a training and a reading."""
 NEW_CELLS = "new cells"
 """What ``varm["measured"]`` calls the sample whose genes it tells."""
 
@@ -60,8 +67,10 @@ def apply_model(adata: AnnData, settings: MethodSettings) -> Imputation:
     model = saved_model.read_model(_given(settings), command=settings.command)
     removed = "remove" in (settings.batch_effect, model.batch_effect)
     _check_model_has(model, settings, removed=removed)
+    if settings.device == "gpu":
+        log.warning("`device='gpu'` has no effect beside `model`: nothing is trained, and cells are read by the CPU")
     prepared, layer = _on_scale_of(adata, model, settings)
-    table, measured = at_model_genes(prepared, model)
+    table, measured = at_model_genes(prepared, model, said=prepared is not adata)
     data = read_observations(table, layer=layer, new_cells=True)
     named = _batches(table, model, settings.batch)
     numbers = data.shape[0] * (3 * model.trained.fixed.n_factors + 20) * SINGLE
@@ -83,7 +92,8 @@ def apply_model(adata: AnnData, settings: MethodSettings) -> Imputation:
         store_batches(imputation.adata, named, learned, "remove" if removed else "keep")
     if settings.uncertainty and new.spread is not None:
         imputation.layers[IMPUTED_SD] = RowBlocks(data.shape, new.spread.block)
-    _say_fit(new.fit)
+    _say_fit(new.fit, data)
+    _say_depth(depth_of(data), model.trained.fit_scale.depths)
     return imputation
 
 
@@ -111,23 +121,40 @@ def _on_scale_of(adata: AnnData, model: SavedModel, settings: MethodSettings) ->
     """Return the table on the scale of the model, and the layer that holds its log2 values."""
     if model.library is None:  # trained on log2 values alone: there is no other scale
         return adata, settings.layer
-    preprocessed = [step for step in provenance.steps(adata) if step["command"] == "preprocess"]
-    if not preprocessed:
+    scales = _scales_of(provenance.steps(adata))
+    if not scales:
         return preprocess(adata, like=_given(settings), layer=settings.layer, seed=settings.seed), None
-    if preprocessed[-1]["parameters"].get("like") == model.identity:
+    if scales == {model.identity}:
         return adata, settings.layer
+    how = "on its own" if None in scales else "like another model"
     raise DataError(
-        "the table was preprocessed on its own: its genes and size factors are not the model's; give its counts, or "
-        "what `preprocess(like='MODEL')` makes of them"
+        f"the table was preprocessed {how}: its genes and size factors are not the model's; give its counts, or "
+        f"what `preprocess(like='MODEL')` makes of them"
     )
 
 
-def at_model_genes(adata: AnnData, model: SavedModel) -> tuple[AnnData, NDArray[np.bool_]]:
+def _scales_of(steps: Sequence[Mapping[str, Any]]) -> set[str | None]:
+    """Return the models that a table was preprocessed like, None standing for its own scale; nothing for counts.
+
+    The last preprocessing tells; that of a table that was joined since is that of all its parts.
+    """
+    for step in reversed(steps):
+        if step["command"] == "preprocess":
+            return {step["parameters"].get("like")}
+        of_parts = [_scales_of(part["steps"]) for part in provenance.inputs(step)]
+        if found := set().union(*of_parts):
+            return found
+    return set()
+
+
+def at_model_genes(adata: AnnData, model: SavedModel, *, said: bool = False) -> tuple[AnnData, NDArray[np.bool_]]:
     """Return a table of the model's genes in its order, and which of them were measured, (n_genes,).
 
-    In the others' columns stand zeros, which ``varm["measured"]`` says are no data.
+    In the others' columns stand zeros, which ``varm["measured"]`` says are no data. Where the table itself says so of
+    a gene, as after an earlier imputation by a model, the gene is absent. ``said`` keeps silent of absent genes.
     """
-    found = find_model_genes(adata.var, model)
+    adata = drop_unmeasured(adata)
+    found = find_model_genes(adata.var, model, said=said)
     measured = found >= 0
     if measured.all():
         same = len(found) == adata.n_vars and bool((found == np.arange(len(found))).all())
@@ -181,21 +208,44 @@ def _details(new: NewCells, measured: NDArray[np.bool_]) -> dict[str, float]:
     }
 
 
-def _say_fit(fit: NDArray[np.float64]) -> None:
-    """Say how many cells the model does not know, and how many have no counts."""
-    n_bad, n_empty = int((fit < BADLY_KNOWN).sum()), int(np.isnan(fit).sum())
-    log.log(
-        logging.WARNING if n_bad > 0.05 * len(fit) else logging.INFO,
-        "%s of %s cells are known to the model worse than nearly all of its training cells (obs[%r] below %g)%s",
-        f"{n_bad:,}",
-        f"{len(fit):,}",
-        MODEL_FIT,
-        BADLY_KNOWN,
-        ": of types that it never saw it says nothing" if n_bad else "",
-    )
+def _say_fit(fit: NDArray[np.float64], data: Observations) -> None:
+    """Say how many cells the model does not know, of how many it cannot tell, and how many have no counts."""
+    n_cells, n_bad, n_told = len(fit), int((fit < BADLY_KNOWN).sum()), int(np.isfinite(fit).sum())
+    n_empty = int((np.diff(data.log_values.indptr) == 0).sum())
+    if n_told:
+        log.log(
+            logging.WARNING if n_bad > 0.05 * n_cells else logging.INFO,
+            "%s of %s cells are known to the model worse than nearly all of its training cells (obs[%r] below %g)%s",
+            f"{n_bad:,}",
+            f"{n_cells:,}",
+            MODEL_FIT,
+            BADLY_KNOWN,
+            ": of types that it never saw it says nothing" if n_bad else "",
+        )
+    elif n_empty < n_cells:
+        log.warning(
+            "too few of the genes that tell whether the model knows a cell are in the table: obs[%r] is missing",
+            MODEL_FIT,
+        )
     if n_empty:
         log.warning(
             "%s of %s cells have no counts of the model's genes: they are predicted by its average",
             f"{n_empty:,}",
-            f"{len(fit):,}",
+            f"{n_cells:,}",
         )
+
+
+def _say_depth(depth: NDArray[np.float64], known: tuple[float, float]) -> None:
+    """Warn of cells with fewer or more counts than any training cell, whose fit is that of the nearest depth."""
+    for word, beyond in (("shallower", depth < known[0] - ROUNDING), ("deeper", depth > known[1] + ROUNDING)):
+        n_beyond = int((beyond & np.isfinite(depth)).sum())
+        if n_beyond > 0.05 * len(depth):
+            log.warning(
+                "%s of %s cells are %s than every training cell (size factors to %.3g, of the training %.3g to %.3g): "
+                "are these counts of the same kind?",
+                f"{n_beyond:,}",
+                f"{len(depth):,}",
+                word,
+                np.exp(depth[beyond & np.isfinite(depth)].min() if word == "shallower" else depth.max()),
+                *np.exp(known),
+            )

@@ -1,23 +1,24 @@
 """Whether several tables can stand in one: values of one scale, molecules with molecules, reads with reads."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Final, Literal
 
 import numpy as np
+import pandas as pd
 from anndata import AnnData
 from scipy.sparse import csr_array
 
 from scinfill.errors import DataError
-from scinfill.methods import matrices, validation
+from scinfill.methods import matrices, provenance, validation
 from scinfill.methods.counts_kind import classify_counts
 from scinfill.numerics.rounding import is_fractional
 from scinfill.numerics.scales import BASES, Scale, is_logged, same_total, scale_of, undo_log
 from scinfill.numerics.scratch import chunks
 from scinfill.numerics.sparse import entry_blocks, row_sums
-from scinfill.schema import COUNTS, LOG1P, SIZE_FACTOR, TOTAL_COUNTS, CountsKind
+from scinfill.schema import COUNTS, LIBRARY, LOG1P, SIZE_FACTOR, TOTAL_COUNTS, CountsKind
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,10 @@ def check_one_scale(samples: list[Sample], counts_kind: CountsKind | None) -> No
         _check_one_kind({sample.name: sample.values for sample in samples}, counts_kind)
         return
     _check_one_base(samples)
-    n_known = max(_check_one_unit(samples), _check_one_total(samples, scales[0]))
+    if _have_parts_of_one_library([sample.adata for sample in samples]):
+        n_known = len(samples)  # totals and units follow from the genes that each has
+    else:
+        n_known = max(_check_one_unit(samples), _check_one_total(samples, scales[0]))
     if len(samples) > n_known and "fractional" not in scales[0]:
         log.warning("the values do not tell whether all of them are on one scale: join counts where there are any")
     if all(COUNTS in sample.adata.layers for sample in samples):
@@ -196,6 +200,27 @@ def _check_one_unit(samples: list[Sample]) -> int:
                 f"counts that were preprocessed, then run `scinfill preprocess`"
             )
     return len(units)
+
+
+def _have_parts_of_one_library(tables: Sequence[AnnData]) -> bool:
+    """Whether size factors come from the same means of other genes, as those of tables like one model may."""
+    means = [library for adata in tables if (library := _library_of(adata)) is not None]
+    if len(means) < len(tables):
+        return False
+    first, *others = means
+    common = [first.index.intersection(other.index) for other in others]
+    same = all(
+        len(genes) and np.array_equal(first[genes], other[genes]) for genes, other in zip(common, others, strict=True)
+    )
+    return same and any(not first.index.equals(other.index) for other in others)
+
+
+def _library_of(adata: AnnData) -> "pd.Series[float] | None":
+    """Return the mean of every gene that size factors come from, by name; None where the record does not tell."""
+    library = provenance.record(adata).get(LIBRARY)
+    if library is None or SIZE_FACTOR not in adata.obs:
+        return None
+    return pd.Series(np.asarray(library["mean"], np.float64), index=np.asarray(library["genes"]).astype(str))
 
 
 def _unit(adata: AnnData) -> float | None:

@@ -408,3 +408,109 @@ def test_a_later_layout_and_other_tables_are_refused():
         scinfill.impute_deepmc(newcomers(), model=_trained("deepmc").imputed)
     with pytest.raises(DataError, match="is a saved model and has no cells"):
         scinfill.impute_deepmc(_trained("deepmc").model)
+
+
+# --- genes that the new cells lack, in later steps -------------------------------------------------------------------
+
+
+def some_genes(cells: AnnData, *, without: int) -> AnnData:
+    """Return cells without one in so many of the model's genes."""
+    return cells[:, ~cells.var_names.isin(_trained("deepmc").model.var_names[::without])].copy()
+
+
+def test_an_imputed_table_is_read_again_as_the_first_time(kind):
+    first = apply(kind, some_genes(newcomers(), without=4))
+    assert not first.varm["measured"].to_numpy().all()
+    assert_same_cells(apply(kind, first), first)
+
+
+@pytest.mark.parametrize("genes", ["common", "all"])
+def test_joined_tables_like_one_model_are_on_its_scale(genes):
+    model, new = _trained("deepmc").model, newcomers()
+    parts = {"a": new[:50].copy(), "b": some_genes(new[50:100].copy(), without=4)}
+    joined = scinfill.join(
+        {name: scinfill.preprocess(part, like=model) for name, part in parts.items()}, batch="part", genes=genes
+    )
+    together = scinfill.impute_deepmc(joined, model=model)
+    apart = scinfill.impute_deepmc(parts["b"], model=model)
+    np.testing.assert_array_equal(together[apart.obs_names].layers["imputed"], apart.layers["imputed"])
+
+
+def test_a_table_like_another_model_is_refused():
+    other = scinfill.train_model(scinfill.preprocess(training(), n_genes=60), rank=2, counts_kind="umi").model
+    with pytest.raises(DataError, match="preprocessed like another model"):
+        apply("deepmc", scinfill.preprocess(newcomers(), like=other))
+
+
+def test_join_keeps_that_genes_were_not_measured():
+    new = newcomers()
+    parts = {"a": apply("deepmc", new[:50].copy()), "b": apply("deepmc", some_genes(new[50:100].copy(), without=4))}
+    joined = scinfill.join(parts, batch="part", genes="all")
+    np.testing.assert_array_equal(joined.varm["measured"]["b"], parts["b"].varm["measured"]["new cells"])
+    assert joined.varm["measured"]["a"].all()
+
+
+def test_factors_that_do_not_hold_for_all_cells_are_not_joined():
+    new = newcomers()
+    halves = {"a": new[:50].copy(), "b": some_genes(new[50:100].copy(), without=4)}
+    joined = scinfill.join(
+        {name: apply("deepmc", part, form="factors") for name, part in halves.items()}, batch="part", genes="all"
+    )
+    with pytest.raises(DataError, match="holds no factors"):
+        scinfill.reconstruct(joined)
+
+
+def test_factors_of_batches_are_joined_only_where_batches_agree():
+    new = newcomers()
+    other = new[50:100].copy()
+    other.obs["sample"] = "third"
+    with_unknown = {"a": apply("deepmc in batches", new[:50].copy(), form="factors")}
+    with_unknown["b"] = apply("deepmc in batches", other, form="factors")
+    with pytest.raises(DataError, match="holds no factors"):
+        scinfill.reconstruct(scinfill.join(with_unknown, batch="part"))
+    with_unknown["b"] = apply("deepmc in batches", new[50:100].copy(), form="factors")
+    joined = scinfill.reconstruct(scinfill.join(with_unknown, batch="part"))
+    expected = apply("deepmc in batches", new[:100].copy())
+    np.testing.assert_allclose(joined.layers["imputed"], expected.layers["imputed"], atol=1e-4)
+
+
+def test_markers_and_scores_are_of_measured_genes_alone():
+    found = apply("deepmc", some_genes(newcomers(), without=4))
+    measured = found[:, found.varm["measured"].to_numpy().all(axis=1)].copy()
+    of_all = scinfill.markers(found, groupby="cell_type").uns["scinfill_markers"]
+    assert of_all.equals(scinfill.markers(measured, groupby="cell_type").uns["scinfill_markers"])
+    assert scinfill.evaluate(found, labels="cell_type") == scinfill.evaluate(measured, labels="cell_type")
+    scinfill.report(found)
+
+
+# --- what cannot be told is not told ---------------------------------------------------------------------------------
+
+
+def test_a_few_genes_do_not_tell_whether_a_cell_is_known(caplog):
+    model = _trained("deepmc").model
+    few = newcomers()[:, model.var_names[:10]].copy()
+    found = apply("deepmc", few)
+    assert found.obs["model_fit"].isna().all()
+    assert "too few of the genes that tell" in caplog.text
+
+
+def test_genes_in_another_spelling_are_warned_of(caplog):
+    new = newcomers()
+    new.var_names = [name.upper() if number % 2 else name for number, name in enumerate(new.var_names)]
+    apply("deepmc", new)
+    assert "in another spelling, such as 'G" in caplog.text
+
+
+@pytest.mark.parametrize(("factor", "word"), [(0.02, "shallower"), (50, "deeper")])
+def test_cells_beyond_every_training_cell_in_depth_are_warned_of(factor, word, caplog):
+    new = newcomers()
+    scaled = new.X.toarray() * factor
+    new.X = sparse.csr_matrix(np.random.default_rng(0).poisson(scaled) if factor < 1 else scaled)
+    apply("deepmc", new)
+    assert f"cells are {word} than every training cell" in caplog.text
+
+
+def test_cells_like_the_training_are_not_warned_of(caplog):
+    apply("deepmc", training())
+    assert "than every training cell" not in caplog.text
+    assert "another spelling" not in caplog.text

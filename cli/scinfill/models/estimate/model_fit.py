@@ -31,7 +31,7 @@ BLOCK_BYTES = 2 * 2**20
 ROWS = (32, 512)
 """Cells that are read together: about BLOCK_BYTES of them, at least and at most."""
 FEWEST_OPEN = 20
-"""Genes with an open gate below which all genes are witnesses."""
+"""Genes with an open gate below which all genes are witnesses, and below which the known ones tell nothing."""
 LEAST_DISPERSION = 1e-3
 LEAST_SPREAD = 1e-3
 
@@ -145,8 +145,13 @@ def deviance_of_block(
     half: Mask,
     dispersion: Floats,
 ) -> tuple[Doubles, list[Floats]]:
-    """Return the mean deviance of each cell's genes, (n_rows,), and what was made of it by either half."""
-    total, telling = np.zeros(block.shape[0]), reader.telling_genes() & known
+    """Return the mean deviance of each cell's genes, (n_rows,), and what was made of it by either half.
+
+    It is not a number where fewer than FEWEST_OPEN genes that tell it are known, unless the model has no more: a mean
+    over a few genes lies on another scale than one over all.
+    """
+    total, telling = np.zeros(block.shape[0]), reader.telling_genes()
+    fewest, telling = min(FEWEST_OPEN, int(telling.sum())), telling & known
     states: list[Floats] = []
     for tested in (half, ~half):
         # Where one half led to, the other starts from; where it arrives is its own.
@@ -156,7 +161,8 @@ def deviance_of_block(
         deviance = _count_deviance if reader.fixed.loss == "poisson" else _value_deviance
         total += deviance(block, expected, dispersion, witness)
         states.append(state)
-    return total / max(1, int(telling.sum())), states
+    n_telling = int(telling.sum())
+    return total / n_telling if n_telling >= max(1, fewest) else np.full(len(total), np.nan), states
 
 
 def depth_of(data: Observations) -> Doubles:
