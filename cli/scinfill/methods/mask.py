@@ -75,7 +75,7 @@ def mask(
     A new table with
 
     ``X`` (or the layer), ``layers["counts"]``
-        Hidden positions are zero. Thinning: the kept molecules, and their logarithm with the same size factor.
+        Hidden positions are zero. Thinning: the kept molecules, and their logarithm by the size factor.
     ``layers["heldout"]``
         CSR truth at hidden positions, zeros stored; not for thinning, nor where nothing is hidden.
     ``layers["heldout_counts"]``
@@ -83,7 +83,8 @@ def mask(
     ``var["null_gene"]``
         With ``null_genes``: whether a gene was drawn.
     ``obs["size_factor"]``
-        Added where it was missing and could be solved from the counts.
+        Added where it was missing and could be solved from the counts. After ``preprocess(like=model)`` thinning
+        multiplies it by the share of molecules that is kept: to a saved model, depth means what it did in training.
 
     Raises
     ------
@@ -105,7 +106,9 @@ def mask(
     _check(adata, mode, fraction, null_genes)
     seen = read_observations(adata, layer=layer)
     masking, drawing, masking_null = np.random.default_rng(seed).spawn(3)
-    layers = _hide(seen, mode, fraction, masking, layer)
+    thinned = fraction > 0 and mode in ("thin", "halves")
+    depth = 1 - fraction if thinned and provenance.scales_of(provenance.steps(adata)) - {None} else 1.0
+    layers = _hide(seen, mode, fraction, masking, layer, depth=depth)
     if fraction:
         _check_hidden(layers, seen, fraction, layer)
     result = with_genes(adata, np.arange(adata.n_vars), without=frozenset(filter(None, layers)))
@@ -115,15 +118,15 @@ def mask(
         counts, size_factor = _molecules(seen, "null genes need")
         drawn = draw_null_genes(counts, size_factor, null_genes, drawing).astype(np.float32)
         null = Observations(log2_counts(drawn, size_factor), drawn, size_factor)
-        hidden = _hide(null, mode, fraction, masking_null, layer)
+        hidden = _hide(null, mode, fraction, masking_null, layer, depth=depth)
         for key, columns in hidden.items():
             layers[key] = beside(layers[key], columns)
         result.var[NULL_GENE] = adata.var.get(NULL_GENE, False)
         result = append_genes(result, _null_var(adata, drawn))
     while layers:  # one at a time, so that no matrix stands twice in memory
         _put(result, *layers.popitem())
-    if seen.size_factor is not None and SIZE_FACTOR not in result.obs:
-        result.obs[SIZE_FACTOR] = seen.size_factor
+    if seen.size_factor is not None and (depth < 1 or SIZE_FACTOR not in result.obs):
+        result.obs[SIZE_FACTOR] = seen.size_factor * depth
     provenance.sign(
         result,
         command="mask",
@@ -156,12 +159,14 @@ def _check(adata: AnnData, mode: str, fraction: float, null_genes: int) -> None:
             )
 
 
-def _hide(seen: Observations, mode: MaskMode, fraction: float, rng: np.random.Generator, layer: str | None) -> Layers:
-    """Return the matrices that masking changes or makes."""
+def _hide(
+    seen: Observations, mode: MaskMode, fraction: float, rng: np.random.Generator, layer: str | None, *, depth: float
+) -> Layers:
+    """Return the matrices that masking changes or makes; size factors are multiplied by ``depth``."""
     if fraction == 0:
         return {layer: seen.log_values} | ({} if seen.counts is None else {COUNTS: seen.counts})
     if mode in ("thin", "halves"):
-        return _thin(seen, fraction, rng, layer)
+        return _thin(seen, fraction, rng, layer, depth=depth)
     values = seen.log_values
     hidden = hide_nonzeros(values, fraction, rng) if mode == "nonzero" else hide_entries(seen.shape, fraction, rng)
     kept, truth = split(values, hidden)
@@ -195,10 +200,10 @@ def _say_reads(look: CountsClass) -> None:
         )
 
 
-def _thin(seen: Observations, fraction: float, rng: np.random.Generator, layer: str | None) -> Layers:
+def _thin(seen: Observations, fraction: float, rng: np.random.Generator, layer: str | None, *, depth: float) -> Layers:
     counts, size_factor = _molecules(seen, "thinning needs")
     kept, taken = thin(counts, fraction, rng)
-    return {layer: log2_counts(kept, size_factor), COUNTS: kept, HELDOUT_COUNTS: taken}
+    return {layer: log2_counts(kept, size_factor * depth), COUNTS: kept, HELDOUT_COUNTS: taken}
 
 
 def _molecules(seen: Observations, who_needs: str) -> tuple[csr_array, NDArray[np.float64]]:

@@ -1,8 +1,6 @@
 """Impute new cells by a saved model: genes matched by name, nothing trained, every cell by itself."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -121,7 +119,7 @@ def _on_scale_of(adata: AnnData, model: SavedModel, settings: MethodSettings) ->
     """Return the table on the scale of the model, and the layer that holds its log2 values."""
     if model.library is None:  # trained on log2 values alone: there is no other scale
         return adata, settings.layer
-    scales = _scales_of(provenance.steps(adata))
+    scales = provenance.scales_of(provenance.steps(adata))
     if not scales:
         return preprocess(adata, like=_given(settings), layer=settings.layer, seed=settings.seed), None
     if scales == {model.identity}:
@@ -131,20 +129,6 @@ def _on_scale_of(adata: AnnData, model: SavedModel, settings: MethodSettings) ->
         f"the table was preprocessed {how}: its genes and size factors are not the model's; give its counts, or "
         f"what `preprocess(like='MODEL')` makes of them"
     )
-
-
-def _scales_of(steps: Sequence[Mapping[str, Any]]) -> set[str | None]:
-    """Return the models that a table was preprocessed like, None standing for its own scale; nothing for counts.
-
-    The last preprocessing tells; that of a table that was joined since is that of all its parts.
-    """
-    for step in reversed(steps):
-        if step["command"] == "preprocess":
-            return {step["parameters"].get("like")}
-        of_parts = [_scales_of(part["steps"]) for part in provenance.inputs(step)]
-        if found := set().union(*of_parts):
-            return found
-    return set()
 
 
 def at_model_genes(adata: AnnData, model: SavedModel, *, said: bool = False) -> tuple[AnnData, NDArray[np.bool_]]:

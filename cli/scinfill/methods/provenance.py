@@ -122,6 +122,20 @@ def inputs(step: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found if isinstance(found, list) else []
 
 
+def scales_of(steps: Sequence[Mapping[str, Any]]) -> set[str | None]:
+    """Return the models that a table was preprocessed like, None standing for its own scale; nothing for counts.
+
+    The last preprocessing tells; that of a table that was joined since is that of all its parts.
+    """
+    for step in reversed(steps):
+        if step["command"] == "preprocess":
+            return {step["parameters"].get("like")}
+        of_parts = [scales_of(part["steps"]) for part in inputs(step)]
+        if found := set().union(*of_parts):
+            return found
+    return set()
+
+
 def last_imputation(adata: AnnData) -> dict[str, Any] | None:
     """Return the step that wrote the imputed values, an imputer's or ``adopt``; None where none did.
 

@@ -514,3 +514,18 @@ def test_cells_like_the_training_are_not_warned_of(caplog):
     apply("deepmc", training())
     assert "than every training cell" not in caplog.text
     assert "another spelling" not in caplog.text
+
+
+@pytest.mark.parametrize("mode", ["thin", "halves"])
+def test_thinned_cells_are_on_the_scale_of_the_model(mode):
+    """To a model that stays as it is, a cell with half of its molecules is half as deep, not of another type."""
+    model = _trained("deepmc").model
+    whole = scinfill.preprocess(newcomers(), like=model)
+    masked = scinfill.mask(whole, mode=mode, fraction=0.5)
+    np.testing.assert_allclose(masked.obs["size_factor"], whole.obs["size_factor"] / 2)
+    of_masked, of_whole = apply("deepmc", masked), apply("deepmc", whole)
+    rates = [np.exp2(table.layers["imputed"]) - 1 for table in (of_masked, of_whole)]
+    assert rates[0].mean() == pytest.approx(rates[1].mean(), rel=0.05)
+    kept = masked.obs["size_factor"].to_numpy()[:, None] * rates[0]
+    assert kept.sum() == pytest.approx(masked.layers["heldout_counts"].sum(), rel=0.05)
+    assert of_masked.obs["model_fit"].median() > -1
