@@ -39,7 +39,7 @@ def test_every_way_in_and_out_gives_the_same(samples):
     expected = (folder / "joined.h5ad").read_bytes()
     assert invoke("join", a, "b=-", "-q", stdin=b.read_bytes()).stdout_bytes == expected
     assert invoke("join", "a=-", f"b={b}", "-q", stdin=a.read_bytes()).stdout_bytes == expected
-    assert invoke("join", a, b, "-q", "--max-memory", "900M").stdout_bytes == expected
+    assert invoke("join", a, b, "-q", "--max-memory", "3G").stdout_bytes == expected
     for name in "ab":
         anndata_files.write(h5ad.read(folder / f"{name}.h5ad"), folder / f"{name}.zarr")
     result = invoke("join", folder / "a.zarr", folder / "b.zarr", "-q", "-o", folder / "joined.zarr")

@@ -75,6 +75,7 @@ def test_every_verb_is_tried():
     assert {name.partition(",")[0] for name in CALLS} | set(NEEDS_TENSORFLOW) == set(COMMANDS)
 
 
+@pytest.mark.slow
 def test_every_other_verb_works_without_it(bare):
     folder, _, call = bare
     results = dict(zip(CALLS, call(*CALLS.values()), strict=True))

@@ -99,6 +99,7 @@ def said(table):
     return {sentence.question: sentence for sentence in report.sentences}, report.html
 
 
+@pytest.mark.slow
 def test_the_report_says_whether_batches_mix_and_biology_is_kept():
     sentences, html = said(batched())
     assert sentences[MIXED].answer == "no"
