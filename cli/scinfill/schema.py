@@ -87,7 +87,7 @@ INPUT_OFFSETS: Final = "input_offsets"
 # uns
 SAVED_MODEL: Final = "scinfill_model"
 """What a saved model keeps beside its genes' columns; a table that has it holds no cells."""
-LIBRARY: Final = "library"
+DEPTH_GENES: Final = "depth_genes"
 """In ``uns["scinfill"]``: the genes whose counts make up a cell's total, and their means per unit size factor."""
 MARKERS: Final = "scinfill_markers"
 """The table of :func:`scinfill.markers`, one row a group and gene."""

@@ -46,7 +46,8 @@ def cloudProblems(settings, around) {
 
 def inputProblems(settings, schema, launchFolder) {
     if (settings.input) {
-        return samplesheetProblems(settings.input, schema, launchFolder, settings.labels)
+        def simulated = simulatedSamples(settings).collect { meta, _cells, _genes, _seed -> meta.id }
+        return samplesheetProblems(settings.input, schema, launchFolder, settings.labels, simulated)
     }
     return settings.simulate ? [] : ['--input is missing: give a samplesheet, or --simulate N for N simulated samples']
 }
@@ -66,7 +67,7 @@ def problemsOf(values, schemas, around) {
         .plus(cloudProblems(settings, around))
         .plus(workFolderProblems(around.workFolder))
         .plus(keepGenesProblems(settings.keep_genes, around.launchFolder))
-        .plus(inputProblems(settings, schemas.samplesheet, around.launchFolder))
+        .plus(inputProblems(withOwnSamples(settings, around), schemas.samplesheet, around.launchFolder))
 }
 
 // What does not stop a run and may yet be a mistake, of parameters without problems.

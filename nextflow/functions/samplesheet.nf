@@ -74,7 +74,16 @@ def duplicateProblems(sheet, rows, column) {
         .collect { name, same -> "${sheet.name}, line ${same[1][0]}: sample '${name}' is already on line ${same[0][0]}" }
 }
 
-def samplesheetProblems(path, schema, launchFolder, labels) {
+// Results are named after samples and groups, so none may have the name of a simulated sample beside it.
+def takenNameProblems(sheetName, samples, taken) {
+    return samples.collectMany { sample ->
+        [sample: sample.sample, group: sample.group]
+            .findAll { _kind, name -> name in taken }
+            .collect { kind, name -> "${sheetName}, line ${sample.line}: ${kind} '${name}' has the name of a simulated sample; give it another, or leave out --simulate".toString() }
+    }
+}
+
+def samplesheetProblems(path, schema, launchFolder, labels, taken) {
     if (!isNamable(path)) {
         return ["--input ${unnamable()}"]
     }
@@ -103,6 +112,7 @@ def samplesheetProblems(path, schema, launchFolder, labels) {
     return wrong
         ?: duplicateProblems(sheet, rows.tail(), header.indexOf('sample'))
         ?: groupProblems(sheet.name, samplesOf(sheet, launchFolder, labels))
+        ?: takenNameProblems(sheet.name, samplesOf(sheet, launchFolder, labels), taken)
 }
 
 def samplesheetWarnings(path, launchFolder, labels) {

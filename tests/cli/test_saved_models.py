@@ -68,6 +68,12 @@ def test_models_come_in_streams_and_stores(folder, verb, tmp_path):
     assert stored.stdout_bytes == direct.stdout_bytes
 
 
+def test_a_checkpoint_has_nothing_to_keep(folder, verb, tmp_path):
+    made = ("--model", folder / "model.h5ad", folder / "new_counts.h5ad", "--checkpoint", tmp_path / "states")
+    assert_refused(invoke(verb, *made), 2, "leave out --checkpoint")
+    assert not (tmp_path / "states").exists()
+
+
 @pytest.mark.parametrize("limit", [("--threads", 1), ("--threads", 3), ("--max-memory", "3G")], ids=str)
 def test_neither_threads_nor_memory_change_a_byte(folder, verb, limit):
     usual = invoke(verb, "--model", folder / "model.h5ad", folder / "new_counts.h5ad")

@@ -28,6 +28,7 @@ SHEETS = {
     "missing-bulk": "sample,counts,bulk\na,a.h5ad,nowhere.tsv\n",
     "missing-truth": "sample,counts,de_truth\na,a.h5ad,A_vs_B.tsv;nowhere.tsv\n",
     "repeated-sample": "sample,counts\na,a.h5ad\nb,b.h5ad\na,b.h5ad\n",
+    "simulated-name": "sample,counts\nsimulated_1,a.h5ad\nsimulated_3,b.h5ad\n",
     "two-problems": "sample,counts\na,nowhere.h5ad\nb,nowhere.h5ad\n",
     "control": 'sample,counts,labels\na,a.h5ad,"a\tb"\n',
     "odd-names": "sample,counts,labels,layer,bulk,de_truth\n"
@@ -71,6 +72,11 @@ WRONG = {
     "missing-bulk": ({}, "missing-bulk.csv, line 2: 'bulk': there is no file nowhere.tsv"),
     "missing-truth": ({}, "missing-truth.csv, line 2: 'de_truth': there is no file nowhere.tsv"),
     "repeated-sample": ({}, "repeated-sample.csv, line 4: sample 'a' is already on line 2"),
+    "simulated-name": (
+        {"simulate": 2},
+        "simulated-name.csv, line 2: sample 'simulated_1' has the name of a simulated sample; give it another, or "
+        "leave out --simulate",
+    ),
     "two-problems": ({}, "two-problems.csv, line 2: 'counts': there is no file nowhere.h5ad"),
     "control": (
         {},

@@ -25,6 +25,8 @@ from scinfill.schema import ESTIMATES, MIN_READS_PER_MOLECULE, BatchEffectKind, 
 if TYPE_CHECKING:
     from anndata import AnnData
 
+    from scinfill.methods.imputer import Imputation
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -176,9 +178,13 @@ def read_cells(source: str, *, new: bool) -> "AnnData":
     return read_counts(source) if new else anndata_files.read(source)
 
 
-def check_model_files(save_model: str | None, model: str | None, source: str, target: str) -> None:
-    """Refuse what --save-model cannot stand beside, and files of which one would take the other's place."""
+def check_model_files(
+    save_model: str | None, model: str | None, source: str, target: str, checkpoint: str | None
+) -> None:
+    """Refuse what a model cannot stand beside, and files of which one would take the other's place."""
     check_model_stays(model, target)
+    if model is not None and checkpoint is not None:
+        raise InputError("with `model` nothing is trained, so there is no state to keep; leave out --checkpoint")
     if save_model is None:
         return
     if model is not None:
@@ -187,6 +193,15 @@ def check_model_files(save_model: str | None, model: str | None, source: str, ta
         raise InputError("the result and the model would go into one file; name another for `save_model`")
     if save_model != STDIO and is_same_file(save_model, source):
         raise InputError("the model, which holds no cells, would replace the input; name another file for `save_model`")
+
+
+def write_imputation(imputation: "Imputation", target: str, save_model: str | None) -> None:
+    """Write the result, and the model where that was asked for."""
+    from scinfill.io import anndata_files
+
+    anndata_files.write(imputation.adata, target, row_blocks=imputation.layers)
+    if save_model is not None and imputation.model is not None:
+        anndata_files.write_packed(imputation.model, save_model)
 
 
 def checkpoint_options(function: Function) -> Function:

@@ -14,6 +14,7 @@ from scinfill.commands._imputation import (
     model_options,
     preset_option,
     read_cells,
+    write_imputation,
     zero_weight_option,
 )
 from scinfill.commands._options import read_model_file
@@ -74,16 +75,12 @@ def command(
       scinfill impute-auto log.h5ad --batch sample --batch-effect remove -o imputed.h5ad
       scinfill mask --mode thin log.h5ad | scinfill impute-auto --hidden 512,128 | scinfill evaluate > scores.json
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
-    from scinfill.io import anndata_files
     from scinfill.io.checkpoints import checkpointed
     from scinfill.methods.autoimpute import AutoImpute
     from scinfill.methods.new_cells import impute_cells
 
-    check_model_files(save_model, model, source, target)
+    check_model_files(save_model, model, source, target, folder)
     settings = AutoImpute(model=read_model_file(model, source), **options)
     with checkpointed(folder, minutes=minutes):
         adata = read_cells(source, new=model is not None)
-        imputation = impute_cells(adata, settings, with_model=save_model is not None)
-        anndata_files.write(imputation.adata, target, row_blocks=imputation.layers)
-        if save_model is not None and imputation.model is not None:
-            anndata_files.write_packed(imputation.model, save_model)
+        write_imputation(impute_cells(adata, settings, with_model=save_model is not None), target, save_model)

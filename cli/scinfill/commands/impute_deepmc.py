@@ -15,6 +15,7 @@ from scinfill.commands._imputation import (
     model_options,
     preset_option,
     read_cells,
+    write_imputation,
     zero_weight_option,
 )
 from scinfill.commands._options import read_model_file
@@ -75,17 +76,13 @@ def command(
       scinfill impute-deepmc log.h5ad --batch sample --batch-effect remove -o imputed.h5ad
       scinfill mask log.h5ad | scinfill impute-deepmc --estimate detected | scinfill evaluate > scores.json
     """  # noqa: D301 - Click's mark for a paragraph to leave as it is
-    from scinfill.io import anndata_files
     from scinfill.io.checkpoints import checkpointed
     from scinfill.methods.deepmc import DeepMc, deepmc
 
-    check_model_files(save_model, model, source, target)
+    check_model_files(save_model, model, source, target, folder)
     settings = DeepMc(model=read_model_file(model, source), **options)
     if target in get_args(Form):
         log.warning("the result is written to the file %r; did you mean `--form %s`?", target, target)
     with checkpointed(folder, minutes=minutes):
         adata = read_cells(source, new=model is not None)
-        imputation = deepmc(adata, settings, with_model=save_model is not None)
-        anndata_files.write(imputation.adata, target, row_blocks=imputation.layers)
-        if save_model is not None and imputation.model is not None:
-            anndata_files.write_packed(imputation.model, save_model)
+        write_imputation(deepmc(adata, settings, with_model=save_model is not None), target, save_model)

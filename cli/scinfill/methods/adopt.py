@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance
-from scinfill.methods.imputer import say_replaced, without_earlier_imputation
+from scinfill.methods.earlier import say_replaced, without_earlier_imputation
 from scinfill.methods.reading import read_observations
 from scinfill.methods.validation import where
 from scinfill.numerics.sparse import canonical, position

@@ -20,7 +20,7 @@ from scinfill.models.autoencoder.recipe import AutoencoderRecipe, Reconstruction
 from scinfill.models.batch_effect import BatchedPrediction, BatchEffect
 from scinfill.models.devices import check_installed
 from scinfill.models.estimate.choices import AnyFactorization, with_batch_ridge
-from scinfill.models.estimate.new_cells import WITNESS_CELLS, Witnesses, folds_of, others_than
+from scinfill.models.estimate.new_cells import REFERENCE_CELLS, ReferenceCells, folds_of, others_than
 from scinfill.models.factorization.recipes import PoissonFactorization, SquaredFactorization
 from scinfill.models.observations import Observations
 from scinfill.models.published.autoimpute import PaperAutoencoder
@@ -93,7 +93,7 @@ class AutoImpute(MethodSettings):
         average = average.astype(np.float32)
         return FixedNetwork(loss, weights, average, inputs.spread, inputs.centre - average)
 
-    def witnesses(self, fixed: FixedModel, prediction: Prediction, data: Observations) -> Witnesses:
+    def reference_cells(self, fixed: FixedModel, prediction: Prediction, data: Observations) -> ReferenceCells:
         """Return a fifth of the cells, read by a network of the others: a network knows its own cells by heart."""
         del prediction
         folds = folds_of(data.shape[0])
@@ -103,7 +103,7 @@ class AutoImpute(MethodSettings):
         others = data.cells(others_than(folds[0], data.shape[0]))
         fitted = self.recipe(fixed.loss, others, rng).fit(others, rng=rng)
         structure = fitted.structure if isinstance(fitted, BatchedPrediction) else fitted
-        return [(self.fixed_model(structure, fixed.loss, None), folds[0][:WITNESS_CELLS])]
+        return [(self.fixed_model(structure, fixed.loss, None), folds[0][:REFERENCE_CELLS])]
 
     def published_recipe(self, data: Observations) -> PaperAutoencoder | None:
         """Return AutoImpute as published, with what was given in place of the released program's defaults."""

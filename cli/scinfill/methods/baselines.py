@@ -10,7 +10,8 @@ from scipy.sparse import csr_array, csr_matrix
 
 from scinfill.errors import InputError
 from scinfill.methods.deepmc import check_rank
-from scinfill.methods.imputer import Imputation, assemble, observations, require_memory, say_replaced
+from scinfill.methods.earlier import say_replaced
+from scinfill.methods.imputer import Imputation, assemble, observations, require_memory
 from scinfill.methods.settings import ImputerSettings, check_choice, with_options_of
 from scinfill.models.estimate.learning import learn_model
 from scinfill.models.factorization.recipes import SquaredFactorization

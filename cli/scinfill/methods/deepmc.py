@@ -30,7 +30,7 @@ from scinfill.models.estimate.choices import (
 )
 from scinfill.models.estimate.detected import CellFloor, Detected
 from scinfill.models.estimate.learning import MOST_FOLDS, Learned
-from scinfill.models.estimate.new_cells import WITNESS_CELLS, Witnesses, folds_of, others_than
+from scinfill.models.estimate.new_cells import REFERENCE_CELLS, ReferenceCells, folds_of, others_than
 from scinfill.models.estimate.values import GatedModel, Shrunk
 from scinfill.models.factorization.alternating import Factors
 from scinfill.models.factorization.new_cells import FixedFactors
@@ -131,9 +131,9 @@ class DeepMc(MethodSettings):
             batches=None if batches is None else batches.offsets,
         )
 
-    def witnesses(self, fixed: FixedModel, prediction: Prediction, data: Observations) -> Witnesses:
+    def reference_cells(self, fixed: FixedModel, prediction: Prediction, data: Observations) -> ReferenceCells:
         """Return a sample of many cells, who hardly leave a mark on D; few by parts, with D of all others."""
-        rows = sample_cells(data, WITNESS_CELLS, np.random.default_rng(self.seed))
+        rows = sample_cells(data, REFERENCE_CELLS, np.random.default_rng(self.seed))
         folds = folds_of(data.shape[0]) if rows is None else []
         if not (folds and isinstance(fixed, FixedFactors) and isinstance(prediction, Factors)):
             return [(fixed, np.arange(data.shape[0]) if rows is None else rows)]

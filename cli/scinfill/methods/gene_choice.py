@@ -12,8 +12,8 @@ from scipy.sparse import csr_array
 
 from scinfill.errors import DataError
 from scinfill.methods import barcodes
-from scinfill.methods.like import depths, find_model_genes, library_of
-from scinfill.methods.saved_model import Library, SavedModel
+from scinfill.methods.like import depth_genes_of, depths, find_model_genes
+from scinfill.methods.saved_model import DepthGenes, SavedModel
 from scinfill.numerics.filtering import cells_with_gene, find_spike_ins, seen_genes
 from scinfill.numerics.normalization import library_sizes, size_factors
 from scinfill.numerics.selection import GeneMoments, dispersion_scores, gene_moments, top_genes
@@ -36,7 +36,7 @@ class Choice:
         Of all genes, on the scale of counts over size factors.
     scores
         By which genes were chosen, by position; none of others.
-    library
+    depth_genes
         The genes that totals are over.
     """
 
@@ -45,7 +45,7 @@ class Choice:
     size_factor: NDArray[np.float64]
     moments: GeneMoments
     scores: pd.Series
-    library: Library
+    depth_genes: DepthGenes
 
 
 @dataclass(frozen=True)
@@ -101,22 +101,22 @@ class ByDispersion:
             f", and {len(chosen) - len(by_dispersion)} kept as asked" if len(wanted) else "",
         )
         mean = column_sums(counts)[genes] / size_factor[total_counts > 0].sum()
-        library = Library(adata.var_names[genes], mean)
-        return Choice(chosen, total_counts, size_factor, moments, pd.Series(scores, index=genes), library)
+        depth_genes = DepthGenes(adata.var_names[genes], mean)
+        return Choice(chosen, total_counts, size_factor, moments, pd.Series(scores, index=genes), depth_genes)
 
 
 def choose_like(adata: AnnData, counts: csr_array, model: SavedModel) -> Choice:
     """Take the genes of a model that are there, and its scale."""
-    if model.library is None:
+    if model.depth_genes is None:
         raise DataError(
             "the model was trained on log2 values without counts, so there is no scale for counts; give log2(1 + x) "
             "values made as those of the training to `impute_deepmc(model='FILE')` or `impute_auto(model='FILE')`"
         )
     found = find_model_genes(adata.var, model)
-    library = library_of(adata.var_names, model.library)
-    total_counts, size_factor = depths(counts, adata.var_names, library)
+    depth_genes = depth_genes_of(adata.var_names, model.depth_genes)
+    total_counts, size_factor = depths(counts, adata.var_names, depth_genes)
     moments = gene_moments(counts, size_factor)
-    return Choice(found[found >= 0], total_counts, size_factor, moments, pd.Series(dtype=np.float64), library)
+    return Choice(found[found >= 0], total_counts, size_factor, moments, pd.Series(dtype=np.float64), depth_genes)
 
 
 def _with_counts(adata: AnnData, counts: csr_array, wanted: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scinfill.errors import DataError
-from scinfill.methods.saved_model import Library, SavedModel
+from scinfill.methods.saved_model import DepthGenes, SavedModel
 from scinfill.numerics.sparse import product
 
 log = logging.getLogger(__name__)
@@ -56,16 +56,16 @@ def find_model_genes(var: pd.DataFrame, model: SavedModel, *, said: bool = False
     return found
 
 
-def library_of(names: pd.Index, library: Library) -> Library:
-    """Return what of a model's library a table has, in the order of its genes elsewhere; too little is warned of.
+def depth_genes_of(names: pd.Index, depth_genes: DepthGenes) -> DepthGenes:
+    """Return which of a model's depth genes a table has, with their means; too few are warned of.
 
     Raises
     ------
     DataError
         Nothing is there.
     """
-    present = library.names.isin(names)
-    share = float(library.mean[present].sum() / library.mean.sum())
+    present = depth_genes.names.isin(names)
+    share = float(depth_genes.mean[present].sum() / depth_genes.mean.sum())
     if share == 0:
         raise DataError(
             "no gene by which the model tells a cell's depth is in the table; name genes as in the training"
@@ -76,18 +76,20 @@ def library_of(names: pd.Index, library: Library) -> Library:
             "come from these alone; give the counts of all genes where there are such",
             100 * share,
         )
-    return Library(library.names[present], library.mean[present])
+    return DepthGenes(depth_genes.names[present], depth_genes.mean[present])
 
 
-def depths(counts: csr_array, names: pd.Index, library: Library) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the total of every cell over the library's genes, and its size factor: that total over the library's.
+def depths(
+    counts: csr_array, names: pd.Index, depth_genes: DepthGenes
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the total of every cell over its depth genes, and its size factor: that total over the genes' means.
 
     An empty cell has size factor 1.
     """
     counted = np.zeros(len(names))
-    counted[names.get_indexer(library.names)] = 1
+    counted[names.get_indexer(depth_genes.names)] = 1
     totals = product(counts, counted)
-    return totals, np.where(totals > 0, totals / library.mean.sum(), 1.0)
+    return totals, np.where(totals > 0, totals / depth_genes.mean.sum(), 1.0)
 
 
 def _say_other_spelling(absent: pd.Index, unknown: pd.Index) -> None:

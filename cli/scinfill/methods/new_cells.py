@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance, saved_model
 from scinfill.methods.batches import NamedBatches, read_named
-from scinfill.methods.imputer import Imputation, assemble, impute, require_memory, say_replaced, store_batches
+from scinfill.methods.earlier import say_replaced
+from scinfill.methods.imputer import Imputation, assemble, impute, require_memory, store_batches
 from scinfill.methods.like import find_model_genes
 from scinfill.methods.measured import drop_unmeasured
 from scinfill.methods.preprocess import preprocess
@@ -117,7 +118,7 @@ def _check_model_has(model: SavedModel, settings: MethodSettings, *, removed: bo
 
 def _on_scale_of(adata: AnnData, model: SavedModel, settings: MethodSettings) -> tuple[AnnData, str | None]:
     """Return the table on the scale of the model, and the layer that holds its log2 values."""
-    if model.library is None:  # trained on log2 values alone: there is no other scale
+    if model.depth_genes is None:  # trained on log2 values alone: there is no other scale
         return adata, settings.layer
     scales = provenance.scales_of(provenance.steps(adata))
     if not scales:

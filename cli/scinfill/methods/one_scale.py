@@ -18,7 +18,7 @@ from scinfill.numerics.rounding import is_fractional
 from scinfill.numerics.scales import BASES, Scale, is_logged, same_total, scale_of, undo_log
 from scinfill.numerics.scratch import chunks
 from scinfill.numerics.sparse import entry_blocks, row_sums
-from scinfill.schema import COUNTS, LIBRARY, LOG1P, SIZE_FACTOR, TOTAL_COUNTS, CountsKind
+from scinfill.schema import COUNTS, DEPTH_GENES, LOG1P, SIZE_FACTOR, TOTAL_COUNTS, CountsKind
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def check_one_scale(samples: list[Sample], counts_kind: CountsKind | None) -> No
         _check_one_kind({sample.name: sample.values for sample in samples}, counts_kind)
         return
     _check_one_base(samples)
-    if _have_parts_of_one_library([sample.adata for sample in samples]):
+    if _share_depth_genes([sample.adata for sample in samples]):
         n_known = len(samples)  # totals and units follow from the genes that each has
     else:
         n_known = max(_check_one_unit(samples), _check_one_total(samples, scales[0]))
@@ -202,9 +202,9 @@ def _check_one_unit(samples: list[Sample]) -> int:
     return len(units)
 
 
-def _have_parts_of_one_library(tables: Sequence[AnnData]) -> bool:
+def _share_depth_genes(tables: Sequence[AnnData]) -> bool:
     """Whether size factors come from the same means of other genes, as those of tables like one model may."""
-    means = [library for adata in tables if (library := _library_of(adata)) is not None]
+    means = [depth_genes for adata in tables if (depth_genes := _depth_genes_of(adata)) is not None]
     if len(means) < len(tables):
         return False
     first, *others = means
@@ -215,12 +215,12 @@ def _have_parts_of_one_library(tables: Sequence[AnnData]) -> bool:
     return same and any(not first.index.equals(other.index) for other in others)
 
 
-def _library_of(adata: AnnData) -> "pd.Series[float] | None":
+def _depth_genes_of(adata: AnnData) -> "pd.Series[float] | None":
     """Return the mean of every gene that size factors come from, by name; None where the record does not tell."""
-    library = provenance.record(adata).get(LIBRARY)
-    if library is None or SIZE_FACTOR not in adata.obs:
+    depth_genes = provenance.record(adata).get(DEPTH_GENES)
+    if depth_genes is None or SIZE_FACTOR not in adata.obs:
         return None
-    return pd.Series(np.asarray(library["mean"], np.float64), index=np.asarray(library["genes"]).astype(str))
+    return pd.Series(np.asarray(depth_genes["mean"], np.float64), index=np.asarray(depth_genes["genes"]).astype(str))
 
 
 def _unit(adata: AnnData) -> float | None:

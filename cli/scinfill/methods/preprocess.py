@@ -25,9 +25,9 @@ from scinfill.numerics.normalization import log2_counts
 from scinfill.numerics.sparse import canonical, columns_of, row_sums, rows_of, whole_numbers
 from scinfill.schema import (
     COUNTS,
+    DEPTH_GENES,
     DISPERSION,
     DISPERSION_NORM,
-    LIBRARY,
     LOG1P,
     LOG_BASE,
     MEAN,
@@ -230,7 +230,10 @@ def preprocess(
         scale=SCALE,
     )
     result.uns[UNS] = dict(result.uns[UNS]) | {
-        LIBRARY: {"genes": np.asarray(choice.library.names.astype(str), dtype=object), "mean": choice.library.mean}
+        DEPTH_GENES: {
+            "genes": np.asarray(choice.depth_genes.names.astype(str), dtype=object),
+            "mean": choice.depth_genes.mean,
+        }
     }
     return result
 

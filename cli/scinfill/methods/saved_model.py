@@ -23,6 +23,7 @@ from scinfill.models.recipe import FixedModel, Loss
 from scinfill.schema import (
     BATCH_OFFSETS,
     BATCHES,
+    DEPTH_GENES,
     GATE,
     GENE_FACTORS,
     GROUP_FACTORS,
@@ -32,7 +33,6 @@ from scinfill.schema import (
     INPUT_CENTRE,
     INPUT_OFFSETS,
     INPUT_SPREAD,
-    LIBRARY,
     MODEL,
     MODEL_BASE,
     MODEL_DISPERSION,
@@ -56,7 +56,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Library:
+class DepthGenes:
     """Genes whose counts make up a cell's total, and their means per unit size factor.
 
     Attributes
@@ -87,7 +87,7 @@ class SavedModel:
         ``shrunk`` or ``model``.
     gate
         What held-out entries supported; None where the gate was switched off.
-    library
+    depth_genes
         What size factors are relative to; None where the training had no counts.
     batch, batch_names
         Column of ``obs`` and names of the training's batches; None and none without.
@@ -102,7 +102,7 @@ class SavedModel:
     command: str
     estimate: EstimateKind
     gate: Gate | None
-    library: Library | None
+    depth_genes: DepthGenes | None
     batch: str | None
     batch_names: tuple[str, ...]
     batch_effect: BatchEffectKind
@@ -159,7 +159,7 @@ def to_table(trained: TrainedModel, imputed: AnnData, *, command: str, gate: Gat
     if BATCHES in record:
         own[BATCHES] = dict(record[BATCHES])
     if has_counts:
-        own[LIBRARY] = record.pop(LIBRARY, None) or {
+        own[DEPTH_GENES] = record.pop(DEPTH_GENES, None) or {
             "genes": np.asarray(imputed.var_names.astype(str), dtype=object),
             "mean": trained.mean.astype(np.float64),
         }
@@ -263,7 +263,7 @@ def _read(table: AnnData, own: Mapping[str, Any], identity: str) -> SavedModel:
         column(OBSERVED_WEIGHT),
         shape,
     )
-    library = own.get(LIBRARY)
+    depth_genes = own.get(DEPTH_GENES)
     batches = own.get(BATCHES)
     return SavedModel(
         trained,
@@ -272,8 +272,10 @@ def _read(table: AnnData, own: Mapping[str, Any], identity: str) -> SavedModel:
         "shrunk" if own["estimate"] == "shrunk" else "model",
         None if slope is None or r_squared is None else Gate(slope, r_squared),
         None
-        if library is None
-        else Library(pd.Index(np.asarray(library["genes"]).astype(str)), np.asarray(library["mean"], np.float64)),
+        if depth_genes is None
+        else DepthGenes(
+            pd.Index(np.asarray(depth_genes["genes"]).astype(str)), np.asarray(depth_genes["mean"], np.float64)
+        ),
         None if batches is None else str(batches["column"]),
         () if batches is None else tuple(np.atleast_1d(batches["names"]).astype(str)),
         "remove" if batches is not None and batches["effect"] == "remove" else "keep",

@@ -15,7 +15,7 @@ from scinfill.methods.saved_model import identity_of
 from scinfill.models.batch_effect import BatchEffect
 from scinfill.models.devices import Device, check_installed
 from scinfill.models.estimate.learning import Learned
-from scinfill.models.estimate.new_cells import Witnesses
+from scinfill.models.estimate.new_cells import ReferenceCells
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import FixedModel, Loss, Prediction, Recipe
 from scinfill.schema import ESTIMATES, BatchEffectKind, CountsKind, EstimateKind, Keep, Preset
@@ -155,7 +155,7 @@ class MethodSettings(ImputerSettings, ABC):
         """Return what of a fit reads new cells."""
 
     @abstractmethod
-    def witnesses(self, fixed: FixedModel, prediction: Prediction, data: Observations) -> Witnesses:
+    def reference_cells(self, fixed: FixedModel, prediction: Prediction, data: Observations) -> ReferenceCells:
         """Return training cells by which new ones are measured, with models that know them no better than new ones."""
 
     @abstractmethod

@@ -4,6 +4,7 @@ from typing import Any, Literal, NamedTuple
 
 from anndata import AnnData
 
+from scinfill.errors import InputError
 from scinfill.methods.autoimpute import AutoImpute
 from scinfill.methods.deepmc import DeepMc, deepmc
 from scinfill.methods.imputer import impute
@@ -56,5 +57,5 @@ def train_model(adata: AnnData, method: Literal["deepmc", "auto"] = "deepmc", **
         else impute(adata, AutoImpute(**options), with_model=True)
     )
     if imputation.model is None:
-        raise ValueError("a model was given: there is nothing to train")
+        raise InputError("with `model` nothing is trained; leave it out, or call the function of the method")
     return Trained(imputation.to_anndata(), imputation.model)

@@ -1,7 +1,7 @@
 """How well a fixed model knows a cell: how it predicts each half of the genes from the other half.
 
 A cell of a type that the training never saw has counts that no Z explains; genes that took part in finding Z hide that,
-genes that did not show it. With half of them left out at a time every gene is a witness once, and the two solutions
+genes that did not show it. With half of them left out at a time every gene is asked once, and the two solutions
 together cost as much as one with all genes. Only genes with an open gate count: the others are predicted by their mean,
 and add noise. The deviance is that of a negative binomial around the gated prediction,
 with each gene's dispersion among the training cells (squared loss: squared differences over their variance there), so
@@ -31,7 +31,7 @@ BLOCK_BYTES = 2 * 2**20
 ROWS = (32, 512)
 """Cells that are read together: about BLOCK_BYTES of them, at least and at most."""
 FEWEST_OPEN = 20
-"""Genes with an open gate below which all genes are witnesses, and below which the known ones tell nothing."""
+"""Genes with an open gate below which all genes are asked, and below which the known ones tell nothing."""
 LEAST_DISPERSION = 1e-3
 LEAST_SPREAD = 1e-3
 
@@ -157,9 +157,9 @@ def deviance_of_block(
         # Where one half led to, the other starts from; where it arrives is its own.
         state = reader.fixed.read(block, known & ~tested, codes, states[-1] if states else None)
         expected = reader.expected(block, state, codes)
-        witness = (telling & tested).astype(np.float32)
+        asked = (telling & tested).astype(np.float32)
         deviance = _count_deviance if reader.fixed.loss == "poisson" else _value_deviance
-        total += deviance(block, expected, dispersion, witness)
+        total += deviance(block, expected, dispersion, asked)
         states.append(state)
     n_telling = int(telling.sum())
     return total / n_telling if n_telling >= max(1, fewest) else np.full(len(total), np.nan), states
@@ -173,13 +173,13 @@ def depth_of(data: Observations) -> Doubles:
 
 
 def learn_fit_scale(
-    witnesses: Sequence[tuple[Reader, NDArray[np.intp]]], data: Observations, half: Mask, codes: NDArray[np.intp] | None
+    reference: Sequence[tuple[Reader, NDArray[np.intp]]], data: Observations, half: Mask, codes: NDArray[np.intp] | None
 ) -> FitScale:
     """Learn how large the deviance of a known cell is.
 
     Parameters
     ----------
-    witnesses
+    reference
         Models with their gate, and the rows of the cells that each reads.
     data
         (n_cells, n_genes) training cells.
@@ -189,15 +189,15 @@ def learn_fit_scale(
         (n_cells,) batches; None without.
     """
     everything = np.ones(data.shape[1], np.bool_)
-    n_rows, is_counts = rows_of_block(data.shape[1]), witnesses[0][0].fixed.loss == "poisson"
+    n_rows, is_counts = rows_of_block(data.shape[1]), reference[0][0].fixed.loss == "poisson"
     blocks = [
         (reader, cells[rows])
-        for reader, cells in witnesses
+        for reader, cells in reference
         for rows in cell_blocks((len(cells), data.shape[1]), None if codes is None else codes[cells])
     ]
 
-    def moments(witness: tuple[Reader, NDArray[np.intp]]) -> Doubles:
-        reader, rows = witness
+    def moments(part: tuple[Reader, NDArray[np.intp]]) -> Doubles:
+        reader, rows = part
         block, some = padded(data, rows, n_rows), None if codes is None else codes[rows]
         sums = np.zeros((3, data.shape[1]))
         for tested in (half, ~half):
@@ -216,8 +216,8 @@ def learn_fit_scale(
         dispersion = squares / max(1, sum(len(rows) for _, rows in blocks))
     dispersion = np.maximum(dispersion, LEAST_DISPERSION).astype(np.float32)
 
-    def deviance(witness: tuple[Reader, NDArray[np.intp]]) -> Doubles:
-        reader, rows = witness
+    def deviance(part: tuple[Reader, NDArray[np.intp]]) -> Doubles:
+        reader, rows = part
         some = None if codes is None else codes[rows]
         found, _ = deviance_of_block(
             reader, padded(data, rows, n_rows), everything, some, half=half, dispersion=dispersion
@@ -242,7 +242,7 @@ def _powers(depth: Doubles) -> Doubles:
     return np.stack([np.ones_like(depth), depth, depth**2], axis=-1)
 
 
-def _count_deviance(block: Observations, expected: Floats, dispersion: Floats, witness: Floats) -> Doubles:
+def _count_deviance(block: Observations, expected: Floats, dispersion: Floats, asked: Floats) -> Doubles:
     """Sum the negative binomial deviances of every cell: that of a zero everywhere, and the rest where counts are.
 
     2·[C·log(C/λ) − (C + r)·log((C + r)/(λ + r))] with r = 1/φ; for C = 0 it is 2·r·log(1 + φλ).
@@ -250,17 +250,17 @@ def _count_deviance(block: Observations, expected: Floats, dispersion: Floats, w
     counts, _ = block.molecules()
     size = 1 / dispersion
     log_excess = np.log(1 + expected * dispersion)
-    of_zeros = np.sum(log_excess * (2 * size * witness), axis=1, dtype=np.float64)
+    of_zeros = np.sum(log_excess * (2 * size * asked), axis=1, dtype=np.float64)
     row, column, seen = row_of_entry(counts.indptr), counts.indices, counts.data
     rate, r = np.maximum(expected[row, column], np.float32(1e-9)), size[column]
     at_counts = seen * np.log(seen / rate) - (seen + r) * np.log((seen + r) / (rate + r)) - r * log_excess[row, column]
-    return of_zeros + np.bincount(row, 2 * at_counts * witness[column], len(expected))
+    return of_zeros + np.bincount(row, 2 * at_counts * asked[column], len(expected))
 
 
-def _value_deviance(block: Observations, expected: Floats, dispersion: Floats, witness: Floats) -> Doubles:
+def _value_deviance(block: Observations, expected: Floats, dispersion: Floats, asked: Floats) -> Doubles:
     """Sum the squared differences of every cell over the genes' variances."""
     difference = block.log_values.toarray() - expected
-    return np.sum(difference**2 * (witness / dispersion), axis=1, dtype=np.float64)
+    return np.sum(difference**2 * (asked / dispersion), axis=1, dtype=np.float64)
 
 
 def guess_from(states: Sequence[Floats]) -> Floats:

@@ -33,20 +33,20 @@ from scinfill.numerics.sparse import column_sums
 
 Codes = NDArray[np.intp]
 
-Witnesses = Sequence[tuple[FixedModel, NDArray[np.intp]]]
+ReferenceCells = Sequence[tuple[FixedModel, NDArray[np.intp]]]
 """Models, with the rows of the training cells that each reads."""
 
-WITNESS_CELLS = 5_000
+REFERENCE_CELLS = 5_000
 """Training cells, at most, with which new ones are compared."""
-WITNESS_FOLDS = 5
+REFERENCE_FOLDS = 5
 """Parts of the training cells, of which one is read by a model of the others."""
 
 
 def folds_of(n_cells: int) -> list[NDArray[np.intp]]:
-    """Return the rows of each of WITNESS_FOLDS parts, spread over all; none of too few cells."""
-    if n_cells < WITNESS_FOLDS**2:
+    """Return the rows of each of REFERENCE_FOLDS parts, spread over all; none of too few cells."""
+    if n_cells < REFERENCE_FOLDS**2:
         return []
-    return [np.arange(fold, n_cells, WITNESS_FOLDS) for fold in range(WITNESS_FOLDS)]
+    return [np.arange(fold, n_cells, REFERENCE_FOLDS) for fold in range(REFERENCE_FOLDS)]
 
 
 def others_than(rows: NDArray[np.intp], n_cells: int) -> NDArray[np.intp]:
@@ -115,14 +115,16 @@ class NewCells:
     spread: PosteriorSpread | None
 
 
-def trained_model(fixed: FixedModel, witnesses: Witnesses, estimate: ImputedValues, data: Observations) -> TrainedModel:
+def trained_model(
+    fixed: FixedModel, reference: ReferenceCells, estimate: ImputedValues, data: Observations
+) -> TrainedModel:
     """Return what of a training new cells need.
 
     Parameters
     ----------
     fixed
         The factorisation or network of the estimate.
-    witnesses
+    reference
         Training cells that tell how well a known cell is known, each read by a model of which it was no part where
         cells leave their mark on a model.
     estimate
@@ -141,7 +143,7 @@ def trained_model(fixed: FixedModel, witnesses: Witnesses, estimate: ImputedValu
     offsets = None if model.batches is None else model.batches.offsets
     codes = None if data.batches is None or offsets is None else data.batches.codes
     gated = replace(model, local=None, batches=None)
-    readers = [(Reader(witness, gated, offsets), rows) for witness, rows in witnesses]
+    readers = [(Reader(other, gated, offsets), rows) for other, rows in reference]
     kept = TrainedModel(
         fixed,
         model.base,
