@@ -17,6 +17,8 @@ from scinfill.progress import track
 THINNED_SHARE = 0.1
 """Share of the molecules that is held out to choose and to weigh."""
 RANKS = (3, 5, 10, 15, 20, 30)
+LEAST_GAIN = 1e-5
+"""Share of a squared error: what gains less is not told from rounding, and the smaller of two equal fits is taken."""
 
 BATCH_RIDGES = (16.0, 4.0, 1.0)
 """Penalties on the offsets of batches: the prior standard deviations of a log rate are .25, .5 and 1."""
@@ -63,7 +65,7 @@ def best_by_entries(recipes: Sequence[SomeRecipe], data: Observations, rng: np.r
     def loss(recipe: Recipe) -> float:
         return float(np.mean((predicted_at(recipe.fit(visible, rng=rng, held_out=held_out), held_out) - truth) ** 2))
 
-    return _first_minimum(recipes, loss)
+    return _first_minimum(recipes, loss, least_gain=LEAST_GAIN)
 
 
 def with_batch_ridge(recipe: AnyFactorization, data: Observations, rng: np.random.Generator) -> AnyFactorization:
@@ -74,11 +76,15 @@ def with_batch_ridge(recipe: AnyFactorization, data: Observations, rng: np.rando
     return choose([replace(recipe, batch_ridge=ridge) for ridge in BATCH_RIDGES], data, rng)
 
 
-def _first_minimum(recipes: Sequence[SomeRecipe], loss: Callable[[SomeRecipe], float]) -> SomeRecipe:
-    best, lowest = recipes[0], np.inf
-    for recipe in track(recipes, "choose settings"):
+def _first_minimum(
+    recipes: Sequence[SomeRecipe], loss: Callable[[SomeRecipe], float], *, least_gain: float = 0.0
+) -> SomeRecipe:
+    """Return the last of the recipes that each gain more than a share ``least_gain`` on the one before."""
+    best, *others = recipes
+    lowest = loss(best)
+    for recipe in track(others, "choose settings"):
         value = loss(recipe)
-        if value >= lowest:
+        if lowest - value <= least_gain * abs(lowest):
             break
         best, lowest = recipe, value
     return best

@@ -36,7 +36,7 @@ from scinfill.progress import track
 Floats = NDArray[np.float32]
 
 LEARNING_CELLS = 5_000
-"""Small data are refitted more often: folds × cells stays near this."""
+"""Small data are refitted more often: folds × cells stays near this. From so many cells on, one fit hides all folds."""
 FEWEST_FOLDS, MOST_FOLDS = 2, 10
 """With ten folds every entry is hidden once."""
 
@@ -159,6 +159,16 @@ def _n_folds(sample: Observations, max_folds: int) -> int:
     return int(np.clip(LEARNING_CELLS // sample.shape[0], FEWEST_FOLDS, max_folds))
 
 
+def _hide(sample: Observations, rng: np.random.Generator, *, gated: bool, max_folds: int) -> list[csr_array | None]:
+    """Return the entries that are hidden from each fit, or nothing for each."""
+    n_folds = _n_folds(sample, max_folds)
+    at_once = sample.shape[0] >= LEARNING_CELLS
+    if not gated:
+        return [None] * (1 if at_once else n_folds)
+    first, *others = draw_folds(sample.shape, n_folds=n_folds, rng=rng)
+    return [csr_array(sum(others, first))] if at_once else [first, *others]
+
+
 def _gate(recipe: Recipe, sample: Observations, rng: np.random.Generator, max_folds: int) -> Gate:
     """Learn the gate alone, from fits that see all molecules of the entries that are not hidden."""
     return learn_gate(recipe, sample, n_folds=_n_folds(sample, max_folds), rng=rng)
@@ -226,8 +236,7 @@ def _learn_from_folds(
     recipe: Recipe, sample: Observations, rng: np.random.Generator, *, gated: bool, max_folds: int
 ) -> tuple[Gate | None, list[ThinnedFit]]:
     """Fit every fold once; return the gate of all of them, and the gated model of each with what judges it."""
-    n_folds = _n_folds(sample, max_folds)
-    hidden = draw_folds(sample.shape, n_folds=n_folds, rng=rng) if gated else [None] * n_folds
+    hidden = _hide(sample, rng, gated=gated, max_folds=max_folds)
     folds = [_fit_fold(recipe, sample, entries, rng) for entries in track(hidden, "learn gate and weights")]
     moments = [fold.moments for fold in folds if fold.moments is not None]
     gate = gate_from_moments(sum(moments[1:], moments[0])) if moments else None

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from scinfill.models.estimate.grouping import Codes, Grouping, learn_groupings, sizes_for
+from scinfill.models.estimate.grouping import Codes, Grouping, assign_all, learn_groupings, sizes_for
 from scinfill.models.estimate.shrinkage import best_for_genes
 from scinfill.models.estimate.values import Floats, GatedModel, LocalFactors
 from scinfill.models.observations import Observations
@@ -154,31 +154,34 @@ def calibrate(model: GatedModel, several: Sequence[Totals], priors: Priors) -> G
 
 
 def totals_of_groups(model: GatedModel, data: Observations, slope: Floats, *, rng: np.random.Generator) -> list[Totals]:
-    """Learn N_GROUPINGS groupings and add up their molecules; none where there is nothing to group."""
+    """Learn N_GROUPINGS groupings and add up their molecules; none where there is nothing to group.
+
+    One pass over blocks of cells adds up what was seen and what the model expects in the smallest groups of all.
+    """
     groupings = learn_groupings(model.prediction, slope, N_GROUPINGS, rng=rng)
-    return [group_totals(model, data, grouping) for grouping in groupings]
-
-
-def group_totals(model: GatedModel, data: Observations, grouping: Grouping) -> Totals:
-    """Add up what was seen and what the model expects in every smallest group, in one pass over blocks of cells."""
     counts, size_factor = data.molecules()
-    n_groups = len(grouping.centres)
+    n_cells, n_genes = data.shape
+    several = [
+        Totals(grouping, np.empty(n_cells, np.int16), *np.zeros((2, len(grouping.centres), n_genes)))
+        for grouping in groupings
+    ]
 
-    def part(rows: slice) -> tuple[Codes, NDArray[np.intp], Doubles, Doubles]:
-        group = grouping.assign(model.prediction, rows)
-        present, position = np.unique(group, return_inverse=True)
-        members = _members(position, len(present))
-        expected = members @ (model.rate(rows) * size_factor[rows, None])
-        return group, present.astype(np.intp), (members @ counts[rows]).toarray(), expected
+    def part(rows: slice) -> list[tuple[Codes, NDArray[np.intp], Floats, Floats]]:
+        expected = model.rate(rows) * size_factor[rows, None].astype(np.float32)
+        sums = []
+        for group in assign_all(groupings, model.prediction, rows):
+            present, position = np.unique(group, return_inverse=True)
+            members = _members(position, len(present)).astype(np.float32)
+            sums.append((group, present.astype(np.intp), (members @ counts[rows]).toarray(), members @ expected))
+        return sums
 
-    group = np.empty(data.shape[0], np.int16)
-    observed, expected = np.zeros((n_groups, data.shape[1])), np.zeros((n_groups, data.shape[1]))
-    slices = row_slices(*data.shape)
-    for rows, (codes, present, seen, modelled) in zip(slices, map_in_order(part, slices), strict=True):
-        group[rows] = codes
-        observed[present] += seen
-        expected[present] += modelled
-    return Totals(grouping, group, observed, expected)
+    slices = row_slices(n_cells, n_genes) if groupings else []
+    for rows, sums in zip(slices, map_in_order(part, slices), strict=True):
+        for totals, (group, present, seen, expected) in zip(several, sums, strict=True):
+            totals.group[rows] = group
+            totals.observed[present] += seen
+            totals.expected[present] += expected
+    return several
 
 
 def _next_factors(totals: Totals, number: int, factors: Doubles, alpha: Doubles) -> Doubles:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scinfill.models.batch_effect import BatchEffect
-from scinfill.models.estimate.grouping import Grouping
+from scinfill.models.estimate.grouping import Grouping, assign_all
 from scinfill.models.estimate.model_fit import (
     Doubles,
     FitScale,
@@ -228,11 +228,8 @@ def _local_factors(groupings: Sequence[Grouping], factor: Floats, prediction: Pr
     slices = row_slices(*prediction.shape)
 
     def assign(rows: slice) -> NDArray[np.integer]:
-        columns = [
-            grouping.assign(prediction, rows, product=exact_product) + first
-            for grouping, first in zip(groupings, firsts, strict=False)
-        ]
-        return np.column_stack(columns).astype(np.int16)
+        several = assign_all(groupings, prediction, rows, product=exact_product)
+        return np.column_stack([group + first for group, first in zip(several, firsts, strict=False)]).astype(np.int16)
 
     return LocalFactors(np.concatenate(list(map_in_order(assign, slices))), factor, tuple(groupings))
 

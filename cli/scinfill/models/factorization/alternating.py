@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 
 from scinfill.models.factorization.arrays import Array, Arrays
 from scinfill.models.factorization.least_squares import AnyFloats, Floats, column_pairs, solve_packed
+from scinfill.models.requirements import SINGLE
 from scinfill.numerics.batches import Batches
 from scinfill.numerics.blocks import row_slices
 from scinfill.numerics.decomposition import principal_components, principal_components_within
@@ -27,6 +28,8 @@ Rows = slice | NDArray[np.intp]
 
 DAMPING_CELLS = 2_000
 """A gene's step is damped by its effect on about this many cells."""
+FEWEST_ROWS = 256
+"""Cells of a block, however many genes there are: what a block costs for each gene is shared by its cells."""
 START_ITERATIONS = 2
 """Iterations for the principal components that a fit starts from; its rounds refine the subspace."""
 
@@ -190,7 +193,9 @@ class Block:
 
 
 def _blocks(loss: BlockLoss) -> list[Block]:
-    slices = row_slices(*loss.shape, block_bytes=loss.arrays.block_bytes)
+    n_cells, n_genes = loss.shape
+    block_bytes = max(loss.arrays.block_bytes, FEWEST_ROWS * n_genes * SINGLE)
+    slices = row_slices(n_cells, n_genes, block_bytes=block_bytes)
     if loss.batches is None:
         return [Block(rows) for rows in slices]
     members = [loss.batches.rows(batch) for batch in range(loss.batches.n_batches)]

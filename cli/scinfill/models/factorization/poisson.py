@@ -40,15 +40,19 @@ class PoissonLoss:
 
     def rate(self, rows: Rows, factors: Factors) -> Array:
         """Return (n_rows, n_genes) expected counts, zero where held out."""
-        xp = self.arrays.xp
-        log_rate = xp.matmul(factors.cells[rows], factors.genes.T) + (factors.offset + self.log_exposure[rows])
-        rate = xp.exp(xp.minimum(log_rate, np.float32(LARGEST_LOG_RATE)))
-        return rate if self.held_out is None else rate * (1 - self.held_out[rows].toarray())
+        arrays, xp = self.arrays, self.arrays.xp
+        # [Z, log s, 1]·[D, 1, μ]ᵀ: one product in place of two more walks over all entries.
+        exposure = self.log_exposure[rows]
+        left = np.column_stack([factors.cells[rows], exposure, np.ones_like(exposure)])
+        right = np.column_stack([factors.genes, np.ones_like(factors.offset), factors.offset])
+        rate = arrays.bounded_exp(xp.matmul(left, right.T), np.float32(LARGEST_LOG_RATE))
+        return rate if self.held_out is None else arrays.hide(rate, self.held_out[rows])
 
     def _system(self, rate: Array, counts: csr_array, design: Array) -> System:
         arrays, xp = self.arrays, self.arrays.xp
         pairs = arrays.pair_products(design)
         n_pairs = pairs.shape[1]
         # One product with both: a thin one of its own would read all rates again.
-        weighted = xp.matmul(rate, xp.concatenate([pairs, design], axis=1))
+        columns = xp.concatenate([xp.transpose(pairs), xp.transpose(design)], axis=0)
+        weighted = xp.matmul(rate, xp.transpose(columns))
         return System(weighted[:, :n_pairs], arrays.sparse_product(counts, design) - weighted[:, n_pairs:])

@@ -12,7 +12,7 @@ from scinfill.models.batch_effect import BatchedPrediction, centre_beside, centr
 from scinfill.models.centre import gene_centre
 from scinfill.models.devices import Device
 from scinfill.models.factorization import alternating
-from scinfill.models.factorization.alternating import BlockLoss, Factors, Penalty, alternate
+from scinfill.models.factorization.alternating import FEWEST_ROWS, BlockLoss, Factors, Penalty, alternate
 from scinfill.models.factorization.arrays import arrays_for
 from scinfill.models.factorization.poisson import PoissonLoss
 from scinfill.models.factorization.squared import SquaredLoss
@@ -21,6 +21,7 @@ from scinfill.models.recipe import Prediction
 from scinfill.models.requirements import BLOCKS, DOUBLE, SINGLE, sample_bytes
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
 from scinfill.numerics.batches import Batches
+from scinfill.numerics.parallel import IN_FLIGHT
 from scinfill.numerics.sparse import product
 
 FULL_ROUNDS = 2
@@ -65,7 +66,8 @@ class Factorization(ABC):
         columns = self.rank + 1
         n_batches = 0 if data.batches is None else data.batches.n_batches
         systems = 2 * n_genes * (columns * (columns + 1) // 2 + columns * (1 + n_batches)) * DOUBLE
-        return n_cells * (3 * self.rank + 10) * SINGLE + systems + sample_bytes(data, SAMPLE_CELLS) + BLOCKS
+        blocks = max(BLOCKS, 2 * IN_FLIGHT * FEWEST_ROWS * n_genes * SINGLE)
+        return n_cells * (3 * self.rank + 10) * SINGLE + systems + sample_bytes(data, SAMPLE_CELLS) + blocks
 
     def fit(self, data: Observations, *, rng: np.random.Generator, held_out: csr_array | None = None) -> Prediction:
         """Fit ``data``; see :class:`scinfill.models.recipe.Recipe`."""

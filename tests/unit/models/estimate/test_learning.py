@@ -14,7 +14,7 @@ from scinfill.models.estimate.shrinkage import GRID
 from scinfill.models.estimate.values import GatedModel, Shrunk
 from scinfill.models.factorization.recipes import PoissonFactorization, SquaredFactorization
 from scinfill.models.observations import Observations
-from scinfill.models.sampling import sample_cells
+from scinfill.models.sampling import sample_cells, sample_genes
 
 POISSON, SQUARED = PoissonFactorization(2), SquaredFactorization(2)
 
@@ -65,6 +65,18 @@ def test_a_sample_covers_every_library_size(alone):
     assert np.all(np.diff(rows) > 0)
     sizes = np.sort(counts[rows, 0])
     assert np.all((sizes > 10 * np.arange(100)) & (sizes <= 10 * (np.arange(100) + 1)))
+
+
+def test_a_sample_covers_every_gene_total():
+    counts = np.random.default_rng(0).permutation(np.arange(1, 1001))[None] * np.ones((3, 1))
+    columns = sample_genes(observations(counts), 100, rng())
+    assert np.all(np.diff(columns) > 0)
+    totals = np.sort(counts[0, columns])
+    assert np.all((totals > 10 * np.arange(100)) & (totals <= 10 * (np.arange(100) + 1)))
+
+
+def test_few_genes_are_taken_whole(world):
+    assert sample_genes(world.data, 40, rng()) is None
 
 
 # --- choices -----------------------------------------------------------------------------------------------------
@@ -217,6 +229,16 @@ def test_every_fold_hides_entries_and_thins_the_molecules_of_the_others(world, r
         assert counts.sum() == pytest.approx(0.9 * everything[~hidden].sum(), rel=0.02)
         hidden_so_far += hidden
     np.testing.assert_array_equal(hidden_so_far, 1)
+
+
+def test_all_folds_of_many_cells_are_hidden_from_one_fit(monkeypatch, world):
+    monkeypatch.setattr(learning, "LEARNING_CELLS", 120)
+    recipe = Recording(POISSON)
+    learn_shrunk(recipe, world.data, gated=True, rng=rng())
+    (_, hidden), (_, of_the_rest) = recipe.seen
+    assert hidden.toarray().mean() == pytest.approx(0.2, abs=0.02)
+    assert set(hidden.data) == {1}
+    assert of_the_rest is None
 
 
 def test_without_a_gate_molecules_are_thinned_and_nothing_is_hidden(world):

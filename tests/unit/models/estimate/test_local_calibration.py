@@ -7,7 +7,14 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from _models import Given, Oracle, observations
-from scinfill.models.estimate.grouping import CELLS_PER_GROUP, FEWEST_CELLS, GROUPS, learn_groupings, sizes_for
+from scinfill.models.estimate.grouping import (
+    CELLS_PER_GROUP,
+    FEWEST_CELLS,
+    GROUPS,
+    assign_all,
+    learn_groupings,
+    sizes_for,
+)
 from scinfill.models.estimate.learning import learn_model, learn_shrunk
 from scinfill.models.estimate.local_calibration import (
     ALPHAS,
@@ -69,11 +76,30 @@ def test_so_many_groups_as_the_cells_allow():
     assert sizes_for(2 * CELLS_PER_GROUP - 1) == []
 
 
+def test_cells_that_are_predicted_alike_share_a_group_however_many_are_asked_for():
+    two_kinds = Given(np.repeat([[0.0, 1.0], [2.0, 0.0]], N_CELLS // 2, axis=0))
+    (grouping,) = learn_groupings(two_kinds, np.ones(2, np.float32), 1, rng=rng())
+    assert len(grouping.centres) == 2
+
+
+def test_what_is_added_up_is_what_every_group_has():
+    """One pass over all groupings, block by block, against plain sums."""
+    data, _, model = world(missed=0.2)
+    gated_ = gated(model, data)
+    for totals in totals_of_groups(gated_, data, SLOPE, rng=rng()):
+        counts, size_factor = data.molecules()
+        expected = gated_.rate(ALL) * size_factor[:, None]
+        for number in range(len(totals.expected)):
+            cells = totals.group == number
+            np.testing.assert_allclose(totals.observed[number], counts.toarray()[cells].sum(axis=0))
+            np.testing.assert_allclose(totals.expected[number], expected[cells].sum(axis=0), rtol=1e-4)
+
+
 def test_groups_keep_types_apart_are_nested_and_hold_tens_of_cells():
     _, _, model = world(missed=0)
     noisy = Given(model + rng().normal(0, 0.1, model.shape))
-    for grouping in learn_groupings(noisy, SLOPE, 2, rng=rng()):
-        group = grouping.assign(noisy, ALL)
+    groupings = learn_groupings(noisy, SLOPE, 2, rng=rng())
+    for grouping, group in zip(groupings, assign_all(groupings, noisy, ALL), strict=True):
         assert all(len(set(TYPE[group == number])) == 1 for number in np.unique(group))
         assert np.bincount(group).min() >= FEWEST_CELLS / 2
         for large in grouping.scales:

@@ -6,6 +6,7 @@ import pytest
 from _models import everything, low_rank_world, some_held_out, with_other_values
 from scinfill.models.centre import gene_centre
 from scinfill.models.factorization.alternating import Factors
+from scinfill.models.factorization.arrays import tensorflow_arrays
 from scinfill.models.factorization.least_squares import column_pairs
 from scinfill.models.factorization.poisson import PoissonLoss
 from scinfill.models.factorization.recipes import PoissonFactorization
@@ -108,6 +109,18 @@ def test_hidden_entries_are_not_taken_for_zeros(world):
         PoissonFactorization(rank=1).fit(seen, rng=np.random.default_rng(0), held_out=held_out).block(slice(0, 12))
     )
     assert rate.mean() == pytest.approx(world.rate.mean(), rel=0.25)
+
+
+@pytest.mark.parametrize("hide", [False, True], ids=["all", "some hidden"])
+def test_rates_are_the_same_where_arrays_may_not_be_overwritten(world, factors, hide):
+    """The path of a GPU and that of the CPU agree; TensorFlow computes both here."""
+    held_out = some_held_out((12, 9), share=0.3) if hide else None
+    single = Factors(*(np.asarray(part, np.float32) for part in (factors.offset, factors.cells, factors.genes)))
+    rate = PoissonLoss(world.data, held_out).rate(slice(3, 9), single)
+    other = PoissonLoss(world.data, held_out, arrays=tensorflow_arrays()).rate(slice(3, 9), single)
+    np.testing.assert_allclose(rate, np.asarray(other), rtol=1e-5)
+    if held_out is not None:
+        np.testing.assert_array_equal(rate == 0, held_out.toarray()[3:9] > 0)
 
 
 def test_log_rates_are_capped_where_products_would_overflow(world):
