@@ -34,7 +34,7 @@ def of_table(adata: AnnData) -> dict[str, Any]:
         names,
         surveys,
         None if adata.raw is None else adata.raw.var,
-        model if isinstance(model, Mapping) else None,
+        model=model if isinstance(model, Mapping) else None,
     )
 
 
@@ -44,6 +44,7 @@ def describe(
     names: Mapping[str, list[str]],
     surveys: Mapping[str, Survey],
     raw_var: pd.DataFrame | None,
+    *,
     model: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Return the description of a table as JSON takes it.

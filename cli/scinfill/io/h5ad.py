@@ -103,7 +103,7 @@ def inventory(file: h5py.File, source: str | Path) -> dict[str, Any]:
         if slot in file:
             with name_slot(source, slot):
                 surveys[slot] = survey(file[slot]["data"] if isinstance(file[slot], h5py.Group) else file[slot])
-    return describe(obs, var, names, surveys, raw_var, model)
+    return describe(obs, var, names, surveys, raw_var, model=model)
 
 
 def _model(file: h5py.File, source: str | Path) -> dict[str, Any] | None:
