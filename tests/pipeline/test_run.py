@@ -196,7 +196,7 @@ def test_a_model_of_the_other_method_and_a_table_stop_everything_before_work(nex
         outcome = nextflow.pipeline(*alone, *given, cwd=samples)
         assert outcome.exit_code != 0
         assert outcome.messages == [f"--model: {message}"], outcome.output
-        assert "PREPROCESS" not in outcome.output
+        assert [task["process"] for task in trace(samples / "refused")] == ["SCINFILL:SCINFILL_INSPECT_MODEL"]
 
 
 @pytest.mark.parametrize(

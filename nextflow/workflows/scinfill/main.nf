@@ -1,28 +1,28 @@
 // Samples to one report: impute and evaluate each with each method, and again with values hidden whose truth is known.
 
-include { SCINFILL_SIMULATE            } from '../../modules/local/scinfill/simulate'
-include { SCINFILL_INSPECT             } from '../../modules/local/scinfill/inspect'
+include { SCINFILL_SIMULATE                          } from '../../modules/local/scinfill/simulate'
+include { SCINFILL_INSPECT                           } from '../../modules/local/scinfill/inspect'
 include { SCINFILL_INSPECT as SCINFILL_INSPECT_MODEL } from '../../modules/local/scinfill/inspect'
-include { SCINFILL_JOIN                } from '../../modules/local/scinfill/join'
-include { SCINFILL_PREPROCESS          } from '../../modules/local/scinfill/preprocess'
-include { SCINFILL_MASK                } from '../../modules/local/scinfill/mask'
-include { SCINFILL_SPLIT               } from '../../modules/local/scinfill/split'
-include { SCINFILL_EVALUATE            } from '../../modules/local/scinfill/evaluate'
-include { SCINFILL_REPORT              } from '../../modules/local/scinfill/report'
-include { MULTIQC                      } from '../../modules/local/multiqc'
+include { SCINFILL_JOIN                              } from '../../modules/local/scinfill/join'
+include { SCINFILL_PREPROCESS                        } from '../../modules/local/scinfill/preprocess'
+include { SCINFILL_MASK                              } from '../../modules/local/scinfill/mask'
+include { SCINFILL_SPLIT                             } from '../../modules/local/scinfill/split'
+include { SCINFILL_EVALUATE                          } from '../../modules/local/scinfill/evaluate'
+include { SCINFILL_REPORT                            } from '../../modules/local/scinfill/report'
+include { MULTIQC                                    } from '../../modules/local/multiqc'
 // Under all its names here: a script that includes others may be included by one script only, as the strict parser of 25.04
 // takes a second time for a second definition of everything in it.
-include { IMPUTE                       } from '../../subworkflows/local/impute'
-include { IMPUTE as IMPUTE_GROUPS      } from '../../subworkflows/local/impute'
-include { IMPUTE as IMPUTE_HIDDEN      } from '../../subworkflows/local/impute'
-include { IMPUTE as IMPUTE_MOLECULES   } from '../../subworkflows/local/impute'
-include { labelProblem                 } from '../../functions/labels'
-include { readJson                     } from '../../functions/parameters'
-include { joinOf                       } from '../../functions/groups'
-include { plannedResults               } from '../../functions/plan'
-include { methodOf ; modelProblem      } from '../../functions/trained'
-include { absences ; failuresBehind    } from '../../functions/failures'
-include { costLine ; costHeader        } from '../../functions/costs'
+include { IMPUTE                                     } from '../../subworkflows/local/impute'
+include { IMPUTE as IMPUTE_GROUPS                    } from '../../subworkflows/local/impute'
+include { IMPUTE as IMPUTE_HIDDEN                    } from '../../subworkflows/local/impute'
+include { IMPUTE as IMPUTE_MOLECULES                 } from '../../subworkflows/local/impute'
+include { labelProblem                               } from '../../functions/labels'
+include { readJson                                   } from '../../functions/parameters'
+include { joinOf                                     } from '../../functions/groups'
+include { plannedResults                             } from '../../functions/plan'
+include { methodOf ; modelProblem                    } from '../../functions/trained'
+include { absences ; failuresBehind                  } from '../../functions/failures'
+include { costLine ; costHeader                      } from '../../functions/costs'
 
 workflow SCINFILL {
     take:
@@ -50,11 +50,13 @@ workflow SCINFILL {
         methodOf(summary, methods)
     }
     applied = model ? trained : channel.fromList(methods)
-    saved = model ? trained.map { _method -> model.file }.first() : []
+    saved = model ? model.file : []
+    // Nothing else starts before it is known that the model can be used.
+    ready = model ? trained : channel.of('there is none')
 
     // What only the files can tell: is the label column there, and is one there that is to hold the samples of a group? All
     // are asked before any work starts, and what cannot be read goes no further.
-    asked = samples.branch { meta, _counts ->
+    asked = samples.combine(ready).map { meta, counts, _answer -> [meta, counts] }.branch { meta, _counts ->
         looked_into: meta.labels || meta.group
         other: true
     }
@@ -87,7 +89,7 @@ workflow SCINFILL {
             .groupTuple()
             .map { key, members -> joinOf(key.getGroupTarget(), members) }
     )
-    SCINFILL_SIMULATE(simulated)
+    SCINFILL_SIMULATE(simulated.combine(ready).map { meta, cells, genes, number, _answer -> [meta, cells, genes, number] })
     SCINFILL_PREPROCESS(
         readable.alone
             .map { meta, counts, _summary -> [meta, counts] }
