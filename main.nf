@@ -46,7 +46,7 @@ workflow {
         def job = initialise(params, rules, around)
         warningsOf(params, rules, around).each { line -> log.warn(line) }
         job.skipped.each { method, reason -> log.warn("${method} is skipped: ${reason}") }
-        if (!job.methods) {
+        if (!job.methods && !job.model) {
             refuse(['no method is left to run'])
         }
         def outdir = file(params.outdir.toString(), glob: false)
@@ -65,8 +65,9 @@ workflow {
             channel.fromList(job.simulated),
             job.masks,
             job.methods,
+            job.model,
             job.kept,
-            job.planned,
+            job.datasets,
             job.seed,
             around,
             file("${projectDir}/nextflow/assets/multiqc_config.yml"),

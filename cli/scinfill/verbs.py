@@ -47,6 +47,8 @@ NULL_GENES = 100
 def inspect(source: str | Path, *, modality: str | None = None, genome: str | None = None) -> dict[str, Any]:
     """Return what a file holds: cells, genes, names of columns and layers, raw, and which matrix holds counts.
 
+    Of a saved model ``model`` says by which verb it was trained and what its values are; of other files it is None.
+
     Parameters
     ----------
     source

@@ -88,9 +88,9 @@ def settled(enough, ask, tries = 30) {
     return settled(enough, ask, tries - 1)
 }
 
-// While the run goes on: every gap [ key, dataset, method, tags ] has a reason.
-def failuresBehind(around, gaps) {
-    return settled({ failed -> gaps.every { gap -> reasonsFor(gap[3], gap[2], failed) } }, { -> failures(around) })
+// While the run goes on: every gap has a reason.
+def failuresBehind(around, results) {
+    return settled({ failed -> gapsIn(results).every { gap -> reasonsFor(gap[3], gap[2], failed) } }, { -> failures(around) })
 }
 
 // What failed on a dataset's way through a method. Tags are the name of a sample or group, with mask and method after dots.
@@ -103,10 +103,15 @@ def reasonsFor(names, method, failed) {
     }
 }
 
+// The results that did not come, of [ key, dataset, method, tags, true or null ].
+def gapsIn(results) {
+    return results.findAll { row -> row.last() == null }
+}
+
 // One line for each dataset and method with gaps, with the reasons where failed tasks are given.
-def absences(planned, gaps, failed) {
-    def total = planned.countBy { _key, dataset, method, _tags -> [dataset, method] }
-    def absent = gaps.groupBy { row -> [row[1], row[2]] }
+def absences(results, failed) {
+    def total = results.countBy { row -> [row[1], row[2]] }
+    def absent = gapsIn(results).groupBy { row -> [row[1], row[2]] }
     return total.keySet()
         .findAll { pair -> absent[pair] }
         .collect { pair ->

@@ -20,6 +20,13 @@ def groupProblems(sheetName, samples) {
     return (sameName + disagreements).collect { problem -> "${sheetName}, ${problem}".toString() }
 }
 
+// A model reads every cell by itself, so there is nothing to join.
+def groupsBesideModel(sheetName, samples) {
+    return joinedGroups(samples).collect { name, members ->
+        "${sheetName}, line ${members[0].line}: group '${name}': --model imputes every cell by itself, so that samples are not joined; leave out the column 'group', or --model".toString()
+    }
+}
+
 def disagreementsOf(name, members) {
     def first = members[0]
     def unlike = ['labels', 'layer', 'genes_in_rows'].collectMany { column ->

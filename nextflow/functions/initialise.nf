@@ -3,10 +3,12 @@
 include { parameterRules ; parameterProblems ; typedParameters ; readJson } from './parameters'
 include { commandWords ; givenNames ; configuredProblems                  } from './parameters'
 include { samplesheetProblems ; samplesheetWarnings ; readSamplesheet     } from './samplesheet'
+include { problemsBesideModel                                             } from './samplesheet'
 include { workFolderProblems                                              } from './shell'
 include { genesToKeep ; keepGenesProblems                                 } from './genes'
+include { modelProblems ; savedModel                                      } from './model'
 include { words ; methodProblems ; fractionProblems ; simulatedSamples    } from './plan'
-include { skippedMethods ; maskPlan ; datasetsOf ; plannedResults         } from './plan'
+include { skippedMethods ; maskPlan ; datasetsOf                          } from './plan'
 
 def schemas(projectFolder) {
     return [
@@ -47,7 +49,8 @@ def cloudProblems(settings, around) {
 def inputProblems(settings, schema, launchFolder) {
     if (settings.input) {
         def simulated = simulatedSamples(settings).collect { meta, _cells, _genes, _seed -> meta.id }
-        return samplesheetProblems(settings.input, schema, launchFolder, settings.labels, simulated)
+        def problems = samplesheetProblems(settings.input, schema, launchFolder, settings.labels, simulated)
+        return problems || !settings.model ? problems : problemsBesideModel(settings.input, launchFolder, settings.labels)
     }
     return settings.simulate ? [] : ['--input is missing: give a samplesheet, or --simulate N for N simulated samples']
 }
@@ -67,6 +70,7 @@ def problemsOf(values, schemas, around) {
         .plus(cloudProblems(settings, around))
         .plus(workFolderProblems(around.workFolder))
         .plus(keepGenesProblems(settings.keep_genes, around.launchFolder))
+        .plus(modelProblems(settings, around))
         .plus(inputProblems(withOwnSamples(settings, around), schemas.samplesheet, around.launchFolder))
 }
 
@@ -85,19 +89,19 @@ def warningsOf(values, schemas, around) {
 def initialise(values, schemas, around) {
     def settings = withOwnSamples(typedParameters(values, parameterRules(schemas.parameters)), around)
     def skipped = around.stubRun ? [:] : skippedMethods(words(settings.methods), images(settings), around.engine)
-    def methods = words(settings.methods) - skipped.keySet()
+    // A model knows the one that trained it.
+    def methods = settings.model && !('methods' in around.given) ? [] : words(settings.methods) - skipped.keySet()
     def samples = settings.input ? readSamplesheet(settings.input, around.launchFolder, around.workFolder, settings.labels) : []
     def simulated = simulatedSamples(settings)
-    def masks = maskPlan(settings)
-    def datasets = datasetsOf((samples + simulated).collect { sample -> sample[0] })
     return [
         samples: samples,
         simulated: simulated,
-        masks: masks,
+        masks: maskPlan(settings),
         methods: methods,
         skipped: skipped,
         kept: genesToKeep(settings.keep_genes, around.launchFolder, around.workFolder),
-        planned: plannedResults(datasets, masks, methods),
+        model: savedModel(settings.model, around.launchFolder, around.workFolder),
+        datasets: datasetsOf((samples + simulated).collect { sample -> sample[0] }),
         seed: settings.seed,
     ]
 }

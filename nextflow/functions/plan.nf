@@ -29,14 +29,17 @@ def fractionProblems(fractions) {
         .collect { text -> "--hidden_fractions: each must lie between 0 and 1; received '${text}'" }
 }
 
-// Every mask of every replicate; equal replicates of different masks share a seed.
+// Every mask of every replicate; equal replicates of different masks share a seed. A model answers what is expressed, not what
+// would have been seen in the place of a hidden non-zero, and genes without signal were not among those of its training.
 def maskPlan(settings) {
-    def kinds = words(settings.hidden_fractions).collect { fraction -> [mode: 'nonzero', fraction: fraction, null_genes: 0] }
+    def fractions = settings.model ? [] : words(settings.hidden_fractions)
+    def nullGenes = settings.model ? 0 : settings.null_genes ?: 0
+    def kinds = fractions.collect { fraction -> [mode: 'nonzero', fraction: fraction, null_genes: 0] }
     if (settings.thinned_fraction > 0) {
-        kinds += [mode: 'thin', fraction: settings.thinned_fraction, null_genes: settings.null_genes ?: 0]
+        kinds += [mode: 'thin', fraction: settings.thinned_fraction, null_genes: nullGenes]
     }
     if (!settings.skip_halves) {
-        kinds += [mode: 'halves', fraction: 0.5, null_genes: settings.null_genes ?: 0]
+        kinds += [mode: 'halves', fraction: 0.5, null_genes: nullGenes]
     }
     return [kinds, (1..<settings.replicates + 1).toList()]
         .combinations()

@@ -3,7 +3,7 @@
 include { valueProblem                      } from './parameters'
 include { escapable ; isNamable ; unnamable } from './shell'
 include { groupProblems ; groupsOf          } from './groups'
-include { groupWarnings                     } from './groups'
+include { groupWarnings ; groupsBesideModel } from './groups'
 
 // The rows as [ line, fields ], the header first; blank lines are left out and still counted.
 def sheetRows(sheet) {
@@ -113,6 +113,12 @@ def samplesheetProblems(path, schema, launchFolder, labels, taken) {
         ?: duplicateProblems(sheet, rows.tail(), header.indexOf('sample'))
         ?: groupProblems(sheet.name, samplesOf(sheet, launchFolder, labels))
         ?: takenNameProblems(sheet.name, samplesOf(sheet, launchFolder, labels), taken)
+}
+
+// What a sheet without problems says that has no meaning beside a saved model.
+def problemsBesideModel(path, launchFolder, labels) {
+    def sheet = file(path, glob: false)
+    return groupsBesideModel(sheet.name, samplesOf(sheet, launchFolder, labels))
 }
 
 def samplesheetWarnings(path, launchFolder, labels) {

@@ -29,11 +29,18 @@ def quoted(text) {
 
 // The words of more arguments: parted by blanks, with quotes and backslashes as in a shell; nothing in them is run or replaced.
 def quotedWords(text) {
-    def word = /(?s)(?:[^\s'"\\]|\\.|'[^']*'|"(?:[^"\\]|\\.)*")+/
-    if (text.replaceAll(word, '').trim()) {
+    if (text.replaceAll(word(), '').trim()) {
         error("a quote or backslash in these arguments has no end: ${text}")
     }
-    return text.findAll(word).collect { found -> quoted(unquoted(found)) }.join(' ')
+    return wordsOf(text).collect { found -> quoted(found) }.join(' ')
+}
+
+def wordsOf(text) {
+    return text.findAll(word()).collect { found -> unquoted(found) }
+}
+
+def word() {
+    return /(?s)(?:[^\s'"\\]|\\.|'[^']*'|"(?:[^"\\]|\\.)*")+/
 }
 
 def unquoted(word) {

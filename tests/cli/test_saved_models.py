@@ -7,6 +7,7 @@ from anndata import AnnData
 import scinfill
 from _support import assert_adata_equal, assert_refused, from_bytes, invoke, make_counts, to_bytes, with_short_training
 from scinfill.io import anndata_files, h5ad
+from scinfill.schema import SAVED_MODEL
 
 OPTIONS = {"impute-deepmc": ("--rank", "3"), "impute-auto": ("--hidden", "8")}
 
@@ -66,6 +67,17 @@ def test_models_come_in_streams_and_stores(folder, verb, tmp_path):
     anndata_files.write(h5ad.read(folder / "model.h5ad"), tmp_path / "model.zarr")
     stored = invoke(verb, "--model", tmp_path / "model.zarr", folder / "new_counts.h5ad")
     assert stored.stdout_bytes == direct.stdout_bytes
+
+
+def test_inspect_tells_a_model_from_a_table_and_by_what_it_was_trained(folder, verb, tmp_path):
+    model = h5ad.read(folder / "model.h5ad")
+    anndata_files.write(model, tmp_path / "model.zarr")
+    for path in (folder / "model.h5ad", tmp_path / "model.zarr"):
+        assert scinfill.inspect(path)["model"] == {
+            "command": verb,
+            "estimate": str(model.uns[SAVED_MODEL]["estimate"]),
+        }
+    assert scinfill.inspect(folder / "imputed.h5ad")["model"] is None
 
 
 def test_a_checkpoint_has_nothing_to_keep(folder, verb, tmp_path):

@@ -5,6 +5,9 @@ include { commandWords ; givenNames                      } from '../../nextflow/
 include { reason                                         } from '../../nextflow/functions/failures'
 include { quoted ; quotedWords                           } from '../../nextflow/functions/shell'
 include { joinOf                                         } from '../../nextflow/functions/groups'
+include { plannedResults                                 } from '../../nextflow/functions/plan'
+include { modelProblem ; methodOf                        } from '../../nextflow/functions/trained'
+include { optionsOfNewCells ; choosingOptions            } from '../../nextflow/functions/model'
 
 // Paths are iterable, and endless as JSON.
 def plain(value) {
@@ -25,6 +28,11 @@ def joined(summaries) {
     return [names: names, counts: counts, column: batch]
 }
 
+// A job with every result that is to come.
+def planned(job) {
+    return job + [planned: plannedResults(job.datasets, job.masks, job.methods)]
+}
+
 workflow {
     def rules = schemas(projectDir.parent.parent)
     def asked = new groovy.json.JsonSlurper().parseText(file(params.asked).text)
@@ -34,7 +42,7 @@ workflow {
         def problems = problemsOf(given.params, rules, around)
         problems
             ? [problems: problems]
-            : [problems: [], warnings: warningsOf(given.params, rules, around), job: initialise(given.params, rules, around)]
+            : [problems: [], warnings: warningsOf(given.params, rules, around), job: planned(initialise(given.params, rules, around))]
     }
     def said = [
         cases: checked,
@@ -42,6 +50,8 @@ workflow {
         reasons: asked.ends.collect { end -> reason(file(end.folder), end.exit, end.batch) },
         names: asked.names.collect { name -> quoted(name) },
         joins: asked.columns.collect { summaries -> joined(summaries) },
+        models: asked.models.collect { about -> [modelProblem('m.h5ad', about.summary, about.methods), methodOf(about.summary, about.methods)] },
+        options: [cells: optionsOfNewCells(), genes: choosingOptions()],
         arguments: asked.arguments.collect { text -> quotedWords(text) },
     ]
     file(params.said).text = groovy.json.JsonOutput.toJson(plain(said))

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from _pipeline.machine import REPOSITORY
+from scinfill.commands import impute_auto, impute_deepmc, preprocess
+from scinfill.methods.preprocess import CHOOSING
+from scinfill.methods.settings import OF_NEW_CELLS
 
 ODD = "odd [1] $(x);`y`"
 SHEETS = {
@@ -164,6 +167,55 @@ WRONG = {
         {"methods": ["deepmc", "foo"]},
         f"--methods: 'foo' is not known; give one or more of {KNOWN_METHODS}",
     ),
+    "no such model": ({"model": "nowhere.h5ad"}, "--model: there is no file nowhere.h5ad"),
+    "genes beside a model": (
+        {"model": "a.h5ad", "n_genes": "all"},
+        "--n_genes chooses genes, and --model takes those of its training; leave one of them out",
+    ),
+    "kept genes beside a model": (
+        {"model": "a.h5ad", "keep_genes": "FOXP3"},
+        "--keep_genes chooses genes, and --model takes those of its training; leave one of them out",
+    ),
+    "a model kept beside a model": (
+        {"model": "a.h5ad", "save_model": True},
+        "--save_model keeps what was trained, and beside --model nothing is; leave one of them out",
+    ),
+    "hidden non-zeros beside a model": (
+        {"model": "a.h5ad", "hidden_fractions": "0.1"},
+        "--hidden_fractions asks what would have been seen in the place of a hidden value, and a model says what is "
+        "expressed; leave one of them out",
+    ),
+    "null genes beside a model": (
+        {"model": "a.h5ad", "null_genes": 20},
+        "--null_genes adds genes that --model does not know; leave one of them out",
+    ),
+    "methods beside a model": (
+        {"model": "a.h5ad", "methods": "deepmc,als"},
+        "--methods: beside --model there is one, deepmc or auto, the one that trained it; leave --methods out; "
+        "received 'deepmc,als'",
+    ),
+    "a training's option beside a model": (
+        {"model": "a.h5ad", "deepmc_args": "--keep observed --rank=5"},
+        "--deepmc_args: --rank is of a training, and beside --model nothing is trained; leave one of them out",
+    ),
+    "a checkpoint beside a model": (
+        {"model": "a.h5ad", "auto_args": "-v --checkpoint /scratch"},
+        "--auto_args: --checkpoint is of a training, and beside --model nothing is trained; leave one of them out",
+    ),
+    "a preset that chooses genes beside a model": (
+        {"model": "a.h5ad", "preprocess_args": "--round --preset paper"},
+        "--preprocess_args: --preset chooses genes, and --model takes those of its training; leave one of them out",
+    ),
+    "a group beside a model": (
+        {"model": "a.h5ad", "input": "grouped.csv", "labels": "cell_type"},
+        "grouped.csv, line 2: group 'lab': --model imputes every cell by itself, so that samples are not joined; leave "
+        "out the column 'group', or --model",
+    ),
+    "no model to keep": (
+        {"save_model": True, "methods": "als,svd"},
+        "--save_model keeps models of deepmc and auto; add one of them to --methods, or leave it out; received "
+        "'als,svd'",
+    ),
     "no folder": ({"outdir": ""}, "--outdir is empty; give a folder"),
     "text for a number": ({"seed": "x"}, "--seed must be a whole number; received 'x'"),
     "a number that is not whole": ({"replicates": "1.5"}, "--replicates must be a whole number; received '1.5'"),
@@ -192,6 +244,18 @@ COLUMNS_OF_FILES = (
     ({}, {}),
 )
 """What `scinfill inspect` says of the two samples of a group; a stub says nothing."""
+MODELS = {
+    "no model": ({"model": None}, [], "--model: m.h5ad is no saved model; a run with --save_model keeps one for each"),
+    "of the other method": (
+        {"model": {"command": "impute-auto"}},
+        ["deepmc"],
+        "--model: m.h5ad was trained by auto; give --methods auto, or leave --methods out; received 'deepmc'",
+    ),
+    "of this method": ({"model": {"command": "impute-auto"}}, ["auto"], "auto"),
+    "of some method": ({"model": {"command": "impute-deepmc"}}, [], "deepmc"),
+    "unknown to a stub": ({}, ["auto"], "auto"),
+}
+"""What `scinfill inspect` says of a file, the methods that were named, and the method or what is wrong."""
 MEMORY = Path("/dev/shm")
 """A file system of its own, which can have no hard links to files elsewhere."""
 CONFIGURED = {
@@ -238,6 +302,9 @@ RIGHT = {
     "same labels of a group": {"input": "labels-of-group.csv", "labels": "cell_type"},
     "genes by name": {"n_genes": 2000, "keep_genes": ["FOXP3", "H2-K1"]},
     "genes in a file": {"n_genes": "all", "keep_genes": f"{ODD}/names"},
+    "a model": {"model": f"{ODD}/a1.h5ad", "null_genes": 0, "hidden_fractions": "none"},
+    "a model and its method": {"model": "a.h5ad", "methods": "auto", "auto_args": "--keep max --batch donor -q"},
+    "models kept": {"save_model": "true", "methods": "deepmc,als"},
     "tried on own samples": {},
     "tried beside own samples": {"simulate": 2},
 }
@@ -335,6 +402,7 @@ def said(nextflow, defaults, elsewhere, tmp_path_factory):
     ]
     asked = {"cases": cases, "commands": list(COMMANDS), "ends": ends, "names": NAMES, "arguments": list(ARGUMENTS)}
     asked["columns"] = COLUMNS_OF_FILES
+    asked["models"] = [{"summary": summary, "methods": methods} for summary, methods, _ in MODELS.values()]
     (folder / "asked.json").write_text(json.dumps(asked))
     script = REPOSITORY / "tests" / "pipeline" / "problems.nf"
     outcome = nextflow("run", script, "--asked", "asked.json", "--said", "said.json", cwd=folder)
@@ -506,6 +574,40 @@ def test_genes_to_keep_are_names_or_a_file(said):
     assert kept["names"] == ""
     assert shlex.quote(kept["list"]) == kept["list"]
     assert (folder / kept["list"]).samefile(folder / ODD / "names")
+
+
+def test_a_model_is_a_file_that_says_its_method(said):
+    folder, answers, _ = said
+    job = answers["a model"]["job"]
+    assert job["model"]["name"] == f"{ODD}/a1.h5ad"
+    assert shlex.quote(job["model"]["file"]) == job["model"]["file"]
+    assert (folder / job["model"]["file"]).samefile(folder / ODD / "a1.h5ad")
+    assert job["methods"] == []
+    assert answers["a model and its method"]["job"]["methods"] == ["auto"]
+    assert answers["good"]["job"]["model"] is None
+
+
+def test_beside_a_model_only_molecules_are_held_out(said):
+    """Whatever the defaults ask for: no model answers what a hidden non-zero would have been, or knows null genes."""
+    masks = said[1]["a model and its method"]["job"]["masks"]
+    assert {(mask["mode"], mask["null_genes"]) for mask in masks} == {("thin", 0), ("halves", 0)}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_is_applied_by_the_method_that_trained_it(said, name):
+    problem, method = dict(zip(MODELS, said[2]["models"], strict=True))[name]
+    assert (problem or method).startswith(MODELS[name][-1])
+
+
+def test_options_beside_a_model_are_those_of_the_commands(said):
+    """What the pipeline lets through, the commands take beside ``--model``, and the other way round."""
+    parameters = [*impute_deepmc.command.params, *impute_auto.command.params]
+    of_pipeline = {"source", "target", "model"}
+    free = OF_NEW_CELLS | {"threads", "max_memory", "verbosity", "debug", "log_json"}
+    cells = {word for one in parameters if one.name in free - of_pipeline for word in one.opts}
+    assert set(said[2]["options"]["cells"]) == cells
+    genes = {word for one in preprocess.command.params if one.name in {*CHOOSING, "like"} for word in one.opts}
+    assert set(said[2]["options"]["genes"]) == genes
 
 
 def test_replicates_differ_by_seed_and_null_genes_stand_beside_molecules(said):

@@ -56,7 +56,7 @@ def test_results_are_published_below_outdir(resolved):
     published = [
         place for setting in process.values() if "publishDir" in str(setting) for place in setting["publishDir"]
     ]
-    parts = ("", "/imputed", "/imputed", "/multiqc", "/multiqc", "/preprocessed", "/scores")
+    parts = ("", "/imputed", "/imputed", "/models", "/models", "/multiqc", "/multiqc", "/preprocessed", "/scores")
     assert sorted(place["path"] for place in published) == [f"results{part}" for part in parts]
 
 

@@ -118,7 +118,7 @@ def test_samples_of_a_group_go_together_and_are_published_apart(nextflow, tmp_pa
     (tmp_path / "samples.csv").write_text(
         "sample,counts,group\nz,1/counts.h5ad,lab\na,2/counts.h5ad,lab\nlone,lone.h5ad,other\n"
     )
-    given = ("--input", "samples.csv", "--methods", "als", "--replicates", "0", "--keep_genes", "FOXP3,CD4")
+    given = ("--input", "samples.csv", "--methods", "als,deepmc", "--replicates", "0", "--save_model")
     programs = imitation.write(tmp_path)
     outcome = nextflow.pipeline("-stub-run", *given, cwd=tmp_path, programs=programs)
     assert outcome.exit_code == 0, outcome.output
@@ -128,13 +128,18 @@ def test_samples_of_a_group_go_together_and_are_published_apart(nextflow, tmp_pa
             *(("SCINFILL_INSPECT", name) for name in "za"),
             ("SCINFILL_JOIN", "lab"),
             ("IMPUTE_GROUPS:SCINFILL_IMPUTEBASELINE", "lab.als"),
+            ("IMPUTE_GROUPS:SCINFILL_IMPUTEDEEPMC", "lab.deepmc"),
             ("IMPUTE:SCINFILL_IMPUTEBASELINE", "lone.als"),
+            ("IMPUTE:SCINFILL_IMPUTEDEEPMC", "lone.deepmc"),
             ("SCINFILL_SPLIT", "lab.als"),
+            ("SCINFILL_SPLIT", "lab.deepmc"),
             *((process, name) for name in ("lab", "lone") for process in ("SCINFILL_PREPROCESS", "SCINFILL_EVALUATE")),
             ("SCINFILL_REPORT", "-"),
         ]
     )
     published = {path.name for path in (tmp_path / "results" / "imputed").iterdir()}
-    assert published == {"stub.als.h5ad", "lone.als.h5ad"}
+    assert published == {f"{name}.{method}.h5ad" for name in ("stub", "lone") for method in ("als", "deepmc")}
+    models = {path.name for path in (tmp_path / "results" / "models").iterdir()}
+    assert models == {"lab.deepmc.model.h5ad", "lone.deepmc.model.h5ad"}
     assert outcome.messages[-1].startswith("The report: ")
     assert not any("did not finish" in line for line in outcome.messages)

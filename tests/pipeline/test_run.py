@@ -119,7 +119,7 @@ def grouped(nextflow, tmp_path_factory):
     rows = (f"{name},{name}/counts.h5ad,lab,cell_type,raw\n" for name in samples)
     (folder / "samples.csv").write_text("sample,counts,group,labels,layer\n" + "".join(rows))
     (folder / "genes.txt").write_text("\n".join(world.var_names[:3]))
-    quick = ("--replicates", "0", "--methods", "deepmc", "--n_genes", "30", "--keep_genes", "genes.txt")
+    quick = ("--replicates", "0", "--methods", "deepmc", "--n_genes", "30", "--keep_genes", "genes.txt", "--save_model")
     outcome = nextflow.pipeline("--input", "samples.csv", "-profile", "test", *quick, cwd=folder)
     assert outcome.exit_code == 0, outcome.output
     return folder / "results", samples
@@ -147,6 +147,56 @@ def test_a_group_is_scored_and_asked_about_its_batches(grouped):
     scores = json.loads((results / "scores" / "lab.scores.json").read_text())
     assert "batch_change" in scores["estimates"]["deepmc"]["scores"]
     assert "Are the batches mixed?" in (results / "report.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def newcomers(nextflow, grouped, tmp_path_factory):
+    """A real run of the month after: new cells of one of the samples, by the model of the group."""
+    folder = tmp_path_factory.mktemp("newcomers")
+    cells = scinfill.simulate(n_cells=200, n_genes=80, n_types=2, seed=1)[120:].copy()
+    cells.obs["sample"] = "first"
+    cells.write_h5ad(folder / "new.h5ad")
+    (folder / "samples.csv").write_text("sample,counts,labels\nnew,new.h5ad,cell_type\n")
+    model = grouped[0] / "models" / "lab.deepmc.model.h5ad"
+    outcome = nextflow.pipeline("--input", "samples.csv", "-profile", "test", "--model", model, cwd=folder)
+    assert outcome.exit_code == 0, outcome.output
+    return folder / "results", cells, anndata.read_h5ad(model)
+
+
+def test_new_cells_are_imputed_by_the_model_of_an_earlier_run(newcomers):
+    results, cells, model = newcomers
+    table = anndata.read_h5ad(results / "imputed" / "new.deepmc.h5ad")
+    expected = scinfill.impute_deepmc(cells, model=model)
+    assert list(table.var_names) == list(model.var_names)
+    np.testing.assert_array_equal(table.layers["imputed"], expected.layers["imputed"])
+    assert set(table.uns["scinfill"]["batches"]["names"]) == {"first", "second"}
+
+
+def test_a_model_is_scored_by_the_molecules_that_new_cells_lost(newcomers):
+    results, _, _ = newcomers
+    scored = {path.name for path in (results / "scores").glob("*.json")}
+    assert scored == {f"new{mask}.scores.json" for mask in ("", ".thin-0.1-1", ".halves-0.5-1")}
+    thinned = json.loads((results / "scores" / "new.thin-0.1-1.scores.json").read_text())
+    loss = {name: record["scores"]["poisson"]["value"] for name, record in thinned["estimates"].items()}
+    assert loss["deepmc"] == min(loss.values())
+    page = html.unescape((results / "report.html").read_text())
+    assert "the values of deepmc are those of the saved model" in page
+    assert "Not in this report" not in page
+
+
+def test_a_model_of_the_other_method_and_a_table_stop_everything_before_work(nextflow, grouped, samples):
+    model = grouped[0] / "models" / "lab.deepmc.model.h5ad"
+    table = grouped[0] / "imputed" / "first.deepmc.h5ad"
+    for given, message in {
+        (model, "--methods", "auto"): f"{model} was trained by deepmc; give --methods deepmc, or leave --methods out; "
+        "received 'auto'",
+        (table,): f"{table} is no saved model; a run with --save_model keeps one for each sample or group in models/",
+    }.items():
+        alone = ("--simulate", "1", "--outdir", "refused", "--model")
+        outcome = nextflow.pipeline(*alone, *given, cwd=samples)
+        assert outcome.exit_code != 0
+        assert outcome.messages == [f"--model: {message}"], outcome.output
+        assert [task["process"] for task in trace(samples / "refused")] == ["SCINFILL:SCINFILL_INSPECT_MODEL"]
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,16 @@ def test_the_strict_parser_runs_it_too(nextflow, tmp_path):
     for name in ("one.h5ad", "two.h5ad"):
         (tmp_path / name).touch()
     (tmp_path / "samples.csv").write_text("sample,counts,group\none,one.h5ad,lab\ntwo,two.h5ad,lab\n")
-    given = ("-profile", "test", "-stub-run", "--methods", "deepmc,als,scimpute", "--input", "samples.csv")
+    given = (
+        "-profile",
+        "test",
+        "-stub-run",
+        "--methods",
+        "deepmc,als,scimpute",
+        "--input",
+        "samples.csv",
+        "--save_model",
+    )
     programs = imitation.write(tmp_path)
     (programs / "scinfill-scimpute").write_text("#!/bin/sh\necho 1.2.3\n")
     (programs / "scinfill-scimpute").chmod(0o755)

@@ -19,8 +19,8 @@ def command(source: str, target: str, *, modality: str | None, genome: str | Non
     Cells, genes, names of columns and layers, and raw.
 
     INPUT is anything that `scinfill preprocess` reads. Under "matrices" stands what the values of each are, and the
-    command that reads its counts. Of an H5AD file some millions of values are looked at, so this is
-    quick.
+    command that reads its counts; under "model", of a saved model, the verb that trained it. Of an H5AD file some
+    millions of values are looked at, so this is quick.
 
     \b
       scinfill inspect counts.h5ad

@@ -56,6 +56,8 @@ class ScoredMatrix:
         Whether values are those of the average batch (``--batch-effect remove``), which no molecule was counted in.
     observed_weight
         w_g, (n_genes,), the share of a value that was seen; for estimates with ``layers["imputed_sd"]``.
+    saved_model
+        Hash of the saved model that imputed the cells (``--model``); None where they were trained on.
     """
 
     name: str
@@ -69,6 +71,7 @@ class ScoredMatrix:
     effect: Effect | None = None
     observed_weight: NDArray[np.float64] | None = None
     batches_removed: bool = False
+    saved_model: str | None = None
 
     def blocks(self) -> Iterator[tuple[slice, Values]]:
         """Yield all rows, a block at a time."""

@@ -90,6 +90,7 @@ REMOVED = (
     "its values are those of the average batch, the truth is of the cells' own; score the same imputation "
     "without that (scinfill impute-deepmc --batch-effect keep)"
 )
+SAVED_MODEL = "the values of {name} are those of the saved model {model:.12}; nothing was trained on these cells"
 
 
 @dataclass
@@ -135,7 +136,7 @@ class Scorecard:
 
     def to_json(self, rng: np.random.Generator) -> dict[str, Any]:
         """Return what the results file holds on this estimate."""
-        scores = self.findings.scores
+        scores, saved = self.findings.scores, self.estimate.saved_model
         return {
             "kind": self.estimate.kind,
             "series": self.estimate.series,
@@ -145,6 +146,9 @@ class Scorecard:
             "beside": dict(self.beside),
             "scores": {name: scores[name].to_json(rng) for name in METRICS if name in scores},
             "skipped": {name: self.skipped[name] for name in METRICS if name in self.skipped},
-            "notes": self.findings.notes,
+            "notes": [
+                *([] if saved is None else [SAVED_MODEL.format(name=self.estimate.series, model=saved)]),
+                *self.findings.notes,
+            ],
             "details": self.findings.details,
         }

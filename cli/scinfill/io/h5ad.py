@@ -20,7 +20,7 @@ from scipy import sparse
 
 from scinfill.errors import DataError
 from scinfill.io import legacy
-from scinfill.io.contents import describe, of_table
+from scinfill.io.contents import OF_MODELS, describe, of_table
 from scinfill.io.frames import beside, read_frame, without_index
 from scinfill.io.hdf5 import new_hdf5, one_line, open_hdf5, read_array, write_array
 from scinfill.io.rehearsal import check_writable_again
@@ -28,6 +28,7 @@ from scinfill.io.streams import complete, display
 from scinfill.numerics import scratch
 from scinfill.numerics.blocks import RowBlocks
 from scinfill.numerics.survey import survey
+from scinfill.schema import SAVED_MODEL
 
 SLOTS = ("X", "obs", "var", "uns", "obsm", "varm", "obsp", "varp", "layers")
 MAPPINGS = ("uns", *SLOTS[4:], "raw/varm")
@@ -94,6 +95,7 @@ def inventory(file: h5py.File, source: str | Path) -> dict[str, Any]:
         warnings.simplefilter("ignore")  # old encodings
         obs, var = _element(file, "obs", source), _element(file, "var", source)
         raw_var = _element(file, "raw/var", source) if has_raw else None
+        model = _model(file, source)
     names = {slot: sorted(file.get(slot, ())) for slot in ("layers", "obsm", "varm", "uns")}
     slots = ["X", *(f"layers/{name}" for name in names["layers"]), *(["raw/X"] if has_raw else [])]
     surveys = {}
@@ -101,7 +103,15 @@ def inventory(file: h5py.File, source: str | Path) -> dict[str, Any]:
         if slot in file:
             with name_slot(source, slot):
                 surveys[slot] = survey(file[slot]["data"] if isinstance(file[slot], h5py.Group) else file[slot])
-    return describe(obs, var, names, surveys, raw_var)
+    return describe(obs, var, names, surveys, raw_var, model=model)
+
+
+def _model(file: h5py.File, source: str | Path) -> dict[str, Any] | None:
+    """Return what a saved model says of itself, without its numbers."""
+    slot = f"uns/{SAVED_MODEL}"
+    if not isinstance(file.get(slot), h5py.Group):
+        return None
+    return {name: _element(file, f"{slot}/{name}", source) for name in OF_MODELS if name in file[slot]}
 
 
 def write(

@@ -32,6 +32,11 @@ def step_in_words(step: Step) -> str:
 
 def _preprocess(parameters: Step, _: Step) -> str:
     source = f"layer {parameters['layer']!r}" if parameters.get("layer") else "X"
+    if parameters.get("like"):
+        return (
+            f"Counts were read from {source}; genes and size factors are those of the saved model "
+            f"{parameters['like']!s:.12}, and values are log2(1 + counts / size factor)"
+        )
     n_genes = parameters.get("n_genes")
     chosen = "every gene of these" if n_genes is None else f"of these the {n_genes:,} most dispersed"
     return (
@@ -53,8 +58,9 @@ def _imputation(parameters: Step, metrics: Step, *, method: str) -> str:
     estimate = metrics.get("estimate")
     what = f": estimate '{estimate}', {ESTIMATES[estimate]}" if estimate in ESTIMATES else ""
     recipe = f"; fitted: {metrics['recipe']}" if metrics.get("recipe") else ""
+    saved = f" as trained in the saved model {parameters['model']!s:.12}" if parameters.get("model") else ""
     kept = {"observed": "; seen values were put back", "max": "; seen values were kept where larger"}
-    return f"Imputed by {method}{what}{recipe}{kept.get(str(parameters.get('keep')), '')}"
+    return f"Imputed by {method}{saved}{what}{recipe}{kept.get(str(parameters.get('keep')), '')}"
 
 
 def _adopt(parameters: Step, _: Step) -> str:

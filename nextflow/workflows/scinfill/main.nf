@@ -1,25 +1,28 @@
 // Samples to one report: impute and evaluate each with each method, and again with values hidden whose truth is known.
 
-include { SCINFILL_SIMULATE            } from '../../modules/local/scinfill/simulate'
-include { SCINFILL_INSPECT             } from '../../modules/local/scinfill/inspect'
-include { SCINFILL_JOIN                } from '../../modules/local/scinfill/join'
-include { SCINFILL_PREPROCESS          } from '../../modules/local/scinfill/preprocess'
-include { SCINFILL_MASK                } from '../../modules/local/scinfill/mask'
-include { SCINFILL_SPLIT               } from '../../modules/local/scinfill/split'
-include { SCINFILL_EVALUATE            } from '../../modules/local/scinfill/evaluate'
-include { SCINFILL_REPORT              } from '../../modules/local/scinfill/report'
-include { MULTIQC                      } from '../../modules/local/multiqc'
+include { SCINFILL_SIMULATE                          } from '../../modules/local/scinfill/simulate'
+include { SCINFILL_INSPECT                           } from '../../modules/local/scinfill/inspect'
+include { SCINFILL_INSPECT as SCINFILL_INSPECT_MODEL } from '../../modules/local/scinfill/inspect'
+include { SCINFILL_JOIN                              } from '../../modules/local/scinfill/join'
+include { SCINFILL_PREPROCESS                        } from '../../modules/local/scinfill/preprocess'
+include { SCINFILL_MASK                              } from '../../modules/local/scinfill/mask'
+include { SCINFILL_SPLIT                             } from '../../modules/local/scinfill/split'
+include { SCINFILL_EVALUATE                          } from '../../modules/local/scinfill/evaluate'
+include { SCINFILL_REPORT                            } from '../../modules/local/scinfill/report'
+include { MULTIQC                                    } from '../../modules/local/multiqc'
 // Under all its names here: a script that includes others may be included by one script only, as the strict parser of 25.04
 // takes a second time for a second definition of everything in it.
-include { IMPUTE                       } from '../../subworkflows/local/impute'
-include { IMPUTE as IMPUTE_GROUPS      } from '../../subworkflows/local/impute'
-include { IMPUTE as IMPUTE_HIDDEN      } from '../../subworkflows/local/impute'
-include { IMPUTE as IMPUTE_MOLECULES   } from '../../subworkflows/local/impute'
-include { labelProblem                 } from '../../functions/labels'
-include { readJson                     } from '../../functions/parameters'
-include { joinOf                       } from '../../functions/groups'
-include { absences ; failuresBehind    } from '../../functions/failures'
-include { costLine ; costHeader        } from '../../functions/costs'
+include { IMPUTE                                     } from '../../subworkflows/local/impute'
+include { IMPUTE as IMPUTE_GROUPS                    } from '../../subworkflows/local/impute'
+include { IMPUTE as IMPUTE_HIDDEN                    } from '../../subworkflows/local/impute'
+include { IMPUTE as IMPUTE_MOLECULES                 } from '../../subworkflows/local/impute'
+include { labelProblem                               } from '../../functions/labels'
+include { readJson                                   } from '../../functions/parameters'
+include { joinOf                                     } from '../../functions/groups'
+include { plannedResults                             } from '../../functions/plan'
+include { methodOf ; modelProblem                    } from '../../functions/trained'
+include { absences ; failuresBehind                  } from '../../functions/failures'
+include { costLine ; costHeader                      } from '../../functions/costs'
 
 workflow SCINFILL {
     take:
@@ -27,17 +30,33 @@ workflow SCINFILL {
               // and of a sample that is joined with others: group, a meta of the same kind with samples, their names
     simulated // channel: [ meta, cells, genes, seed ]
     masks     // list of maps: name, mode, fraction, null_genes, seed
-    methods   // list of names
+    methods   // list of names; beside a model the one that the user named, if any
+    model     // map: name and file of a saved model, which imputes in the place of a training; or null
     kept      // map: names and list, a file of names: genes to keep whatever their dispersion
-    planned   // list of [ key, dataset, method, tags ]: every result that is to come
+    datasets  // list of metas: samples, and groups in the place of theirs
     seed      // integer
     around    // map: what surrounds the run; its trace tells why a task failed
     config    // file: configuration of the MultiQC report
 
     main:
+    // A model says by which method it was trained, before anything is done by it.
+    SCINFILL_INSPECT_MODEL(model ? channel.of([[id: 'model'], model.file]) : channel.empty())
+    trained = SCINFILL_INSPECT_MODEL.out.json.map { _meta, json ->
+        def summary = readJson(json)
+        def problem = modelProblem(model.name, summary, methods)
+        if (problem) {
+            error(problem)
+        }
+        methodOf(summary, methods)
+    }
+    applied = model ? trained : channel.fromList(methods)
+    saved = model ? model.file : []
+    // Nothing else starts before it is known that the model can be used.
+    ready = model ? trained : channel.of('there is none')
+
     // What only the files can tell: is the label column there, and is one there that is to hold the samples of a group? All
     // are asked before any work starts, and what cannot be read goes no further.
-    asked = samples.branch { meta, _counts ->
+    asked = samples.combine(ready).map { meta, counts, _answer -> [meta, counts] }.branch { meta, _counts ->
         looked_into: meta.labels || meta.group
         other: true
     }
@@ -70,7 +89,7 @@ workflow SCINFILL {
             .groupTuple()
             .map { key, members -> joinOf(key.getGroupTarget(), members) }
     )
-    SCINFILL_SIMULATE(simulated)
+    SCINFILL_SIMULATE(simulated.combine(ready).map { meta, cells, genes, number, _answer -> [meta, cells, genes, number] })
     SCINFILL_PREPROCESS(
         readable.alone
             .map { meta, counts, _summary -> [meta, counts] }
@@ -78,6 +97,7 @@ workflow SCINFILL {
             .map { meta, counts -> [meta, counts, meta.layer, meta.genes_in_rows] },
         kept.names,
         kept.list,
+        saved,
     )
 
     // What is known is hidden and asked for: every dataset under every mask.
@@ -99,10 +119,10 @@ workflow SCINFILL {
         grouped: meta.batch
         alone: true
     }
-    IMPUTE(whole.alone, methods, 'auto', seed)
-    IMPUTE_GROUPS(whole.grouped, methods, 'auto', seed)
-    IMPUTE_HIDDEN(masked.hidden, methods, 'detected', seed)
-    IMPUTE_MOLECULES(masked.molecules, methods, 'auto', seed)
+    IMPUTE(whole.alone, applied, 'auto', saved, seed)
+    IMPUTE_GROUPS(whole.grouped, applied, 'auto', saved, seed)
+    IMPUTE_HIDDEN(masked.hidden, applied, 'detected', saved, seed)
+    IMPUTE_MOLECULES(masked.molecules, applied, 'auto', saved, seed)
     imputed = IMPUTE.out.imputed.mix(IMPUTE_GROUPS.out.imputed, IMPUTE_HIDDEN.out.imputed, IMPUTE_MOLECULES.out.imputed)
     measured = IMPUTE.out.measured.mix(IMPUTE_GROUPS.out.measured, IMPUTE_HIDDEN.out.measured, IMPUTE_MOLECULES.out.measured)
 
@@ -112,7 +132,7 @@ workflow SCINFILL {
     // All methods of a dataset are compared in one call; those that failed are not waited for.
     compared = imputed
         .map { meta, h5ad -> [meta.dataset, [meta.method, h5ad]] }
-        .groupTuple(size: methods.size(), remainder: true)
+        .groupTuple(size: model ? 1 : methods.size(), remainder: true)
         .map { meta, pairs ->
             def ordered = pairs.sort { pair -> methods.indexOf(pair[0]) }
             def names = ordered.collect { pair -> pair[0] }
@@ -138,11 +158,11 @@ workflow SCINFILL {
     finished = SCINFILL_EVALUATE.out.json
         .flatMap { meta, _file -> meta.methods.collect { method -> ["${meta.id}.${method}".toString(), true] } }
         .mix(apart)
-    gaps = channel.fromList(planned)
+    results = applied
+        .flatMap { method -> plannedResults(datasets, masks, [method]) }
         .join(finished, remainder: true)
-        .filter { row -> row.last() == null }
-        .toList()
-    missing = gaps.map { rows -> absences(planned, rows, []) }
+        .toSortedList { row -> row[0] }
+    missing = results.map { rows -> absences(rows, []) }
 
     costs = measured
         .map { meta, output -> costLine(meta.method, output) }
@@ -150,7 +170,7 @@ workflow SCINFILL {
         .collectFile(name: 'costs.csv', seed: costHeader(), newLine: true, sort: true)
     SCINFILL_REPORT(
         SCINFILL_EVALUATE.out.json.map { _meta, file -> file }.toSortedList { file -> file.name }.filter { files -> files },
-        gaps.map { rows -> absences(planned, rows, failuresBehind(around, rows)) },
+        results.map { rows -> absences(rows, failuresBehind(around, rows)) },
         costs.ifEmpty([]),
     )
     // Only where the report was asked for sections (--multiqc).

@@ -11,7 +11,9 @@ from scipy import sparse
 import scinfill
 from _support import assert_adata_equal, from_bytes, make_counts, to_bytes
 from scinfill.errors import DataError, InputError
+from scinfill.methods import provenance
 from scinfill.methods.train import Trained
+from scinfill.reporting.steps import step_in_words
 from scinfill.schema import SAVED_MODEL
 
 pytestmark = pytest.mark.usefixtures("short_training")
@@ -529,3 +531,19 @@ def test_thinned_cells_are_on_the_scale_of_the_model(mode):
     kept = masked.obs["size_factor"].to_numpy()[:, None] * rates[0]
     assert kept.sum() == pytest.approx(masked.layers["heldout_counts"].sum(), rel=0.05)
     assert of_masked.obs["model_fit"].median() > -1
+
+
+def test_results_say_that_nothing_was_trained():
+    """Of scores and of one file alike; what `preprocess` would have chosen of a training's genes is not told of."""
+    imputed, trained = _whole("deepmc"), _trained("deepmc")
+    identity = str(trained.model.uns[SAVED_MODEL]["sha256"])
+    notes = scinfill.evaluate({"new": imputed})["estimates"]["new"]["notes"]
+    assert (
+        f"the values of new are those of the saved model {identity[:12]}; nothing was trained on these cells" in notes
+    )
+    fitted = scinfill.evaluate(trained.imputed)["estimates"]["deepmc"]["notes"]
+    assert not any("saved model" in note for note in fitted)
+    like, by = (step_in_words(step) for step in provenance.steps(imputed)[-2:])
+    assert f"genes and size factors are those of the saved model {identity[:12]}" in like
+    assert "most dispersed" not in like
+    assert f"as trained in the saved model {identity[:12]}" in by

@@ -12,13 +12,14 @@ include { SCINFILL_ADOPT                                   } from '../../../modu
 workflow IMPUTE {
     take:
     datasets // channel: [ meta, h5ad ], preprocessed; meta.batch: the column of samples that were joined
-    methods  // list of names
+    methods  // channel: names
     estimate // which question the imputed value answers: 'auto' or 'detected'; only our own methods know the difference
+    model    // a saved model by which deepmc and auto impute, or an empty list: they train
     seed     // integer
 
     main:
     jobs = datasets
-        .combine(channel.fromList(methods))
+        .combine(methods)
         .map { meta, h5ad, method -> [meta + [id: "${meta.id}.${method}".toString(), dataset: meta, method: method], h5ad] }
         .branch { meta, _h5ad ->
             deepmc: meta.method == 'deepmc'
@@ -28,8 +29,8 @@ workflow IMPUTE {
             baseline: true
         }
 
-    SCINFILL_IMPUTEDEEPMC(jobs.deepmc.map { meta, h5ad -> [meta, h5ad, estimate, meta.batch] }, seed)
-    SCINFILL_IMPUTEAUTO(jobs.auto.map { meta, h5ad -> [meta, h5ad, estimate, meta.batch] }, seed)
+    SCINFILL_IMPUTEDEEPMC(jobs.deepmc.map { meta, h5ad -> [meta, h5ad, estimate, meta.batch] }, model, seed)
+    SCINFILL_IMPUTEAUTO(jobs.auto.map { meta, h5ad -> [meta, h5ad, estimate, meta.batch] }, model, seed)
     SCINFILL_IMPUTEBASELINE(jobs.baseline.map { meta, h5ad -> [meta, h5ad, meta.method] }, seed)
     SCINFILL_IMPUTEMAGIC(jobs.magic.map { meta, h5ad -> [meta, h5ad, meta.method] }, seed)
 

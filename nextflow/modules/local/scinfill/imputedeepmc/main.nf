@@ -10,10 +10,13 @@ process SCINFILL_IMPUTEDEEPMC {
 
     input:
     tuple val(meta), path(h5ad, stageAs: 'input/*'), val(estimate), val(batch)
+    path model, stageAs: 'model/*'
     val seed
 
     output:
-    tuple val(meta), path("*.h5ad"), emit: h5ad
+    tuple val(meta), path("${prefix}.h5ad"), emit: h5ad
+    // Where ext.args asks for it (--save-model NAME.model.h5ad).
+    tuple val(meta), path("*.model.h5ad"), emit: model, optional: true
     tuple val("${task.process}"), val('scinfill'), eval("scinfill --version | sed 's/.* //'"), topic: versions, emit: versions_scinfill
 
     when:
@@ -21,13 +24,15 @@ process SCINFILL_IMPUTEDEEPMC {
 
     script:
     def args = quotedWords(task.ext.args ?: '')
-    def prefix = task.ext.prefix ?: "${meta.id}"
+    prefix = task.ext.prefix ?: "${meta.id}"
     def memory = task.memory ? "--max-memory ${task.memory.toMega()}M" : ''
     def batches = batch ? "--batch ${quoted(batch)} " : ''
-    def device = task.accelerator ? 'gpu' : 'cpu'
+    def reading = model ? "--model ${quoted(model)} " : ''
+    // Nothing is trained beside a model.
+    def device = task.accelerator && !model ? 'gpu' : 'cpu'
     """
     scinfill impute-deepmc ${h5ad} \\
-        --estimate ${estimate} ${batches}\\
+        --estimate ${estimate} ${batches}${reading}\\
         --seed ${seed} \\
         --threads ${task.cpus} \\
         ${memory} \\
@@ -37,8 +42,9 @@ process SCINFILL_IMPUTEDEEPMC {
     """
 
     stub:
-    def prefix = task.ext.prefix ?: "${meta.id}"
+    prefix = task.ext.prefix ?: "${meta.id}"
+    def saved = (task.ext.args ?: '').contains('--save-model') ? "${prefix}.model.h5ad" : ''
     """
-    touch ${prefix}.h5ad
+    touch ${prefix}.h5ad ${saved}
     """
 }

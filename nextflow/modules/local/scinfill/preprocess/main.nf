@@ -11,6 +11,7 @@ process SCINFILL_PREPROCESS {
     tuple val(meta), path(counts, stageAs: 'input/*'), val(layer), val(transpose)
     val keep_genes
     path gene_list, stageAs: 'genes/*'
+    path model, stageAs: 'model/*'
 
     output:
     tuple val(meta), path("*.h5ad"), emit: h5ad
@@ -24,7 +25,8 @@ process SCINFILL_PREPROCESS {
     def prefix = task.ext.prefix ?: "${meta.id}"
     def memory = task.memory ? "--max-memory ${task.memory.toMega()}M" : ''
     def kept = gene_list ? "--keep-genes ${quoted(gene_list)}" : keep_genes ? "--keep-genes ${quoted(keep_genes)}" : ''
-    def options = [layer ? "--layer ${quoted(layer)}" : '', transpose ? '--transpose' : '', kept].join(' ')
+    def like = model ? "--like ${quoted(model)}" : ''
+    def options = [layer ? "--layer ${quoted(layer)}" : '', transpose ? '--transpose' : '', kept, like].join(' ')
     """
     scinfill preprocess ${quoted(counts)} \\
         ${options} \\
