@@ -31,10 +31,16 @@ def measure(*command: object) -> Cost:
     return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20)
 
 
-def simulated(folder: Path, n_cells: int, n_genes: int, density: float) -> tuple[Path, Path, Path]:
-    """Simulate and preprocess; return counts, the preprocessed file with every gene kept, and a name for results."""
+def simulated(
+    folder: Path, n_cells: int, n_genes: int, density: float, depth: float | None = None
+) -> tuple[Path, Path, Path]:
+    """Simulate and preprocess; return counts, the preprocessed file with every gene kept, and a name for results.
+
+    ``depth``, molecules of a median cell, takes the place of ``density`` where it is given.
+    """
     counts, prepared = folder / f"counts_{n_cells}.h5ad", folder / f"log_{n_cells}.h5ad"
-    size = ("--cells", n_cells, "--genes", n_genes, "--density", density, "--types", 12)
+    filled = ("--density", density) if depth is None else ("--depth", depth)
+    size = ("--cells", n_cells, "--genes", n_genes, *filled, "--types", 12)
     measure(SCINFILL, "simulate", "-q", *size, "--truth", "factors", "-o", counts)
     measure(SCINFILL, "preprocess", "-q", "--n-genes", "all", "--min-counts", 1, counts, "-o", prepared)
     return counts, prepared, folder / f"result_{n_cells}.h5ad"

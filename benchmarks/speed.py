@@ -1,13 +1,16 @@
-"""Solver and whole command at the papers' largest size, 68,000 cells × 1,000 genes, beside MAGIC in the same run.
+"""Whole commands at the papers' largest size, 68,000 cells × 1,000 genes, beside MAGIC in the same run; or at others.
 
-    python benchmarks/speed.py [--cells 68000] [--genes 1000] [--density 0.07] [--without magic,auto]
+    python benchmarks/speed.py
+    python benchmarks/speed.py --cells 10000 --genes 20000 --depth 6000 --without auto --out all_genes.md \
+        --title "Time and memory with all genes"
 
 Needs ``pip install '.[magic]'`` for MAGIC. Every row is one process of its own; figures are wall time and peak
-resident memory, and the ratio to MAGIC's exact form. Writes ``speed.md`` beside this file. Other sizes: ``scale.py``.
+resident memory, and the ratio to MAGIC's exact form. Writes ``speed.md``, or what ``--out`` names, beside this file.
+Many sizes in one table: ``scale.py``.
 """
 
 import argparse
-import subprocess
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -24,21 +27,6 @@ operator = magic.MAGIC(random_state=0, n_jobs=2, verbose=0, solver=solver)
 table.layers["imputed"] = np.asarray(operator.fit_transform(table.X), dtype=np.float32)
 table.write_h5ad(sys.argv[2])
 """
-SOLVER = """
-import sys, time, anndata
-from scinfill.methods.deepmc import deepmc_imputation
-from scinfill.methods.imputer import ImputeSettings
-table = anndata.read_h5ad(sys.argv[1])
-started = time.perf_counter()
-deepmc_imputation(table, ImputeSettings(dense=False), ranks=(10,))
-print(f"{time.perf_counter() - started:.1f}")
-"""
-
-
-def solver_seconds(source: Path) -> float:
-    """Return the time of fit, gate and weights alone, without reading and writing."""
-    done = subprocess.run([sys.executable, "-c", SOLVER, source], capture_output=True, text=True, check=True)
-    return float(done.stdout)
 
 
 def main() -> None:
@@ -47,15 +35,17 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=68_000)
     parser.add_argument("--genes", type=int, default=1_000)
     parser.add_argument("--density", type=float, default=0.07)
+    parser.add_argument("--depth", type=float, help="molecules of a median cell, in place of --density")
     parser.add_argument("--without", default="")
+    parser.add_argument("--out", default="speed.md")
+    parser.add_argument("--title", default="Time and memory, whole commands")
     options = parser.parse_args()
     left_out = options.without.split(",")
     rows: list[tuple[str, Cost]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _, source, target = simulated(folder, options.cells, options.genes, options.density)
+        _, source, target = simulated(folder, options.cells, options.genes, options.density, options.depth)
         deepmc = (SCINFILL, "impute-deepmc", "-q", source, "-o", target)
-        solver = solver_seconds(source)
         rows += [
             ("impute-deepmc, rank 10, factors", measure(*deepmc, "--rank", 10, "--form", "factors")),
             ("impute-deepmc, rank 10", measure(*deepmc, "--rank", 10)),
@@ -69,9 +59,9 @@ def main() -> None:
                     (f"MAGIC {form}", measure(sys.executable, "-W", "ignore", "-c", MAGIC, source, target, form))
                 )
     lines = [
-        "# Time and memory, whole commands\n",
-        f"`python benchmarks/speed.py --cells {options.cells} --genes {options.genes} --density {options.density}`;",
-        f"{machine()}. impute-deepmc's solver alone (fit, gate, weights; rank 10): {solver:.1f} s.\n",
+        f"# {options.title}\n",
+        f"`{shlex.join(['python', 'benchmarks/speed.py', *sys.argv[1:]])}`;",
+        f"{options.cells:,} cells, {options.genes:,} genes; {machine()}.\n",
         "| command | seconds | peak memory, GiB | MAGIC exact / this |",
         "|---|---|---|---|",
     ]
@@ -79,7 +69,7 @@ def main() -> None:
     for title, cost in rows:
         ratio = f"{exact.seconds / cost.seconds:.1f}" if exact else ""
         lines.append(f"| {title} | {cost.seconds:.1f} | {cost.peak_gib:.2f} | {ratio} |")
-    (HERE / "speed.md").write_text("\n".join(lines) + "\n")
+    (HERE / options.out).write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
 
 
