@@ -6,7 +6,7 @@ from scipy.sparse import csr_array
 
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss
-from scinfill.numerics.sparse import column_counts, column_sums
+from scinfill.numerics.sparse import column_counts, column_sums, weighted_column_sums
 
 LARGEST_LOG_RATE = 30.0
 """exp of more would overflow products in float32."""
@@ -22,8 +22,8 @@ def gene_centre(
     n_cells, n_genes = data.shape
     if loss == "poisson":
         counts, size_factor = data.molecules()
-        exposure = size_factor.sum() - (np.zeros(n_genes) if held_out is None else held_out.T @ size_factor)
-        return np.maximum(column_sums(counts), 0.5) / np.maximum(exposure, 1e-12)
+        hidden = np.zeros(n_genes) if held_out is None else weighted_column_sums(held_out, size_factor)
+        return np.maximum(column_sums(counts), 0.5) / np.maximum(size_factor.sum() - hidden, 1e-12)
     n_held_out = np.zeros(n_genes) if held_out is None else column_counts(held_out)
     n_seen = column_counts(data.log_values)
     weight = n_seen + zero_weight * (n_cells - n_held_out - n_seen)

@@ -101,10 +101,15 @@ def _longer(matrix: csr_array, n_rows: int) -> csr_array:
     return csr_array((matrix.data, matrix.indices, indptr), (n_rows, matrix.shape[1]))
 
 
-def pattern_of(rows: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[int, int]) -> csr_array:
+def pattern_of(rows: NDArray[np.intp], columns: NDArray[np.integer], shape: tuple[int, int]) -> csr_array:
     """Return the pattern of ones at entries that come sorted by row, and by column within a row."""
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))])
-    return csr_array((np.ones(len(columns), np.float32), columns.astype(np.int32), indptr.astype(np.int32)), shape)
+    return pattern_by_row(np.bincount(rows, minlength=shape[0]), columns, shape)
+
+
+def pattern_by_row(sizes: NDArray[np.intp], columns: NDArray[np.integer], shape: tuple[int, int]) -> csr_array:
+    """Return the pattern of ones with ``sizes`` (n_rows,) entries in each row, whose columns are sorted there."""
+    indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
+    return csr_array((np.ones(len(columns), np.float32), columns.astype(np.int32, copy=False), indptr), shape)
 
 
 def values_at(matrix: csr_array, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float32]:

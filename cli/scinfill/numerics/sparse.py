@@ -149,6 +149,12 @@ def column_sums(matrix: csr_array) -> NDArray[np.float64]:
     return totals
 
 
+def weighted_column_sums(matrix: csr_array, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum of every column, (n_columns,), of rows that count ``weights`` (n_rows,)."""
+    parts = (matrix[rows].T @ weights[rows] for rows in entry_blocks(matrix.indptr))
+    return sum(parts, np.zeros(matrix.shape[1]))
+
+
 def row_sums(matrix: csr_array) -> NDArray[np.float64]:
     """Return the sum of every row, (n_rows,)."""
     return product(matrix, np.ones(matrix.shape[1]))

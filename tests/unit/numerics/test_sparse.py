@@ -17,6 +17,7 @@ from scinfill.numerics.sparse import (
     row_of_entry,
     row_sums,
     rows_of,
+    weighted_column_sums,
     whole_numbers,
 )
 
@@ -116,6 +117,8 @@ def test_sums_and_products_are_those_of_the_whole(counts, rng, little_memory):
     dense = counts.toarray()
     vector, thin = rng.random(5), rng.random((5, 2), dtype=np.float32)
     np.testing.assert_allclose(column_sums(counts), dense.sum(axis=0))
+    weights = np.arange(1.0, len(dense) + 1)
+    np.testing.assert_allclose(weighted_column_sums(counts, weights), weights @ dense)
     np.testing.assert_allclose(row_sums(counts), dense.sum(axis=1))
     np.testing.assert_array_equal(column_counts(counts), (dense > 0).sum(axis=0))
     np.testing.assert_allclose(product(counts, vector), dense @ vector)

@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 
 from scinfill.models.batch_effect import batch_centre
 from scinfill.models.centre import LARGEST_LOG_RATE, gene_centre
-from scinfill.models.observations import Observations, pattern_of
+from scinfill.models.observations import Observations, pattern_by_row
 from scinfill.models.recipe import Loss, Prediction, Recipe
 from scinfill.models.requirements import MOMENTS
 from scinfill.numerics.blocks import row_slices
@@ -91,15 +91,15 @@ def gate_from_moments(moments: Moments) -> Gate:
 def draw_folds(shape: tuple[int, int], *, n_folds: int, rng: np.random.Generator) -> list[csr_array]:
     """Draw disjoint random patterns, each of a HELD_OUT_SHARE of all entries, a block of rows at a time."""
     n_cells, n_genes = shape
-    rows_of: list[list[NDArray[np.intp]]] = [[] for _ in range(n_folds)]
-    columns_of: list[list[NDArray[np.intp]]] = [[] for _ in range(n_folds)]
+    sizes = np.zeros((n_folds, n_cells), np.intp)
+    columns: list[list[NDArray[np.int32]]] = [[] for _ in range(n_folds)]
     for rows in row_slices(n_cells, n_genes):
         part = rng.random((rows.stop - rows.start, n_genes), dtype=np.float32) / HELD_OUT_SHARE
         for fold in range(n_folds):
-            row, column = np.nonzero((part >= fold) & (part < fold + 1))
-            rows_of[fold].append(row + rows.start)
-            columns_of[fold].append(column)
-    return [pattern_of(np.concatenate(r), np.concatenate(c), shape) for r, c in zip(rows_of, columns_of, strict=True)]
+            hidden = (part >= fold) & (part < fold + 1)
+            sizes[fold, rows] = np.count_nonzero(hidden, axis=1)
+            columns[fold].append(np.nonzero(hidden)[1].astype(np.int32))
+    return [pattern_by_row(size, np.concatenate(found), shape) for size, found in zip(sizes, columns, strict=True)]
 
 
 Doubles = NDArray[np.float64]
@@ -132,14 +132,14 @@ def heldout_moments(
     held_out: csr_array,
     *,
     zero_weight: float = 1.0,
-    fitted: Observations | None = None,
+    fitted_centre: NDArray[np.floating] | None = None,
 ) -> Moments:
     """Sum the weighted products of centred prediction and centred truth over the held-out entries of each gene.
 
-    Where molecules of ``data`` were taken out before the fit (Poisson loss), ``fitted`` is what it saw: a gene's
-    predicted rates are multiplied by the mean rate of all molecules over that of those.
+    Where molecules of ``data`` were taken out before the fit (Poisson loss), ``fitted_centre`` (n_genes,) are the mean
+    rates of what it saw: a gene's predicted rates are multiplied by the mean rate of all molecules over that of those.
     """
-    entries = _centred_entries(loss, prediction, data, held_out, zero_weight=zero_weight, fitted=fitted)
+    entries = _centred_entries(loss, prediction, data, held_out, zero_weight=zero_weight, fitted_centre=fitted_centre)
     if data.batches is not None:
         return _moments_within_batches(loss, data, entries)
 
@@ -191,14 +191,14 @@ def _centred_entries(
     held_out: csr_array,
     *,
     zero_weight: float,
-    fitted: Observations | None,
+    fitted_centre: NDArray[np.floating] | None,
 ) -> Callable[[slice], CentredEntries]:
     """Return the function from a block of cells to its held-out entries."""
     # One walk along both matrices divides what was seen from the truth.
     seen, hidden = split(data.log_values if loss == "squared" else data.molecules()[0], held_out)
     visible = replace(data, log_values=seen) if loss == "squared" else replace(data, counts=seen)
     centre = gene_centre(loss, visible, held_out, zero_weight=zero_weight)
-    scale = 1.0 if fitted is None else centre / gene_centre(loss, fitted, held_out, zero_weight=zero_weight)
+    scale = 1.0 if fitted_centre is None else centre / fitted_centre
     log_scale = np.broadcast_to(np.log(scale), len(centre))
     if data.batches is not None:
         centre = batch_centre(loss, visible, held_out, zero_weight=zero_weight)

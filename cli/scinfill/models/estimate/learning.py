@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from scinfill.models.centre import gene_centre
 from scinfill.models.estimate.choices import THINNED_SHARE
 from scinfill.models.estimate.detected import learn_detected
 from scinfill.models.estimate.gate import (
@@ -100,6 +101,7 @@ def learn_model(
     if calibrate:
         gate, fits = _learn_from_folds(recipe, sample, rng, gated=gated, max_folds=max_folds)
         priors = _priors(fits, sample, gate, rng)
+        del fits
     else:
         gate, priors = _gate(recipe, sample, rng, max_folds) if gated else None, None
     model = _fit_calibrated(recipe, data, gate, priors, rng)
@@ -121,6 +123,7 @@ def learn_shrunk(
     gate, fits = _learn_from_folds(recipe, sample, rng, gated=gated, max_folds=max_folds)
     priors = _priors(fits, sample, gate, rng) if calibrate else None
     weight = _observed_weights(fits, sample)
+    del fits  # of all genes they are large
     model = _fit_calibrated(recipe, data, gate, priors, rng)
     details = _details(recipe, gate, priors) | {"mean_observed_weight": float(weight.mean())} | _batch_details(model)
     return Learned(Shrunk(model, data, weight), gate, weight, details, _offsets(model))
@@ -253,7 +256,9 @@ def _fit_fold(recipe: Recipe, sample: Observations, hidden: csr_array | None, rn
     visible = kept.without(hidden)
     prediction = recipe.fit(visible, rng=rng, held_out=hidden)
     if recipe.loss == "poisson":
-        moments = heldout_moments(recipe.loss, prediction, sample, hidden, fitted=visible)
+        fitted_centre = gene_centre(recipe.loss, visible, hidden, zero_weight=1.0)
+        del visible  # of all genes it is large
+        moments = heldout_moments(recipe.loss, prediction, sample, hidden, fitted_centre=fitted_centre)
     else:  # log2 values of fewer molecules are no multiple of those of all, so the truth is thinned too
         moments = heldout_moments(recipe.loss, prediction, kept, hidden)
     return Fold(prediction, kept, split(taken, hidden)[0], moments)

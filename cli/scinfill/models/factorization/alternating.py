@@ -289,8 +289,10 @@ def _damp(step: AnyFloats, design: Floats, largest: float) -> AnyFloats:
     if np.isinf(largest):
         return step
     reach = np.linalg.norm(step, axis=1) * np.linalg.norm(design, axis=1).max()  # at most: Cauchy and Schwarz
-    far = reach > largest
-    reach[far] = np.abs(step[far] @ design.T).max(axis=1)
+    far = np.flatnonzero(reach > largest)
+    # Block by block: every move of every gene in all cells of a sample would be the largest array of a fit.
+    for rows in row_slices(len(far), len(design)):
+        reach[far[rows]] = np.abs(step[far[rows]] @ design.T).max(axis=1)
     return step * np.minimum(1.0, largest / np.maximum(reach, 1e-12))[:, None].astype(step.dtype)
 
 
