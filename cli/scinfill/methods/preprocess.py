@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from inspect import signature
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -247,8 +248,8 @@ def _check_chooses_nothing(parameters: Mapping[str, Any]) -> None:
 
 
 def _check(n_genes: int | None, min_total_counts: int | None) -> None:
-    if n_genes is not None and n_genes < 1:
-        raise InputError(f"`n_genes` must be 1 or more, or None for all; it is {n_genes}")
+    if n_genes is not None and not (isinstance(n_genes, Real) and n_genes >= 1):  # "all" is what the command line takes
+        raise InputError(f"`n_genes` must be 1 or more, or None for all; it is {n_genes!r}")
     if min_total_counts is not None and min_total_counts < 0:
         raise InputError(f"`min_total_counts` must be 0 or more, or None; it is {min_total_counts}")
 

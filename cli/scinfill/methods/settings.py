@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from inspect import Parameter, signature
+from numbers import Real
 from typing import Any, ClassVar, Concatenate, Literal, ParamSpec, TypeVar, get_args
 
 import numpy as np
@@ -224,10 +225,10 @@ def check_choice(name: str, value: str, known: Sequence[str]) -> None:
 
 
 def check_range(name: str, value: float | None, *, lowest: float, highest: float = float("inf")) -> None:
-    """Refuse a number out of range; None is what was not given."""
-    if value is not None and not lowest <= value <= highest:
+    """Refuse a number out of range, and what is no number; None is what was not given."""
+    if value is not None and not (isinstance(value, Real) and lowest <= value <= highest):
         rule = f"{lowest:g} or more" if highest == float("inf") else f"from {lowest:g} to {highest:g}"
-        raise InputError(f"`{name}` must be {rule}; it is {value}")
+        raise InputError(f"`{name}` must be {rule}; it is {value if isinstance(value, Real) else repr(value)}")
 
 
 def refuse_zero_weight(loss: Loss, zero_weight: float | None) -> None:

@@ -150,6 +150,7 @@ PAPER = {"preset": "paper"}
         (impute_deepmc, {"rank": (31,)}, "`rank=31` does not fit 40 cells x 26 genes; at most 26"),
         (impute_deepmc, {"estimate": "detected", "rank": (31,)}, "`rank=31` does not fit 40 cells x 26 genes"),
         (impute_deepmc, {"rank": (0,)}, "`rank` must be 1 or more; it is 0"),
+        (impute_deepmc, {"ridge": "large"}, "`ridge` must be 0 or more; it is 'large'"),
         (impute_deepmc, {"zero_weight": 0.1}, "`zero_weight` .* squared"),
         (impute_deepmc, PAPER | {"zero_weight": 0.1}, "neither zero weight nor ridge"),
         (impute_deepmc, PAPER | {"ridge": 1.0}, "neither zero weight nor ridge"),

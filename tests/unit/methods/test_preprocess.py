@@ -14,6 +14,12 @@ from scinfill.methods import provenance
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("number", [0, "all"])
+def test_what_is_no_number_of_genes_is_refused_with_what_takes_all(number):
+    with pytest.raises(InputError, match=f"`n_genes` must be 1 or more, or None for all; it is {number!r}"):
+        scinfill.preprocess(make_counts(10, 5), n_genes=number)
+
+
 def test_the_published_genes_of_blakeley_in_their_original_order():
     """float32 in the file; the numerics are compared to 1e-10 beside their own functions."""
     counts = read_counts(shared("golden/blakeley_raw_counts.csv"))
