@@ -101,7 +101,7 @@ def learn_model(
     if calibrate:
         gate, fits = _learn_from_folds(recipe, sample, rng, gated=gated, max_folds=max_folds)
         priors = _priors(fits, sample, gate, rng)
-        del fits
+        del fits  # of all genes they are large
     else:
         gate, priors = _gate(recipe, sample, rng, max_folds) if gated else None, None
     model = _fit_calibrated(recipe, data, gate, priors, rng)
