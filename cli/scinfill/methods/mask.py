@@ -1,6 +1,7 @@
 """Hide values that are known and keep the truth beside them; append genes with nothing to find."""
 
 import logging
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from scinfill.methods import provenance
 from scinfill.methods.counts_kind import CountsClass, classify_counts
 from scinfill.methods.ownership import OWN_PREFIX
 from scinfill.methods.reading import read_observations
+from scinfill.methods.settings import check_choice, check_range
 from scinfill.methods.slots import append_genes, to_spmatrix, with_genes
 from scinfill.models.observations import Observations
 from scinfill.numerics.filtering import cells_with_gene
@@ -138,17 +140,15 @@ def mask(
 
 
 def _check(adata: AnnData, mode: str, fraction: float, null_genes: int) -> None:
-    if mode not in MASK_MODES:
-        raise InputError(f"`mode` must be one of {', '.join(MASK_MODES)}; it is {mode!r}")
-    if not 0 <= fraction < 1:
-        raise InputError(f"`fraction` must be 0 or more and below 1; it is {fraction}")
+    check_choice("mode", mode, MASK_MODES)
+    if not (isinstance(fraction, Real) and 0 <= fraction < 1):
+        raise InputError(f"`fraction` must be 0 or more and below 1; it is {fraction!r}")
     if mode == "halves" and fraction not in (0, HALF):
         raise InputError(
             f"`fraction` of `mode='halves'` must be {HALF}, or 0 for null genes alone; it is {fraction}; "
             "`mode='thin'` takes another share of the molecules"
         )
-    if null_genes < 0:
-        raise InputError(f"`null_genes` must be 0 or more; it is {null_genes}")
+    check_range("null_genes", null_genes, lowest=0)
     if fraction == 0 and null_genes == 0:
         raise InputError("`fraction=0` hides nothing; give a larger one, or append genes with `null_genes`")
     for key in (HELDOUT, HELDOUT_COUNTS):

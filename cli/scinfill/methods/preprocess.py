@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from inspect import signature
 from numbers import Real
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from anndata import AnnData
@@ -20,6 +20,7 @@ from scinfill.methods.gene_choice import ByDispersion, choose_like
 from scinfill.methods.gene_names import find_genes
 from scinfill.methods.measured import drop_unmeasured
 from scinfill.methods.saved_model import read_model
+from scinfill.methods.settings import check_choice, check_range
 from scinfill.methods.slots import to_spmatrix, with_genes, with_unique_names
 from scinfill.numerics.filtering import cells_with_gene
 from scinfill.numerics.normalization import log2_counts
@@ -152,7 +153,10 @@ def preprocess(
     >>> scinfill.preprocess(anndata.AnnData(counts), n_genes=10).shape
     (20, 10)
     """
-    _check(n_genes, min_total_counts)
+    check_choice("preset", preset, get_args(Preset))
+    _check_n_genes(n_genes)
+    for name, least in (("min_counts", min_counts), ("min_cells", min_cells), ("min_total_counts", min_total_counts)):
+        check_range(name, least, lowest=0)
     parameters: dict[str, Any] = {
         "layer": layer,
         "transpose": transpose,
@@ -247,11 +251,9 @@ def _check_chooses_nothing(parameters: Mapping[str, Any]) -> None:
             raise InputError(f"`{name}` chooses genes, and `like` takes those of the model; leave one of them out")
 
 
-def _check(n_genes: int | None, min_total_counts: int | None) -> None:
+def _check_n_genes(n_genes: int | None) -> None:
     if n_genes is not None and not (isinstance(n_genes, Real) and n_genes >= 1):  # "all" is what the command line takes
         raise InputError(f"`n_genes` must be 1 or more, or None for all; it is {n_genes!r}")
-    if min_total_counts is not None and min_total_counts < 0:
-        raise InputError(f"`min_total_counts` must be 0 or more, or None; it is {min_total_counts}")
 
 
 def _pattern(spike_ins: str | None, *, keep: bool) -> re.Pattern[str] | None:

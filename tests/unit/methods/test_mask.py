@@ -193,7 +193,8 @@ def test_the_step_is_signed(table):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"mode": "all"}, InputError, "`mode` must be one of nonzero, entries, thin, halves"),
+        ({"mode": "all"}, InputError, "`mode='all'` is not known; it is one of nonzero, entries, thin, halves"),
+        ({"fraction": "half"}, InputError, "`fraction` must be 0 or more and below 1; it is 'half'"),
         ({"mode": "halves", "fraction": 0.1}, InputError, "`fraction` of `mode='halves'` must be 0.5"),
         ({"fraction": 0}, InputError, "`fraction=0` hides nothing; .* append genes with `null_genes`"),
         ({"fraction": -0.1, "null_genes": 3}, InputError, "`fraction` must be 0 or more and below 1; it is -0.1"),

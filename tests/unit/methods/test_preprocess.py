@@ -228,6 +228,9 @@ def test_what_was_done_is_said(counts, caplog):
         ({"spike_ins": ""}, InputError, "`spike_ins=''` is found in every name"),
         ({"spike_ins": "x", "preset": "paper"}, InputError, "leave out `keep_spike_ins=True` and `preset='paper'`"),
         ({"n_genes": 0}, InputError, "`n_genes` must be 1 or more"),
+        ({"preset": "papers"}, InputError, "`preset='papers'` is not known; it is one of recommended, paper"),
+        ({"min_cells": "all"}, InputError, "`min_cells` must be 0 or more; it is 'all'"),
+        ({"min_total_counts": -1}, InputError, "`min_total_counts` must be 0 or more; it is -1"),
         ({"layer": "unspliced"}, InputError, "no layer 'unspliced'; layers present: spliced"),
     ],
 )
