@@ -129,6 +129,7 @@ class DeepMc(MethodSettings):
             ridge=default if self.ridge is None else self.ridge,
             zero_weight=1.0 if self.zero_weight is None else self.zero_weight,
             batches=None if batches is None else batches.offsets,
+            gene_weights=prediction.gene_weights,
         )
 
     def reference_cells(self, fixed: FixedModel, prediction: Prediction, data: Observations) -> ReferenceCells:
@@ -174,7 +175,7 @@ class DeepMc(MethodSettings):
             recipes = [PoissonFactorization(rank, ridge, device=self.device) for rank in ranks]
             return with_batch_ridge(best_by_molecules(recipes, sample, rng), sample, rng)
         weight = 1.0 if self.zero_weight is None else self.zero_weight
-        recipe = best_by_entries([self._squared_recipe(rank, weight) for rank in ranks], sample, rng)
+        recipe = best_by_entries([self._squared_recipe(rank, weight, by_noise=True) for rank in ranks], sample, rng)
         return with_batch_ridge(recipe, sample, rng)
 
     def recipes_for_detected(self, data: Observations) -> Sequence[Recipe]:
@@ -217,9 +218,9 @@ class DeepMc(MethodSettings):
             check_rank(rank, data.shape)
         return ranks
 
-    def _squared_recipe(self, rank: int, zero_weight: float) -> SquaredFactorization:
+    def _squared_recipe(self, rank: int, zero_weight: float, *, by_noise: bool = False) -> SquaredFactorization:
         ridge = SquaredFactorization.ridge if self.ridge is None else self.ridge
-        return SquaredFactorization(rank, ridge, zero_weight=zero_weight, device=self.device)
+        return SquaredFactorization(rank, ridge, zero_weight=zero_weight, by_noise=by_noise, device=self.device)
 
 
 def store_factors(result: AnnData, factors: Factors, kind: ModelKind) -> None:
@@ -270,7 +271,8 @@ def impute_deepmc(adata: AnnData, settings: DeepMc) -> AnnData:
         but the spread within groups that a test needs is smoothed away.
     loss, counts_kind
         ``"auto"`` is the Poisson loss for molecules (UMI), the squared loss for reads, which the counts tell by how
-        many of them stand for one molecule that the zeros imply: 6 or more are reads.
+        many of them stand for one molecule that the zeros imply: 6 or more are reads. The squared loss weighs each
+        gene, where cells are solved, by the inverse of the variance that a first fit could not explain.
     rank
         None: chosen from held-out molecules or entries. A sequence gives one rank a layer (paper preset).
     depth, alpha, n_iterations

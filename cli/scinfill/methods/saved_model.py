@@ -26,6 +26,7 @@ from scinfill.schema import (
     DEPTH_GENES,
     GATE,
     GENE_FACTORS,
+    GENE_WEIGHT,
     GROUP_FACTORS,
     GROUPING_COMPONENTS,
     GROUPING_MEAN,
@@ -151,6 +152,7 @@ def to_table(trained: TrainedModel, imputed: AnnData, *, command: str, gate: Gat
         own["centres"] = {str(number): grouping.centres for number, grouping in enumerate(trained.groupings)}
     if isinstance(trained.fixed, FixedFactors):
         columns[MODEL_OFFSET], matrices[GENE_FACTORS] = trained.fixed.offset, trained.fixed.genes.T
+        columns[GENE_WEIGHT] = trained.fixed.gene_weights
         own |= {"ridge": float(trained.fixed.ridge), "zero_weight": float(trained.fixed.zero_weight)}
     elif isinstance(trained.fixed, FixedNetwork):
         columns |= {INPUT_CENTRE: trained.fixed.centre, INPUT_SPREAD: trained.fixed.spread}
@@ -288,7 +290,8 @@ def _fixed(table: AnnData, own: Mapping[str, Any], column: Any, matrix: Any) -> 
     if "weights" not in own:
         genes = np.ascontiguousarray(np.asarray(table.varm[GENE_FACTORS], np.float32))
         offsets = with_average(matrix(BATCH_OFFSETS))
-        return FixedFactors(loss, column(MODEL_OFFSET), genes, float(own["ridge"]), float(own["zero_weight"]), offsets)
+        ridge, zero_weight = float(own["ridge"]), float(own["zero_weight"])
+        return FixedFactors(loss, column(MODEL_OFFSET), genes, ridge, zero_weight, offsets, column(GENE_WEIGHT))
     weights = tuple(np.asarray(own["weights"][key], np.float32) for key in sorted(own["weights"], key=int))
     offsets = with_average(matrix(INPUT_OFFSETS))
     return FixedNetwork(loss, weights, column(INPUT_CENTRE), column(INPUT_SPREAD), offsets)

@@ -48,12 +48,15 @@ class Factors:
         (n_genes, rank) Dᵀ.
     batches
         (n_batches, n_genes) β while a fit with batches is under way; ``block`` leaves it out.
+    gene_weights
+        (n_genes,) what each gene counts where Z is solved, for a loss that has such weights; None: all the same.
     """
 
     offset: Floats
     cells: Floats
     genes: Floats
     batches: Floats | None = None
+    gene_weights: Floats | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -255,8 +258,8 @@ def _gene_step(factors: Factors, system: System, arms: System, ridge: Penalty, *
         share = np.linalg.norm(shortened, axis=1) / np.maximum(np.linalg.norm(step, axis=1), 1e-300)
         share = np.minimum(share, largest / np.maximum(np.abs(batch_step).max(axis=0), 1e-12))
         moved, batches = current + share[:, None] * step, (factors.batches + share * batch_step).astype(np.float32)
-    moved = moved.astype(np.float32)
-    return Factors(np.ascontiguousarray(moved[:, 0]), factors.cells, np.ascontiguousarray(moved[:, 1:]), batches)
+    offset, genes = (np.ascontiguousarray(part, dtype=np.float32) for part in (moved[:, 0], moved[:, 1:]))
+    return replace(factors, offset=offset, genes=genes, batches=batches)
 
 
 def _share_out(factors: Factors, batches: Batches, ridge: Penalty) -> Factors:

@@ -53,6 +53,8 @@ class FixedFactors:
         Weight of zeros in the squared loss.
     batches
         (n_batches, n_genes) β, which join μ; None without batches.
+    gene_weights
+        (n_genes,) what each gene counts where Z is solved; None: all the same.
     """
 
     loss: Loss
@@ -61,6 +63,7 @@ class FixedFactors:
     ridge: float
     zero_weight: float = 1.0
     batches: Floats | None = None
+    gene_weights: Floats | None = None
 
     @property
     def n_factors(self) -> int:
@@ -81,14 +84,15 @@ class FixedFactors:
         n_rows = block.shape[0]
         moving = np.diff(block.log_values.indptr) > 0
         offset = self.offset if self.batches is None or codes is None else self.offset + self.batches[codes[0]]
-        genes = self.genes
+        genes, weights = self.genes, self.gene_weights
         if not known.all():
             columns = np.flatnonzero(known)
             block, offset, genes = block.genes(columns), offset[columns], genes[columns]
+            weights = None if weights is None else weights[columns]
         cells = np.zeros((n_rows, self.n_factors), np.float32) if start is None else start.copy()
         cells[~moving] = 0
         loss = self._loss_of(block, EXACT)
-        factors = Factors(offset, cells, genes)
+        factors = Factors(offset, cells, genes, gene_weights=weights)
         for _ in range(MAX_STEPS):
             step, bound = _newton_step(loss, factors, np.float32(self.ridge))
             factors.cells[moving] += step[moving]
@@ -100,7 +104,7 @@ class FixedFactors:
     def refitted(self, data: Observations, cells: Floats) -> "FixedFactors":
         """Return μ and D after REFIT_ROUNDS more rounds with other cells, (n_cells, n_genes), whose Z starts there."""
         loss = self._loss_of(data if self.batches is not None else replace(data, batches=None), HOST)
-        factors = Factors(self.offset, cells, self.genes, self.batches)
+        factors = Factors(self.offset, cells, self.genes, self.batches, self.gene_weights)
         refitted = alternate(loss, factors, ridge=Penalty(self.ridge, BATCH_RIDGE), n_rounds=REFIT_ROUNDS, label="fit")
         return replace(self, offset=refitted.offset, genes=refitted.genes, batches=refitted.batches)
 

@@ -21,9 +21,12 @@ from scinfill.models.recipe import Prediction
 from scinfill.models.requirements import BLOCKS, DOUBLE, SINGLE, sample_bytes
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
 from scinfill.numerics.batches import Batches
+from scinfill.numerics.blocks import row_slices
 from scinfill.numerics.parallel import IN_FLIGHT
 from scinfill.numerics.sparse import product
 
+LEAST_NOISE = 0.1
+"""Share of the genes' mean unexplained variance that is added to each: no gene decides alone."""
 FULL_ROUNDS = 2
 """Passes over all cells once the gene factors have settled on a sample."""
 
@@ -60,6 +63,11 @@ class Factorization(ABC):
     def loss_of(self, data: Observations, held_out: csr_array | None) -> BlockLoss:
         """Return the loss over the entries of ``data`` that are not held out."""
 
+    def weigh_genes(self, data: Observations, held_out: csr_array | None, factors: Factors) -> Factors:
+        """Return the factors of a fit with what each gene shall count, where the loss has such weights."""
+        del data, held_out
+        return factors
+
     def memory_for(self, data: Observations) -> int:
         """Return the bytes of the factors of all cells, the genes' systems, a sample and blocks."""
         n_cells, n_genes = data.shape
@@ -78,6 +86,9 @@ class Factorization(ABC):
         loss = self.loss_of(sample, sample_held_out)
         penalty = Penalty(self.ridge, self.batch_ridge)
         factors = alternate(loss, self.start(sample, rng), ridge=penalty, n_rounds=self.n_rounds, label="fit")
+        weighted = self.weigh_genes(sample, sample_held_out, factors)
+        if weighted is not factors:
+            factors = alternate(loss, weighted, ridge=penalty, n_rounds=self.n_rounds, label="fit with genes weighted")
         if rows is None:
             return self._prediction(data, factors)
         # Guess Z of the other cells, and let all cells take part in the last rounds.
@@ -92,7 +103,7 @@ class Factorization(ABC):
             return factors
         offsets = centre_offsets(factors.batches, data.batches)
         shift = data.batches.mean_over_cells(factors.batches)
-        structure = Factors((factors.offset + shift).astype(np.float32), factors.cells, factors.genes)
+        structure = replace(factors, offset=(factors.offset + shift).astype(np.float32), batches=None)
         return BatchedPrediction(structure, data.batches.codes, offsets, self.batch_ridge)
 
 
@@ -122,9 +133,14 @@ class PoissonFactorization(Factorization):
 
 @dataclass(frozen=True)
 class SquaredFactorization(Factorization):
-    """X ≈ μ + Z·D, weight 1 on non-zeros and ``zero_weight`` on zeros (0: as the papers, 1: zeros are data)."""
+    """X ≈ μ + Z·D, weight 1 on non-zeros and ``zero_weight`` on zeros (0: as the papers, 1: zeros are data).
+
+    ``by_noise``: a second fit weighs each gene by the inverse of the variance that the first could not explain. Genes
+    differ widely in it, most of all in reads, and without weights the noisiest have most to say on where a cell lies.
+    """
 
     zero_weight: float = 1.0
+    by_noise: bool = False
     ridge: float = 20.0
     n_rounds: int = 12
     device: Device = "cpu"
@@ -140,6 +156,23 @@ class SquaredFactorization(Factorization):
     def loss_of(self, data: Observations, held_out: csr_array | None) -> SquaredLoss:
         """Return the squared loss on log2 values."""
         return SquaredLoss(data, self.zero_weight, held_out, arrays=arrays_for(self.device))
+
+    def weigh_genes(self, data: Observations, held_out: csr_array | None, factors: Factors) -> Factors:
+        """Return the factors with the inverse of each gene's unexplained variance."""
+        if not self.by_noise:
+            return factors
+        prediction = self._prediction(data, factors)
+        unexplained, total_weight = np.zeros(data.shape[1]), np.zeros(data.shape[1])
+        for rows in row_slices(*data.shape):
+            values = data.log_values[rows].toarray()
+            weight = np.where(values > 0, 1, self.zero_weight)
+            if held_out is not None:
+                weight[held_out[rows].nonzero()] = 0
+            unexplained += (weight * np.square(values - prediction.block(rows))).sum(axis=0)
+            total_weight += weight.sum(axis=0)
+        variance = unexplained / np.maximum(total_weight, 1)
+        weights = 1 / np.maximum(variance + LEAST_NOISE * variance.mean(), 1e-6)
+        return replace(factors, gene_weights=weights.astype(np.float32))
 
 
 def guess_cells(

@@ -14,7 +14,11 @@ from scinfill.models.observations import Observations
 
 
 class SquaredLoss:
-    """½ Σ W (X − μ − Z·D)², W = 1 on non-zeros, ``zero_weight`` on zeros, 0 on held-out entries."""
+    """½ Σ W (X − μ − Z·D)², W = 1 on non-zeros, ``zero_weight`` on zeros, 0 on held-out entries.
+
+    The genes' weights multiply W where cells are solved. Where genes are solved, a weight that is common to all entries
+    of a gene would only change its ridge.
+    """
 
     largest_step = np.inf
 
@@ -34,17 +38,19 @@ class SquaredLoss:
 
     def cell_system(self, rows: Rows, factors: Factors) -> System:
         """Return the curvature DᵀWD and the gradient DᵀW(X − μ − Z·D) for every cell in ``rows``."""
-        values, excess, design = *self._entries(rows), factors.genes
-        shifted = design * factors.offset[:, None]
-        explained = self._weighted_sums(excess, shifted)
-        return self._system(values, excess, design, factors.cells[rows], explained=explained)
+        values, excess = self._entries(rows)
+        design, pairs = factors.genes, self.arrays.pair_products(factors.genes)
+        if factors.gene_weights is not None:
+            design, pairs = design * factors.gene_weights[:, None], pairs * factors.gene_weights[:, None]
+        explained = self._weighted_sums(excess, design * factors.offset[:, None])
+        return self._system(values, excess, design, pairs, factors.cells[rows], explained=explained)
 
     def gene_system(self, rows: Rows, factors: Factors) -> System:
         """Return the same for every gene and the design [1, Z], summed over the cells in ``rows``."""
         values, excess = self._entries(rows)
         design = design_with_offset(factors.cells[rows])
         current = np.column_stack([factors.offset, factors.genes])
-        return self._system(values.T, excess.T, design, current)
+        return self._system(values.T, excess.T, design, self.arrays.pair_products(design), current)
 
     def _entries(self, rows: Rows) -> tuple[csr_array, csr_array]:
         """Return the values of some cells, and what their weights exceed ``zero_weight`` by."""
@@ -52,10 +58,10 @@ class SquaredLoss:
         return values, weight_excess(values, self.zero_weight, None if self.held_out is None else self.held_out[rows])
 
     def _system(
-        self, values: csr_array, excess: csr_array, design: Array, current: Array, *, explained: Array = 0
+        self, values: csr_array, excess: csr_array, design: Array, pairs: Array, current: Array, *, explained: Array = 0
     ) -> System:
         """Build the systems of the rows of ``values``; ``explained`` is what their offsets predict."""
-        curvature = self._weighted_sums(excess, self.arrays.pair_products(design))
+        curvature = self._weighted_sums(excess, pairs)
         gradient = (
             self.arrays.sparse_product(values, design) - explained - packed_product(self.arrays, curvature, current)
         )

@@ -21,8 +21,9 @@ RECIPES = [
     SquaredFactorization(3, zero_weight=1.0),
     SquaredFactorization(3, zero_weight=0.1),
     SquaredFactorization(3, zero_weight=0.0),
+    SquaredFactorization(3, by_noise=True),
 ]
-NAMES = ["poisson", "squared", "zero weight .1", "zero weight 0"]
+NAMES = ["poisson", "squared", "zero weight .1", "zero weight 0", "by noise"]
 
 
 def fitted(recipe, data, *, seed=0, held_out=None):

@@ -1,14 +1,16 @@
 """The systems of the squared loss against dense weighted least squares."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from _models import everything, low_rank_world, some_held_out, with_other_values
+from _models import everything, low_rank_world, observations, some_held_out, with_other_values
 from scinfill.models.factorization.alternating import Factors, alternate
 from scinfill.models.factorization.arrays import HOST
 from scinfill.models.factorization.least_squares import column_pairs
-from scinfill.models.factorization.recipes import SquaredFactorization
+from scinfill.models.factorization.recipes import LEAST_NOISE, SquaredFactorization
 from scinfill.models.factorization.squared import SquaredLoss, packed_product, weight_excess
 
 ZERO_WEIGHTS = [0.0, 0.1, 1.0]
@@ -68,6 +70,48 @@ def test_systems_are_those_of_dense_weighted_least_squares(data, factors, zero_w
     curvature = np.einsum("cg,ci,cj->gij", weight, design, design)
     np.testing.assert_allclose(unpacked(sum(p.curvature for p in parts), RANK + 1), curvature, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(sum(p.gradient for p in parts), residual.T @ design, rtol=1e-4, atol=1e-4)
+
+
+def test_cells_are_solved_by_weighted_genes_and_genes_as_they_were(data, factors):
+    gene_weights = np.random.default_rng(4).gamma(2, size=N_GENES)
+    weighted = replace(factors, gene_weights=gene_weights)
+    loss, rows = SquaredLoss(data, 0.5), everything(data.shape)
+    weight = weights(data.log_values, 0.5, None) * gene_weights
+    residual = weight * (data.log_values.toarray() - factors.offset - factors.cells @ factors.genes.T)
+    system = loss.cell_system(rows, weighted)
+    curvature = np.einsum("cg,gi,gj->cij", weight, factors.genes, factors.genes)
+    np.testing.assert_allclose(unpacked(system.curvature, RANK), curvature, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(system.gradient, residual @ factors.genes, rtol=1e-4, atol=1e-4)
+    for slot in ("curvature", "gradient"):
+        np.testing.assert_array_equal(
+            getattr(loss.gene_system(rows, weighted), slot), getattr(loss.gene_system(rows, factors), slot)
+        )
+
+
+def loud_and_quiet_genes(n_cells=150, n_genes=40):
+    """Two groups of cells that all genes tell, the second half of them under five times the noise; and the groups."""
+    rng = np.random.default_rng(0)
+    group = rng.random(n_cells) < 0.5
+    noise = np.where(np.arange(n_genes) < n_genes // 2, 0.5, 2.5)
+    log_values = 8 + 0.4 * np.where(group, 1, -1)[:, None] + noise * rng.normal(size=(n_cells, n_genes))
+    return observations(np.exp2(np.maximum(log_values, 0)) - 1), noise, group
+
+
+@pytest.mark.parametrize("zero_weight", ZERO_WEIGHTS)
+def test_a_gene_counts_by_the_inverse_of_its_noise(zero_weight):
+    data, noise, _ = loud_and_quiet_genes()
+    held_out = some_held_out(data.shape, share=0.3)
+    recipe = SquaredFactorization(1, zero_weight=zero_weight, by_noise=True)
+    fit = recipe.fit(data.without(held_out), rng=np.random.default_rng(0), held_out=held_out)
+    expected = 1 / (noise**2 + LEAST_NOISE * np.mean(noise**2))
+    np.testing.assert_allclose(fit.gene_weights, expected, rtol=0.4)
+
+
+def test_where_noise_differs_weighted_genes_tell_groups_better():
+    data, _, group = loud_and_quiet_genes()
+    fits = [SquaredFactorization(1, by_noise=by_noise).fit(data, rng=np.random.default_rng(0)) for by_noise in (0, 1)]
+    unweighted, weighted = (abs(np.corrcoef(fit.cells[:, 0], group)[0, 1]) for fit in fits)
+    assert 1 - weighted < 0.7 * (1 - unweighted)
 
 
 @pytest.mark.parametrize("zero_weight", ZERO_WEIGHTS)
