@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from _models import Given, low_rank_world, observations
-from scinfill.models.estimate.uncertainty import posterior_spread
+from scinfill.models.estimate.uncertainty import posterior_moments, posterior_spread
 from scinfill.models.estimate.values import ExpectedCounts, Shrunk, gated_model
 
 N_DRAWS = 40_000
@@ -64,6 +64,14 @@ def test_all_weight_on_what_was_seen_leaves_its_poisson_spread():
     # d log2(1 + C/s) = dC / (C + s) / ln 2, with dC = √C
     expected = np.sqrt(counts.toarray()) / (counts.toarray() + size_factor[:, None]) / np.log(2)
     np.testing.assert_allclose(said, expected, rtol=0.25)
+
+
+@pytest.mark.parametrize("mean", [1e-6, 0.03, 1.0, 250.0, 1e6, 1e11], ids="mean {:g}".format)
+@pytest.mark.parametrize("shape", [0.1, 0.7, 4.3, 900.0], ids="shape {:g}".format)
+def test_moments_are_those_of_draws_inside_the_tables_and_beyond(shape, mean):
+    draws = np.log2(1 + np.random.default_rng(0).gamma(shape, mean / shape, 400_000))
+    said = posterior_moments(*(np.full((1, 1), value, np.float32) for value in (shape, mean)))
+    np.testing.assert_allclose(np.ravel(said), [draws.mean(), draws.std()], rtol=0.02, atol=0.002)
 
 
 def test_the_more_molecules_the_surer():
