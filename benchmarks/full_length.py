@@ -119,11 +119,17 @@ def by_value(values: Matrix, seen: Matrix, rank: int, ridge: float) -> tuple[Mat
     return weighted_factors(values, weights * seen.sum() / weights.sum(), rank, ridge)
 
 
+def zeros_less(values: Matrix, seen: Matrix, rank: int, ridge: float) -> tuple[Matrix, Matrix, Matrix]:
+    """Weigh zeros .3."""
+    return weighted_factors(values, seen * np.where(values > 0, 1, 0.3), rank, ridge)
+
+
 Way = Callable[[Matrix, Matrix, int, float], tuple[Matrix, Matrix, Matrix]]
 LOG = "log2(1 + x)"
 WAYS: dict[str, tuple[str, Way]] = {
     "a weight a gene": (LOG, by_gene),
     "a weight a value, by its prediction": (LOG, by_value),
+    "zeros weigh .3": (LOG, zeros_less),
 }
 
 

@@ -16,7 +16,10 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, s
 from threadpoolctl import threadpool_limits
 
 from scinfill.errors import DataError
+from scinfill.numerics.parallel import map_in_order
 
+LARGEST_COVARIANCE = 2_000
+"""Genes whose covariance is formed for principal components."""
 KMEANS_ITERATIONS = 1000
 """The papers' limit."""
 
@@ -48,9 +51,13 @@ def principal_components(values: Floats, n_components: int, *, seed: int = 0) ->
     """
     if values.shape[0] < 2 or not np.ptp(values, axis=0).any():
         raise DataError("principal components need two cells that differ; all cells are the same")
+    n_cells, n_genes = values.shape
     most = min(values.shape)
-    # ARPACK is exact and quick for a few components, but cannot return all of them.
-    solver = "arpack" if n_components < most else "full"
+    if n_components >= most:
+        solver = "full"
+    else:
+        # All are exact. The genes' covariance is quickest while it is small; ARPACK cannot return all components.
+        solver = "covariance_eigh" if n_genes <= min(n_cells, LARGEST_COVARIANCE) else "arpack"
     return np.asarray(PCA(min(n_components, most), svd_solver=solver, random_state=seed).fit_transform(values))
 
 
@@ -77,14 +84,17 @@ def kmeans_agreement(values: Floats, codes: Codes, *, seeds: Sequence[int]) -> A
     n_labels = _require_labels(codes)
     if not np.ptp(values, axis=0).any():
         raise DataError("k-means needs cells that differ; all cells are the same")
-    clusterings = []
-    for seed in seeds:
-        # One thread: sums in one order, so the same clusters on any machine, and no waiting on busy cores.
-        with threadpool_limits(1), warnings.catch_warnings():
-            # Fewer distinct cells than labels: the clustering stands as it is.
-            warnings.simplefilter("ignore", ConvergenceWarning)
+
+    def clusters_from(seed: int) -> Codes:
+        # One thread each: sums in one order, so the same clusters on any machine.
+        with threadpool_limits(1, user_api="openmp"):
             kmeans = KMeans(n_labels, n_init=1, max_iter=KMEANS_ITERATIONS, random_state=seed)
-            clusterings.append(kmeans.fit_predict(values))
+            return np.asarray(kmeans.fit_predict(values))
+
+    with warnings.catch_warnings():
+        # Fewer distinct cells than labels: the clustering stands as it is.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        clusterings = list(map_in_order(clusters_from, seeds))
     return Agreement(
         ari=np.array([adjusted_rand_score(codes, clusters) for clusters in clusterings]),
         nmi=np.array([normalized_mutual_info_score(codes, clusters) for clusters in clusterings]),

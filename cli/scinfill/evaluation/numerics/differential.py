@@ -8,8 +8,9 @@ from scipy.stats import false_discovery_control, norm, rankdata
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from scinfill.errors import DataError
+from scinfill.numerics.parallel import map_in_order
 
-GENES_AT_ONCE = 256
+GENES_AT_ONCE = 64
 """Ranks are float64 and of the size of the data, so genes are ranked in blocks."""
 
 Floats = NDArray[np.floating]
@@ -39,11 +40,15 @@ def rank_sum_z(values: Floats, groups: NDArray[np.bool_]) -> NDArray[np.float64]
         raise DataError("a rank-sum test needs a cell in each of two groups; one group is empty")
     standardised_members = _standardise(members)
     n_cells, n_genes = values.shape
-    blocks = [
-        _standardise(rankdata(values[:, start : start + GENES_AT_ONCE], axis=0)).T @ standardised_members
-        for start in range(0, n_genes, GENES_AT_ONCE)
-    ]
-    return np.concatenate(blocks) * np.sqrt(n_cells - 1)
+
+    def correlations(start: int) -> NDArray[np.float64]:
+        genes = np.ascontiguousarray(
+            values[:, start : start + GENES_AT_ONCE].T
+        )  # sorted faster where they lie in one piece
+        return _standardise(rankdata(genes, axis=1).T).T @ standardised_members
+
+    blocks = map_in_order(correlations, range(0, n_genes, GENES_AT_ONCE))
+    return np.concatenate(list(blocks)) * np.sqrt(n_cells - 1)
 
 
 def two_sided_p(z: Floats) -> NDArray[np.float64]:
