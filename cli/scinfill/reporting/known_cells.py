@@ -29,9 +29,10 @@ def of_results(settings: Sequence[Setting], series: str) -> Sentence | None:
 def answer(by_dataset: Mapping[str, Knowledge], subject: str | None) -> Sentence:
     """Return the answer from what is known of each dataset."""
     lacking = {name: one for name, one in by_dataset.items() if not one.n_told or one.share > MANY}
+    facts = _listed(lacking or by_dataset, named=len(by_dataset) > 1)
     if not lacking:
-        return Sentence(QUESTION, subject, "yes", f"Nearly all, as far as this can be told: {_listed(by_dataset)}.")
-    text = f"{_listed(lacking)}. Of types that it never saw a model says nothing"
+        return Sentence(QUESTION, subject, "yes", f"Nearly all, as far as this can be told: {facts}.")
+    text = f"{facts}. Of types that it never saw a model says nothing"
     told = [one for one in lacking.values() if one.n_told]
     if not told:
         return Sentence(QUESTION, subject, "unknown", f"Not told: {text}.")
@@ -40,11 +41,9 @@ def answer(by_dataset: Mapping[str, Knowledge], subject: str | None) -> Sentence
     return Sentence(QUESTION, subject, "no", f"{first}: {text}.")
 
 
-def _listed(by_dataset: Mapping[str, Knowledge]) -> str:
+def _listed(by_dataset: Mapping[str, Knowledge], *, named: bool) -> str:
     """Return the facts of the datasets, the least known first."""
-    if len(by_dataset) == 1:
-        return next(iter(by_dataset.values())).facts()
     ordered = sorted(by_dataset.items(), key=lambda item: (item[1].n_told > 0, -item[1].share))
-    said = [f"on {name}, {one.facts()}" for name, one in ordered[:SHOWN]]
+    said = [f"on {name}, {one.facts()}" if named else one.facts() for name, one in ordered[:SHOWN]]
     more = len(ordered) - len(said)
     return "; ".join([*said, *([f"and {more} more datasets"] if more else [])])

@@ -156,9 +156,9 @@ def _check(source: str, document: Document) -> None:
 
 def _check_record(source: str, name: str, record: Any) -> None:  # noqa: ANN401 - any JSON
     _check_fields(record, RECORD, f"{source!r} is damaged: estimate {name!r}")
-    for part, fields in (("effect", EFFECT), ("saved_model", SAVED_MODEL)):
+    for part, words, fields in (("effect", "effect", EFFECT), ("saved_model", "saved model", SAVED_MODEL)):
         if record.get(part) is not None:
-            _check_fields(record[part], fields, f"{source!r} is damaged: {part!r} of {name!r}")
+            _check_fields(record[part], fields, f"{source!r} is damaged: the {words} of {name!r}")
     for metric, score in record["scores"].items():
         _check_fields(score, SCORE, f"{source!r} is damaged: score {metric!r} of {name!r}")
 

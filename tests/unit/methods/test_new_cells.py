@@ -537,13 +537,32 @@ def test_results_say_that_nothing_was_trained():
     """Of scores and of one file alike; what `preprocess` would have chosen of a training's genes is not told of."""
     imputed, trained = _whole("deepmc"), _trained("deepmc")
     identity = str(trained.model.uns[SAVED_MODEL]["sha256"])
-    notes = scinfill.evaluate({"new": imputed})["estimates"]["new"]["notes"]
-    assert (
-        f"the values of new are those of the saved model {identity[:12]}; nothing was trained on these cells" in notes
-    )
+    record = scinfill.evaluate({"new": imputed})["estimates"]["new"]
+    of_model = f"the values of new are those of the saved model {identity[:12]}; nothing was trained on these cells; "
+    assert record["notes"][0].startswith(of_model)
+    assert record["saved_model"] == {
+        "model": identity,
+        "n_cells": 300,
+        "n_told": 299,
+        "n_badly_known": int((imputed.obs["model_fit"] < -3).sum()),
+        "n_genes_absent": 0,
+    }
     fitted = scinfill.evaluate(trained.imputed)["estimates"]["deepmc"]["notes"]
     assert not any("saved model" in note for note in fitted)
     like, by = (step_in_words(step) for step in provenance.steps(imputed)[-2:])
     assert f"genes and size factors are those of the saved model {identity[:12]}" in like
     assert "most dispersed" not in like
     assert f"as trained in the saved model {identity[:12]}" in by
+
+
+def test_a_page_about_cells_that_the_model_does_not_know_says_so():
+    """And how many of its genes they lacked, which are left out of all else there."""
+    strange = some_genes(newcomers(), without=4)
+    strange.X = np.random.default_rng(1).permuted(strange.X.toarray(), axis=1)
+    answers = {one.question: one for one in scinfill.report(apply("deepmc", strange)).sentences}
+    said = answers["Does the saved model know these cells?"]
+    assert said.answer == "no"
+    assert "of 299 cells are known to it worse than nearly all of its training cells" in said.text
+    assert "15 genes of the model were not in the data" in said.text
+    assert "held-out entries of its training support" in answers["For how many genes is there a model?"].text
+    assert said.question not in [one.question for one in scinfill.report(_trained("deepmc").imputed).sentences]
