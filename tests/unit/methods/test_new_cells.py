@@ -376,6 +376,33 @@ def test_no_gene_in_common_is_refused_with_the_column_that_has_them():
         apply("deepmc", new)
 
 
+@pytest.mark.parametrize(
+    ("rename", "advice"),
+    [
+        (str.upper, "upper and lower case, as those of mouse and human genes do: is it the same species?"),
+        (lambda name: f"ENSG{name}", "symbols or identifiers, of the same species"),
+    ],
+)
+def test_other_names_are_refused_with_what_may_be_the_matter(rename, advice):
+    new = newcomers()
+    new.var_names = [rename(name) for name in new.var_names]
+    with pytest.raises(DataError, match="no gene of the model is in the table") as refused:
+        apply("deepmc", new)
+    assert advice in str(refused.value)
+
+
+def test_logged_values_are_sent_back_for_counts_and_nowhere_else():
+    """The imputers read log2 values, but not beside a model that was trained on counts."""
+    new = newcomers()
+    new.X = new.X.log1p()
+    for read in (lambda: apply("deepmc", new), lambda: scinfill.preprocess(new, like=_trained("deepmc").model)):
+        with pytest.raises(DataError, match="look already logged") as refused:
+            read()
+        assert "without preprocess" not in str(refused.value)
+    with pytest.raises(DataError, match="without preprocess"):
+        scinfill.preprocess(new)
+
+
 def changed(model: AnnData, how: str) -> AnnData:
     model = model.copy()
     own = dict(model.uns[SAVED_MODEL])
