@@ -186,9 +186,16 @@ def identity_of(table: AnnData) -> str:
 
     Raises
     ------
+    InputError
+        It is no table at all.
     DataError
         The table is no saved model, or was changed since it was saved.
     """
+    if not isinstance(table, AnnData):
+        raise InputError(
+            f"a saved model is a table: `train_model(...).model`, or `anndata.read_h5ad(FILE)` of its file; received "
+            f"{type(table).__name__}"
+        )
     own = table.uns.get(SAVED_MODEL)
     if not isinstance(own, Mapping) or HASH not in own or "format" not in own:
         raise DataError(

@@ -376,6 +376,21 @@ def test_no_gene_in_common_is_refused_with_the_column_that_has_them():
         apply("deepmc", new)
 
 
+@pytest.mark.parametrize("wrong", ["model.h5ad", 3, ("imputed", "model")])
+def test_what_is_no_table_is_no_model(wrong):
+    for read in (
+        lambda: scinfill.impute_deepmc(newcomers(), model=wrong),
+        lambda: scinfill.preprocess(newcomers(), like=wrong),
+    ):
+        with pytest.raises(InputError, match=rf"a saved model is a table.*read_h5ad.*received {type(wrong).__name__}"):
+            read()
+
+
+def test_an_option_of_the_other_method_is_refused_in_the_words_of_the_function():
+    with pytest.raises(TypeError, match=r"^train_model\(\) of method 'deepmc' got an unexpected .*'hidden_units'"):
+        scinfill.train_model(training(), hidden_units=8)
+
+
 @pytest.mark.parametrize(
     ("rename", "advice"),
     [
