@@ -91,6 +91,12 @@ REMOVED = (
     "its values are those of the average batch, the truth is of the cells' own; score the same imputation "
     "without that (scinfill impute-deepmc --batch-effect keep)"
 )
+OF_NULL_GENES = {"null_pairs", "null_de", "null_de_any_label"}
+"""Numbers that ask genes without structure."""
+NO_NULL_GENES = (
+    "needs null genes, and a saved model knows no genes but those of its training; the untouched half of the molecules "
+    "tells of these (scinfill mask --mode halves)"
+)
 SAVED_MODEL = (
     "the values of {name} are those of the saved model {model:.12}; nothing was trained on these cells; {facts}"
 )
@@ -121,6 +127,9 @@ class Scorecard:
         """Run an experiment; a number that cannot be had is left out with its reason."""
         if self.estimate.batches_removed and IN_OWN_BATCH & set(experiment.metrics):
             self.skipped |= dict.fromkeys(experiment.metrics, REMOVED)
+            return
+        if self.estimate.saved_model is not None and OF_NULL_GENES & set(experiment.metrics):
+            self.skipped |= dict.fromkeys(experiment.metrics, NO_NULL_GENES)
             return
         try:
             found = experiment.run(case, self.estimate)

@@ -589,6 +589,7 @@ def test_results_say_that_nothing_was_trained():
         "n_badly_known": int((imputed.obs["model_fit"] < -3).sum()),
         "n_genes_absent": 0,
     }
+    assert "--null-genes" not in record["skipped"]["null_pairs"]  # they would be left out as unknown
     fitted = scinfill.evaluate(trained.imputed)["estimates"]["deepmc"]["notes"]
     assert not any("saved model" in note for note in fitted)
     like, by = (step_in_words(step) for step in provenance.steps(imputed)[-2:])
