@@ -5,7 +5,16 @@ from scinfill.evaluation.scores import METRICS
 
 
 def document(
-    scores, *, title="data", mode="thin", fraction=0.1, estimate="shrunk", spread=0.01, kinds=None, effect=None
+    scores,
+    *,
+    title="data",
+    mode="thin",
+    fraction=0.1,
+    estimate="shrunk",
+    spread=0.01,
+    kinds=None,
+    effect=None,
+    saved_model=None,
 ):
     """Return results with the given values by estimate and metric; differences have the given spread."""
     kinds = {"raw": "baseline", "gene-mean": "baseline", "svd-10": "baseline"} | (kinds or {})
@@ -32,7 +41,9 @@ def document(
             name: {"title": metric.title, "better": metric.better, "meaning": metric.meaning}
             for name, metric in METRICS.items()
         },
-        "estimates": {name: _record(name, values, kinds, estimate, effect) for name, values in scores.items()},
+        "estimates": {
+            name: _record(name, values, kinds, estimate, effect, saved_model) for name, values in scores.items()
+        },
         "differences": {
             name: {"raw": {metric: _difference(scores, name, metric, spread) for metric in values}}
             for name, values in scores.items()
@@ -42,7 +53,7 @@ def document(
     }
 
 
-def _record(name, values, kinds, estimate, effect):
+def _record(name, values, kinds, estimate, effect, saved_model):
     kind = kinds.get(name, "input")
     return {
         "kind": kind,
@@ -50,6 +61,7 @@ def _record(name, values, kinds, estimate, effect):
         "estimate": estimate if kind == "input" else None,
         "method": None,
         "effect": effect if kind == "input" else None,
+        "saved_model": saved_model if kind == "input" else None,
         "beside": {"raw": "raw"},
         "scores": {metric: _score(metric, value) for metric, value in values.items()},
         "skipped": {},

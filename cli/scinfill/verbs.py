@@ -29,6 +29,7 @@ from scinfill.methods.mask import mask
 from scinfill.methods.measured import drop_unmeasured
 from scinfill.methods.preprocess import preprocess
 from scinfill.methods.reading import read_observations
+from scinfill.methods.saved_model import describe_model
 from scinfill.methods.settings import MethodSettings
 from scinfill.methods.simulate import simulate
 from scinfill.models.devices import has_tensorflow
@@ -47,7 +48,8 @@ NULL_GENES = 100
 def inspect(source: str | Path, *, modality: str | None = None, genome: str | None = None) -> dict[str, Any]:
     """Return what a file holds: cells, genes, names of columns and layers, raw, and which matrix holds counts.
 
-    Of a saved model ``model`` says by which verb it was trained and what its values are; of other files it is None.
+    Of a saved model ``model`` says by which verb it was trained, what its values are, which batches it knows, and under
+    ``problem`` why it cannot be used, if it cannot; of other files ``model`` is None.
 
     Parameters
     ----------
@@ -70,7 +72,8 @@ def inspect(source: str | Path, *, modality: str | None = None, genome: str | No
     >>> scinfill.inspect("counts.h5ad")["genes"]
     30
     """
-    return sources.inventory(source, modality=modality, genome=genome)
+    content, table = sources.inventory(source, modality=modality, genome=genome)
+    return content | {"model": None if table is None else describe_model(table)}
 
 
 def export(adata: AnnData, folder: str | Path, *, layer: str | None = None) -> None:

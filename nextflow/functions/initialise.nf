@@ -100,7 +100,7 @@ def initialise(values, schemas, around) {
         methods: methods,
         skipped: skipped,
         kept: genesToKeep(settings.keep_genes, around.launchFolder, around.workFolder),
-        model: savedModel(settings.model, around.launchFolder, around.workFolder),
+        model: savedModel(settings, around.launchFolder, around.workFolder),
         datasets: datasetsOf((samples + simulated).collect { sample -> sample[0] }),
         seed: settings.seed,
     ]

@@ -2,6 +2,7 @@
 
 include { escapable ; isNamable ; unnamable ; wordsOf } from './shell'
 include { words                                       } from './plan'
+include { valueOf                                     } from './trained'
 
 // What an imputer can be told of new cells, beside a model; all else is of a training, or has a parameter of its own.
 def optionsOfNewCells() {
@@ -19,16 +20,22 @@ def locateModel(text, launchFolder) {
     return path.exists() ? path : null
 }
 
-// What SCINFILL_PREPROCESS and the imputers take: the name that the user gave, and the file. Null where there is no model.
-def savedModel(text, launchFolder, workFolder) {
-    return text ? [name: text, file: escapable(locateModel(text, launchFolder), workFolder)] : null
+// What SCINFILL_PREPROCESS and the imputers take: the name that the user gave, and the file; and the words of what each imputer
+// is told beside it. Null where there is no model.
+def savedModel(settings, launchFolder, workFolder) {
+    def text = settings.model
+    return text
+        ? [
+            name: text,
+            file: escapable(locateModel(text, launchFolder), workFolder),
+            told: [deepmc: wordsOf(settings.deepmc_args ?: ''), auto: wordsOf(settings.auto_args ?: '')],
+        ]
+        : null
 }
 
 def modelProblems(settings, around) {
     if (!settings.model) {
-        return settings.save_model && !words(settings.methods).intersect(['deepmc', 'auto'])
-            ? ["--save_model keeps models of deepmc and auto; add one of them to --methods, or leave it out; received '${settings.methods}'"]
-            : []
+        return settings.save_model ? savingProblems(settings) : []
     }
     if (!isNamable(settings.model)) {
         return ["--model ${unnamable()}"]
@@ -37,6 +44,22 @@ def modelProblems(settings, around) {
         return ["--model: there is no file ${settings.model}"]
     }
     return methodProblemsBeside(settings, around.given) + contradictions(settings, around.given) + argumentProblems(settings)
+}
+
+// Models are kept of the estimates shrunk and model, which say something of other cells.
+def savingProblems(settings) {
+    def trained = words(settings.methods).intersect(['deepmc', 'auto'])
+    if (!trained) {
+        return ["--save_model keeps models of deepmc and auto; add one of them to --methods, or leave it out; received '${settings.methods}'"]
+    }
+    return trained.collectMany { method ->
+        def told = wordsOf(settings["${method}_args".toString()] ?: '')
+        [['--estimate', 'detected'], ['--preset', 'paper']]
+            .findAll { option, value -> valueOf(told, option) == value }
+            .collect { option, value ->
+                "--${method}_args: ${option} ${value} gives values of its own cells alone, of which --save_model can keep no model; leave one of them out".toString()
+            }
+    }
 }
 
 // The model knows which method trained it; who names one beside it is held to that, by modelProblem (trained.nf).
@@ -53,6 +76,7 @@ def contradictions(settings, given) {
         save_model: 'keeps what was trained, and beside --model nothing is',
         hidden_fractions: 'asks what would have been seen in the place of a hidden value, and a model says what is expressed',
         null_genes: 'adds genes that --model does not know',
+        join_args: 'is about samples that are joined, and beside --model none are',
     ]
     // The last two have values of their own.
     return reasons

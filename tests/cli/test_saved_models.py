@@ -1,5 +1,7 @@
 """Models in files: written beside the result, applied in streams, refused where they are none."""
 
+import json
+
 import numpy as np
 import pytest
 from anndata import AnnData
@@ -76,8 +78,33 @@ def test_inspect_tells_a_model_from_a_table_and_by_what_it_was_trained(folder, v
         assert scinfill.inspect(path)["model"] == {
             "command": verb,
             "estimate": str(model.uns[SAVED_MODEL]["estimate"]),
+            "batch": None,
+            "batches": [],
+            "batch_effect": "keep",
+            "problem": None,
         }
     assert scinfill.inspect(folder / "imputed.h5ad")["model"] is None
+
+
+def test_inspect_says_why_a_model_cannot_be_used(folder, verb):
+    """Its genes alone would not tell: they are what was changed. As a stream, too."""
+    model = h5ad.read(folder / "model.h5ad")
+    model.var_names = [*model.var_names[:-1], "other"]
+    told = invoke("inspect", stdin=to_bytes(model))
+    assert told.exit_code == 0, told.stderr
+    found = json.loads(told.stdout)["model"]
+    assert (found["command"], found["batches"]) == (verb, None)
+    refused = invoke(verb, "--model", "-", folder / "new_counts.h5ad", stdin=to_bytes(model))
+    assert_refused(refused, 3, found["problem"])
+
+
+def test_inspect_tells_the_batches_of_a_model(tmp_path):
+    table = cells(new=False)
+    table.obs["donor"] = np.where(np.arange(table.n_obs) % 2, "first", "second")
+    trained = scinfill.train_model(scinfill.preprocess(table), rank=2, batch="donor", batch_effect="remove")
+    h5ad.write(trained.model, tmp_path / "model.h5ad")
+    found = scinfill.inspect(tmp_path / "model.h5ad")["model"]
+    assert (found["batch"], found["batches"], found["batch_effect"]) == ("donor", ["first", "second"], "remove")
 
 
 def test_a_checkpoint_has_nothing_to_keep(folder, verb, tmp_path):

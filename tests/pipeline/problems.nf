@@ -50,7 +50,7 @@ workflow {
         reasons: asked.ends.collect { end -> reason(file(end.folder), end.exit, end.batch) },
         names: asked.names.collect { name -> quoted(name) },
         joins: asked.columns.collect { summaries -> joined(summaries) },
-        models: asked.models.collect { about -> [modelProblem('m.h5ad', about.summary, about.methods), methodOf(about.summary, about.methods)] },
+        models: asked.models.collect { about -> [modelProblem([name: 'm.h5ad', told: about.told], about.summary, about.methods), methodOf(about.summary, about.methods)] },
         options: [cells: optionsOfNewCells(), genes: choosingOptions()],
         arguments: asked.arguments.collect { text -> quotedWords(text) },
     ]

@@ -211,6 +211,20 @@ WRONG = {
         "grouped.csv, line 2: group 'lab': --model imputes every cell by itself, so that samples are not joined; leave "
         "out the column 'group', or --model",
     ),
+    "joining beside a model": (
+        {"model": "a.h5ad", "join_args": "--counts umi"},
+        "--join_args is about samples that are joined, and beside --model none are; leave one of them out",
+    ),
+    "a model of hidden values to keep": (
+        {"save_model": True, "auto_args": "--hidden 8 --estimate=detected"},
+        "--auto_args: --estimate detected gives values of its own cells alone, of which --save_model can keep no "
+        "model; leave one of them out",
+    ),
+    "a published model to keep": (
+        {"save_model": True, "methods": "deepmc,als", "deepmc_args": "--preset paper"},
+        "--deepmc_args: --preset paper gives values of its own cells alone, of which --save_model can keep no model; "
+        "leave one of them out",
+    ),
     "no model to keep": (
         {"save_model": True, "methods": "als,svd"},
         "--save_model keeps models of deepmc and auto; add one of them to --methods, or leave it out; received "
@@ -244,18 +258,64 @@ COLUMNS_OF_FILES = (
     ({}, {}),
 )
 """What `scinfill inspect` says of the two samples of a group; a stub says nothing."""
+
+
+def about(command, *, estimate="shrunk", batch=None, effect="keep", problem=None):
+    """Return what `scinfill inspect` says of a saved model."""
+    return {
+        "model": {
+            "command": command,
+            "estimate": estimate,
+            "batch": batch,
+            "batches": [],
+            "batch_effect": effect,
+            "problem": problem,
+        }
+    }
+
+
 MODELS = {
     "no model": ({"model": None}, [], "--model: m.h5ad is no saved model; a run with --save_model keeps one for each"),
     "of the other method": (
-        {"model": {"command": "impute-auto"}},
+        about("impute-auto"),
         ["deepmc"],
         "--model: m.h5ad was trained by auto; give --methods auto, or leave --methods out; received 'deepmc'",
     ),
-    "of this method": ({"model": {"command": "impute-auto"}}, ["auto"], "auto"),
-    "of some method": ({"model": {"command": "impute-deepmc"}}, [], "deepmc"),
+    "of this method": (about("impute-auto"), ["auto"], "auto"),
+    "of some method": (about("impute-deepmc"), [], "deepmc"),
     "unknown to a stub": ({}, ["auto"], "auto"),
+    "damaged": (
+        about("impute-deepmc", problem="the model is not what was saved: ...; train and save it again"),
+        [],
+        "--model: m.h5ad cannot be used: the model is not what was saved: ...; train and save it again",
+    ),
 }
 """What `scinfill inspect` says of a file, the methods that were named, and the method or what is wrong."""
+TOLD = {
+    "--uncertainty": (
+        about("impute-deepmc", estimate="model"),
+        "--uncertainty is of the estimate shrunk, and m.h5ad was trained for model",
+    ),
+    "-q --batch=donor --keep max": (
+        about("impute-auto"),
+        "--batch needs a model with batches, and m.h5ad was trained without",
+    ),
+    "--batch-effect remove": (
+        about("impute-deepmc"),
+        "--batch-effect remove needs a model with batches, and m.h5ad was trained without",
+    ),
+    "--batch-effect=remove --keep observed": (
+        about("impute-deepmc", batch="sample"),
+        "--keep is of values as they were seen, and m.h5ad gives those of the average batch",
+    ),
+    "--openproblems": (
+        about("impute-auto", batch="sample", effect="remove"),
+        "--openproblems is of values as they were seen, and m.h5ad gives those of the average batch",
+    ),
+    "--uncertainty --batch donor --batch-effect remove --keep none": (about("impute-deepmc", batch="sample"), ""),
+    "--batch-effect keep --keep=max --openproblems": (about("impute-deepmc"), ""),
+}
+"""What an imputer is told beside a model, and why it would refuse that."""
 MEMORY = Path("/dev/shm")
 """A file system of its own, which can have no hard links to files elsewhere."""
 CONFIGURED = {
@@ -402,7 +462,14 @@ def said(nextflow, defaults, elsewhere, tmp_path_factory):
     ]
     asked = {"cases": cases, "commands": list(COMMANDS), "ends": ends, "names": NAMES, "arguments": list(ARGUMENTS)}
     asked["columns"] = COLUMNS_OF_FILES
-    asked["models"] = [{"summary": summary, "methods": methods} for summary, methods, _ in MODELS.values()]
+    nothing = {"deepmc": [], "auto": []}
+    asked["models"] = [
+        {"summary": summary, "methods": methods, "told": nothing} for summary, methods, _ in MODELS.values()
+    ]
+    for words, (summary, _) in TOLD.items():
+        told = {summary["model"]["command"].removeprefix("impute-"): words.split()}
+        asked["models"].append({"summary": summary, "methods": [], "told": nothing | told})
+        asked["models"].append({"summary": summary, "methods": [], "told": dict.fromkeys(nothing, words.split())})
     (folder / "asked.json").write_text(json.dumps(asked))
     script = REPOSITORY / "tests" / "pipeline" / "problems.nf"
     outcome = nextflow("run", script, "--asked", "asked.json", "--said", "said.json", cwd=folder)
@@ -595,8 +662,20 @@ def test_beside_a_model_only_molecules_are_held_out(said):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_is_applied_by_the_method_that_trained_it(said, name):
-    problem, method = dict(zip(MODELS, said[2]["models"], strict=True))[name]
+    problem, method = dict(zip(MODELS, said[2]["models"], strict=False))[name]
     assert (problem or method).startswith(MODELS[name][-1])
+
+
+@pytest.mark.parametrize("words", TOLD)
+def test_what_a_model_cannot_give_is_refused_before_work(said, words):
+    """As the commands would, but once; and what is told to the other imputer is not taken in silence."""
+    summary, problem = TOLD[words]
+    number = len(MODELS) + 2 * list(TOLD).index(words)
+    (found, method), (of_both, _) = said[2]["models"][number : number + 2]
+    assert found == (f"--{method}_args: {problem}; leave one of them out" if problem else "")
+    other = "auto" if method == "deepmc" else "deepmc"
+    assert of_both.startswith(f"--{other}_args: m.h5ad was trained by {method}, and nothing is told to {other}")
+    assert summary["model"]["command"] == f"impute-{method}"
 
 
 def test_options_beside_a_model_are_those_of_the_commands(said):

@@ -181,6 +181,7 @@ def test_a_model_is_scored_by_the_molecules_that_new_cells_lost(newcomers):
     assert loss["deepmc"] == min(loss.values())
     page = html.unescape((results / "report.html").read_text())
     assert "the values of deepmc are those of the saved model" in page
+    assert "Does the saved model know these cells?" in page
     assert "Not in this report" not in page
 
 

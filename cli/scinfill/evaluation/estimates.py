@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
 
 from scinfill.errors import DataError
+from scinfill.methods.knowledge import Knowledge
 from scinfill.models.estimate.effect import Effect
 from scinfill.models.observations import Observations
 from scinfill.models.published.baselines import GeneMean
@@ -57,7 +58,7 @@ class ScoredMatrix:
     observed_weight
         w_g, (n_genes,), the share of a value that was seen; for estimates with ``layers["imputed_sd"]``.
     saved_model
-        Hash of the saved model that imputed the cells (``--model``); None where they were trained on.
+        How well the saved model that imputed the cells (``--model``) knows them; None where they were trained on.
     """
 
     name: str
@@ -71,7 +72,7 @@ class ScoredMatrix:
     effect: Effect | None = None
     observed_weight: NDArray[np.float64] | None = None
     batches_removed: bool = False
-    saved_model: str | None = None
+    saved_model: Knowledge | None = None
 
     def blocks(self) -> Iterator[tuple[slice, Values]]:
         """Yield all rows, a block at a time."""

@@ -19,6 +19,7 @@ from scinfill.evaluation.protein_counts import Proteins
 from scinfill.methods import provenance, validation
 from scinfill.methods.batches import batches_are_removed
 from scinfill.methods.effects import effect_of
+from scinfill.methods.knowledge import knowledge_of
 from scinfill.methods.measured import drop_unmeasured
 from scinfill.methods.reconstruct import estimate_of
 from scinfill.numerics.blocks import walk
@@ -203,15 +204,8 @@ def _estimate(adata: AnnData, name: str, *, series: str, layer: str) -> ScoredMa
         effect=effect_of(adata) if layer == IMPUTED else None,
         observed_weight=_observed_weight(adata) if layer == IMPUTED else None,
         batches_removed=batches_are_removed(adata) and layer == IMPUTED,
-        saved_model=_saved_model(adata) if layer == IMPUTED else None,
+        saved_model=knowledge_of(adata) if layer == IMPUTED else None,
     )
-
-
-def _saved_model(adata: AnnData) -> str | None:
-    """Return the hash of the saved model that imputed a table; None where none did."""
-    step = provenance.last_imputation(adata)
-    model = None if step is None else step["parameters"].get("model")
-    return None if model is None else str(model)
 
 
 def _holds(adata: AnnData, layer: str) -> bool:

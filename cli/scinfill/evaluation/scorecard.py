@@ -23,6 +23,7 @@ from scinfill.evaluation import (
 from scinfill.evaluation.case import Case
 from scinfill.evaluation.estimates import ScoredMatrix
 from scinfill.evaluation.scores import METRICS, Findings
+from scinfill.methods.knowledge import Knowledge
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,15 @@ REMOVED = (
     "its values are those of the average batch, the truth is of the cells' own; score the same imputation "
     "without that (scinfill impute-deepmc --batch-effect keep)"
 )
-SAVED_MODEL = "the values of {name} are those of the saved model {model:.12}; nothing was trained on these cells"
+OF_NULL_GENES = {"null_pairs", "null_de", "null_de_any_label"}
+"""Numbers that ask genes without structure."""
+NO_NULL_GENES = (
+    "needs null genes, and a saved model knows no genes but those of its training; the untouched half of the molecules "
+    "tells of these (scinfill mask --mode halves)"
+)
+SAVED_MODEL = (
+    "the values of {name} are those of the saved model {model:.12}; nothing was trained on these cells; {facts}"
+)
 
 
 @dataclass
@@ -119,6 +128,9 @@ class Scorecard:
         if self.estimate.batches_removed and IN_OWN_BATCH & set(experiment.metrics):
             self.skipped |= dict.fromkeys(experiment.metrics, REMOVED)
             return
+        if self.estimate.saved_model is not None and OF_NULL_GENES & set(experiment.metrics):
+            self.skipped |= dict.fromkeys(experiment.metrics, NO_NULL_GENES)
+            return
         try:
             found = experiment.run(case, self.estimate)
         except DataError as error:
@@ -143,12 +155,17 @@ class Scorecard:
             "estimate": self.estimate.question,
             "method": self.estimate.method,
             "effect": None if self.estimate.effect is None else asdict(self.estimate.effect),
+            "saved_model": None if saved is None else asdict(saved),
             "beside": dict(self.beside),
             "scores": {name: scores[name].to_json(rng) for name in METRICS if name in scores},
             "skipped": {name: self.skipped[name] for name in METRICS if name in self.skipped},
             "notes": [
-                *([] if saved is None else [SAVED_MODEL.format(name=self.estimate.series, model=saved)]),
+                *([] if saved is None else [_of_saved_model(self.estimate.series, saved)]),
                 *self.findings.notes,
             ],
             "details": self.findings.details,
         }
+
+
+def _of_saved_model(name: str, known: Knowledge) -> str:
+    return SAVED_MODEL.format(name=name, model=known.model, facts=known.facts())

@@ -9,11 +9,8 @@ from anndata import AnnData
 from scipy import sparse
 
 from scinfill.numerics.survey import Survey, survey
-from scinfill.schema import SAVED_MODEL
 
 RAW = "raw"
-OF_MODELS = ("command", "estimate")
-"""What is told of a saved model: the verb that trained it, and what its values are."""
 
 
 def of_table(adata: AnnData) -> dict[str, Any]:
@@ -27,15 +24,7 @@ def of_table(adata: AnnData) -> dict[str, Any]:
         if matrix is not None
     }
     names = {slot: sorted(map(str, getattr(adata, slot))) for slot in ("layers", "obsm", "varm", "uns")}
-    model = adata.uns.get(SAVED_MODEL)
-    return describe(
-        adata.obs,
-        adata.var,
-        names,
-        surveys,
-        None if adata.raw is None else adata.raw.var,
-        model=model if isinstance(model, Mapping) else None,
-    )
+    return describe(adata.obs, adata.var, names, surveys, None if adata.raw is None else adata.raw.var)
 
 
 def describe(
@@ -44,8 +33,6 @@ def describe(
     names: Mapping[str, list[str]],
     surveys: Mapping[str, Survey],
     raw_var: pd.DataFrame | None,
-    *,
-    model: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Return the description of a table as JSON takes it.
 
@@ -59,8 +46,6 @@ def describe(
         What the matrices hold, by slot: ``X``, ``layers/NAME`` or ``raw/X``.
     raw_var
         The frame of ``raw``, None where there is no raw.
-    model
-        What a saved model says of itself, None where the table is no such model.
 
     Returns
     -------
@@ -74,7 +59,6 @@ def describe(
         "var": [str(name) for name in var.columns],
         **names,
         RAW: None if raw_var is None else {"genes": len(raw_var), "var": [str(name) for name in raw_var.columns]},
-        "model": None if model is None else {name: str(model[name]) for name in OF_MODELS if name in model},
         "matrices": {slot: _matrix(slot, found, names["layers"]) for slot, found in surveys.items()},
     }
 

@@ -20,7 +20,7 @@ from scipy import sparse
 
 from scinfill.errors import DataError
 from scinfill.io import legacy
-from scinfill.io.contents import OF_MODELS, describe, of_table
+from scinfill.io.contents import describe
 from scinfill.io.frames import beside, read_frame, without_index
 from scinfill.io.hdf5 import new_hdf5, one_line, open_hdf5, read_array, write_array
 from scinfill.io.rehearsal import check_writable_again
@@ -84,18 +84,20 @@ def assemble(file: h5py.File, source: str | Path) -> AnnData:
         return AnnData(**content)
 
 
-def inventory(file: h5py.File, source: str | Path) -> dict[str, Any]:
-    """Return what an open file holds by name, and of each matrix whether it holds counts, told from some values."""
+def inventory(file: h5py.File, source: str | Path) -> dict[str, Any] | AnnData:
+    """Return what an open file holds by name, and of each matrix whether it holds counts, told from some values.
+
+    Files of old layouts and saved models, which are small, are returned whole.
+    """
     _check_root(file, source)
-    if legacy.is_legacy(file):
-        return of_table(assemble(file, source))
+    if legacy.is_legacy(file) or SAVED_MODEL in file.get("uns", ()):
+        return assemble(file, source)
     raw = file.get("raw")
     has_raw = isinstance(raw, h5py.Group) and {"X", "var"} <= raw.keys()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # old encodings
         obs, var = _element(file, "obs", source), _element(file, "var", source)
         raw_var = _element(file, "raw/var", source) if has_raw else None
-        model = _model(file, source)
     names = {slot: sorted(file.get(slot, ())) for slot in ("layers", "obsm", "varm", "uns")}
     slots = ["X", *(f"layers/{name}" for name in names["layers"]), *(["raw/X"] if has_raw else [])]
     surveys = {}
@@ -103,15 +105,7 @@ def inventory(file: h5py.File, source: str | Path) -> dict[str, Any]:
         if slot in file:
             with name_slot(source, slot):
                 surveys[slot] = survey(file[slot]["data"] if isinstance(file[slot], h5py.Group) else file[slot])
-    return describe(obs, var, names, surveys, raw_var, model=model)
-
-
-def _model(file: h5py.File, source: str | Path) -> dict[str, Any] | None:
-    """Return what a saved model says of itself, without its numbers."""
-    slot = f"uns/{SAVED_MODEL}"
-    if not isinstance(file.get(slot), h5py.Group):
-        return None
-    return {name: _element(file, f"{slot}/{name}", source) for name in OF_MODELS if name in file[slot]}
+    return describe(obs, var, names, surveys, raw_var)
 
 
 def write(

@@ -100,14 +100,20 @@ def read_several(
         }
 
 
-def inventory(source: str | Path, *, modality: str | None = None, genome: str | None = None) -> dict[str, Any]:
-    """Return what is in a file by name: columns of ``obs``, layers, ...; of an H5AD file some values are read."""
+def inventory(
+    source: str | Path, *, modality: str | None = None, genome: str | None = None
+) -> tuple[dict[str, Any], AnnData | None]:
+    """Return what is in a file by name: columns of ``obs``, layers, ...; of an H5AD file some values are read.
+
+    Beside it stands the table where it was read whole, as saved models are.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         content = _read(source, Choice(modality, genome), h5ad.inventory)
     if isinstance(content, dict):
-        return content
-    return of_table(_of_genome(content, source, genome))
+        return content, None
+    table = _of_genome(content, source, genome)
+    return of_table(table), table
 
 
 def _read(

@@ -124,6 +124,8 @@ def _naming(var: pd.DataFrame, genes: pd.Index) -> str:
     for column in var:
         if var[column].dtype.kind not in "biufc" and var[column].astype(str).isin(genes).any():
             return f"var[{column!r}] has the model's names: adata.var_names = adata.var[{column!r}].astype(str)"
+    if var.index.astype(str).str.lower().isin(genes.astype(str).str.lower()).any():
+        return "names differ in upper and lower case, as those of mouse and human genes do: is it the same species?"
     without_version = var.index.astype(str).str.replace(r"\.\d+$", "", regex=True)
     if without_version.isin(genes.astype(str).str.replace(r"\.\d+$", "", regex=True)).any():
         return "names differ in the version behind the dot; write them alike"

@@ -12,6 +12,7 @@ from scinfill.methods import provenance, saved_model
 from scinfill.methods.batches import NamedBatches, read_named
 from scinfill.methods.earlier import say_replaced
 from scinfill.methods.imputer import Imputation, assemble, impute, require_memory, store_batches
+from scinfill.methods.knowledge import BADLY_KNOWN, MANY
 from scinfill.methods.like import find_model_genes
 from scinfill.methods.measured import drop_unmeasured
 from scinfill.methods.preprocess import preprocess
@@ -31,8 +32,6 @@ from scinfill.schema import IMPUTED_SD, MEASURED, MODEL_FIT
 
 log = logging.getLogger(__name__)
 
-BADLY_KNOWN = -3.0
-"""A fit below which hardly any training cell lies."""
 ROUNDING = 1e-6
 """By which a logarithm of a depth may differ between a training and a reading."""
 NEW_CELLS = "new cells"
@@ -199,7 +198,7 @@ def _say_fit(fit: NDArray[np.float64], data: Observations) -> None:
     n_empty = int((np.diff(data.log_values.indptr) == 0).sum())
     if n_told:
         log.log(
-            logging.WARNING if n_bad > 0.05 * n_cells else logging.INFO,
+            logging.WARNING if n_bad > MANY * n_told else logging.INFO,
             "%s of %s cells are known to the model worse than nearly all of its training cells (obs[%r] below %g)%s",
             f"{n_bad:,}",
             f"{n_cells:,}",
@@ -224,7 +223,7 @@ def _say_depth(depth: NDArray[np.float64], known: tuple[float, float]) -> None:
     """Warn of cells with fewer or more counts than any training cell, whose fit is that of the nearest depth."""
     for word, beyond in (("shallower", depth < known[0] - ROUNDING), ("deeper", depth > known[1] + ROUNDING)):
         n_beyond = int((beyond & np.isfinite(depth)).sum())
-        if n_beyond > 0.05 * len(depth):
+        if n_beyond > MANY * len(depth):
             log.warning(
                 "%s of %s cells are %s than every training cell (size factors to %.3g, of the training %.3g to %.3g): "
                 "are these counts of the same kind?",

@@ -192,7 +192,9 @@ def preprocess(
         adata = with_unique_names(adata)
     validation.check_table(adata, transposed=transpose, fewest_cells=2 if model is None else 1)
     wanted = find_genes(keep_genes, adata.var, parameter="keep_genes") if len(keep_genes) else NO_GENES
-    values = validation.counts(adata, counts_layer, fractions=round_counts, slot=slot, remedy=remedy)
+    values = validation.counts(
+        adata, counts_layer, fractions=round_counts, log2_instead=model is None, slot=slot, remedy=remedy
+    )
     input_sha256 = provenance.sha256(values)
     counts = fractions.rounded(values, seed) if round_counts else values
     totals = row_sums(counts)

@@ -52,6 +52,8 @@ from scinfill.schema import (
 FORMAT = 1
 """Version of the layout; a file of a later one is refused."""
 HASH = "sha256"
+DESCRIBED = ("command", "estimate", "batch", "batches", "batch_effect", "problem")
+"""What is told of a model."""
 
 Floats = NDArray[np.float32]
 
@@ -184,9 +186,16 @@ def identity_of(table: AnnData) -> str:
 
     Raises
     ------
+    InputError
+        It is no table at all.
     DataError
         The table is no saved model, or was changed since it was saved.
     """
+    if not isinstance(table, AnnData):
+        raise InputError(
+            f"a saved model is a table: `train_model(...).model`, or `anndata.read_h5ad(FILE)` of its file; received "
+            f"{type(table).__name__}"
+        )
     own = table.uns.get(SAVED_MODEL)
     if not isinstance(own, Mapping) or HASH not in own or "format" not in own:
         raise DataError(
@@ -201,6 +210,26 @@ def identity_of(table: AnnData) -> str:
     if _hash_of(table) != str(own[HASH]):
         raise DataError("the model is not what was saved: it was changed or damaged since; train and save it again")
     return str(own[HASH])
+
+
+def describe_model(table: AnnData) -> dict[str, Any] | None:
+    """Return what a saved model is and can be asked for, as JSON takes it; None where the table is no saved model.
+
+    Returns
+    -------
+    ``command`` that trained it, ``estimate``, ``batch``, the column of its batches, ``batches``, their names,
+    ``batch_effect``, and ``problem``: why it cannot be used, None where it can. What cannot be read is None.
+    """
+    if SAVED_MODEL not in table.uns:
+        return None
+    try:
+        model = read_model(table)
+    except DataError as error:
+        own = table.uns[SAVED_MODEL]
+        told = {name: str(own[name]) for name in ("command", "estimate") if isinstance(own, Mapping) and name in own}
+        return dict.fromkeys(DESCRIBED) | told | {"problem": str(error)}
+    found = (model.command, model.estimate, model.batch, list(model.batch_names), model.batch_effect, None)
+    return dict(zip(DESCRIBED, found, strict=True))
 
 
 def read_model(table: AnnData, *, command: str | None = None) -> SavedModel:

@@ -51,10 +51,16 @@ def train_model(adata: AnnData, method: Literal["deepmc", "auto"] = "deepmc", **
     (20,)
     """
     check_choice("method", method, ("deepmc", "auto"))
+    kind: type[DeepMc | AutoImpute] = DeepMc if method == "deepmc" else AutoImpute
+    try:
+        settings = kind(**options)
+    except TypeError as error:  # in the words of the function, not of its settings
+        said = str(error).removeprefix(f"{kind.__name__}.__init__()")
+        raise TypeError(f"train_model() of method {method!r}{said}") from None
     imputation = (
-        deepmc(adata, DeepMc(**options), with_model=True)
-        if method == "deepmc"
-        else impute(adata, AutoImpute(**options), with_model=True)
+        deepmc(adata, settings, with_model=True)
+        if isinstance(settings, DeepMc)
+        else impute(adata, settings, with_model=True)
     )
     if imputation.model is None:
         raise InputError("with `model` nothing is trained; leave it out, or call the function of the method")

@@ -24,20 +24,30 @@ LARGEST_COUNT = 2**53
 """Whole numbers up to here are exact in float64."""
 ELSE_LOG2 = "; without counts, log2(1 + x), by scanpy.pp.log1p(adata, base=2), goes to the imputers without preprocess"
 ELSE_ROUND = "; `preprocess(round_counts=True)` makes whole numbers of counts that were corrected or estimated"
-LOOKS: dict[Scale, tuple[str, str]] = {
-    "same total": ("have the same total in every cell, {total}, as CPM and TPM do", ELSE_LOG2),
-    "logged": ("look already logged", "; without counts, the imputers read log2(1 + x) without preprocess"),
-    "normalised": ("look normalised: multiples of one number in every cell", ELSE_LOG2),
-    "square roots": ("look like square roots of counts", "; their squares are the counts"),
+AS_IT_IS = "; without counts, the imputers read log2(1 + x) without preprocess"
+LOOKS: dict[Scale, tuple[str, str, str]] = {
+    "same total": ("have the same total in every cell, {total}, as CPM and TPM do", ELSE_LOG2, ""),
+    "logged": ("look already logged", AS_IT_IS, ""),
+    "normalised": ("look normalised: multiples of one number in every cell", ELSE_LOG2, ""),
+    "square roots": ("look like square roots of counts", "", "; their squares are the counts"),
     "fractional but large": (
         "look like TPM or CPM of which genes were left out, hardly any being near a count or two, or like estimates of "
         "very deep reads",
-        ELSE_LOG2 + ELSE_ROUND,
+        ELSE_LOG2,
+        ELSE_ROUND,
     ),
-    "fractional": ("look like counts corrected or estimated (SoupX, decontX, RSEM, salmon, alevin, ...)", ELSE_ROUND),
-    "fractional or logged": ("look already logged, or like counts corrected or estimated (SoupX, ...)", ELSE_ROUND),
+    "fractional": (
+        "look like counts corrected or estimated (SoupX, decontX, RSEM, salmon, alevin, ...)",
+        "",
+        ELSE_ROUND,
+    ),
+    "fractional or logged": (
+        "look already logged, or like counts corrected or estimated (SoupX, ...)",
+        "",
+        ELSE_ROUND,
+    ),
 }
-"""What fractions look like, and what to do where there are no other counts."""
+"""What fractions look like, what to do without counts where log2 values can take their place, and how to get counts."""
 
 
 def list_names(names: Iterable[str]) -> str:
@@ -216,6 +226,7 @@ def counts(
     dtype: DTypeLike | None = None,
     *,
     fractions: bool = False,
+    log2_instead: bool = True,
     slot: str | None = None,
     remedy: Remedy | None = None,
 ) -> csr_array:
@@ -229,6 +240,8 @@ def counts(
         As for :func:`nonnegative`.
     fractions
         Let fractions of counts pass, as they are; never values on another scale.
+    log2_instead
+        Whether messages may say how to do without counts: no saved model can.
 
     Raises
     ------
@@ -242,11 +255,11 @@ def counts(
         scale = scale_of(values)
         if fractions and "fractional" in scale:
             return values
-        looks, otherwise = LOOKS[scale]
+        looks, log2_values, better_counts = LOOKS[scale]
         raise DataError(
             f"{slot} holds {values.data[first]:.6g} at {where(adata, *position(values, first))}: counts are whole "
             f"numbers, these {looks.format(total=amount(same_total(row_sums(values)) or 0))}; "
-            f"{remedy()}{otherwise}"
+            f"{remedy()}{log2_values if log2_instead else ''}{better_counts}"
         )
     most = largest(values.data)
     if most > LARGEST_COUNT:

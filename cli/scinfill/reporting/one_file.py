@@ -15,9 +15,10 @@ from scinfill.errors import DataError
 from scinfill.methods import provenance, validation
 from scinfill.methods.effects import effect_of, numbers_of_genes
 from scinfill.methods.grouping import columns_of_labels
+from scinfill.methods.knowledge import knowledge_of
 from scinfill.methods.layers import checked_block, imputed_block
 from scinfill.numerics.blocks import row_slices
-from scinfill.reporting import honesty, page, style
+from scinfill.reporting import honesty, known_cells, page, style
 from scinfill.reporting.build import Report, figure_files, pictures
 from scinfill.reporting.figures import imputation
 from scinfill.reporting.page import Chapter, Part
@@ -205,11 +206,14 @@ def _verdict(subject: Subject) -> list[Sentence]:
         text = "No: the file holds no imputed values (scinfill impute-deepmc makes them)."
         return [Sentence("Was anything imputed?", None, "no", text)]
     sentences = [_effect(subject, change)]
+    known = knowledge_of(subject.adata)
+    if known is not None:
+        sentences.append(known_cells.answer({subject.name: known}, None))
     if subject.gate is not None:
         n_open = int((subject.gate > 0).sum())
         text = (
-            f"{n_open:,} of {subject.gate.size:,} genes show structure that held-out entries support; of the others "
-            f"the model predicts the mean."
+            f"{n_open:,} of {subject.gate.size:,} genes show structure that held-out entries"
+            f"{'' if known is None else ' of its training'} support; of the others the model predicts the mean."
         )
         sentences.append(Sentence("For how many genes is there a model?", None, "yes" if n_open else "no", text))
     use = provenance.record(subject.adata).get(provenance.USE)

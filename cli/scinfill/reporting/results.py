@@ -22,6 +22,13 @@ EFFECT: Fields = {
     "genes_gated_shut": (int, NoneType),
     "mean_observed_weight": (int, float, NoneType),
 }
+SAVED_MODEL: Fields = {
+    "model": str,
+    "n_cells": int,
+    "n_told": int,
+    "n_badly_known": int,
+    "n_genes_absent": int,
+}
 SCORE: Fields = {"value": (int, float), "n": int, "of": str}
 """What must be there, and of which kind."""
 BASELINES = ("raw", "gene-mean", "svd-10")
@@ -140,15 +147,20 @@ def _check(source: str, document: Document) -> None:
         if not isinstance(document.get(key), kind):
             raise DataError(f"{source!r} is damaged: {key!r} is missing or not a {kind.__name__}; evaluate again")
     for name, record in document["estimates"].items():
-        _check_fields(record, RECORD, f"{source!r} is damaged: estimate {name!r}")
-        if record.get("effect") is not None:
-            _check_fields(record["effect"], EFFECT, f"{source!r} is damaged: the effect of {name!r}")
-        for metric, score in record["scores"].items():
-            _check_fields(score, SCORE, f"{source!r} is damaged: score {metric!r} of {name!r}")
+        _check_record(source, name, record)
     for data in document["data"]:
         _check_fields(data, DATA, f"{source!r} is damaged: 'data'")
         if not set(data["estimates"]) <= set(document["estimates"]):
             raise DataError(f"{source!r} is damaged: 'data' names estimates that are not there; evaluate again")
+
+
+def _check_record(source: str, name: str, record: Any) -> None:  # noqa: ANN401 - any JSON
+    _check_fields(record, RECORD, f"{source!r} is damaged: estimate {name!r}")
+    for part, words, fields in (("effect", "effect", EFFECT), ("saved_model", "saved model", SAVED_MODEL)):
+        if record.get(part) is not None:
+            _check_fields(record[part], fields, f"{source!r} is damaged: the {words} of {name!r}")
+    for metric, score in record["scores"].items():
+        _check_fields(score, SCORE, f"{source!r} is damaged: score {metric!r} of {name!r}")
 
 
 def _check_fields(record: Any, fields: Fields, where: str) -> None:  # noqa: ANN401 - any JSON

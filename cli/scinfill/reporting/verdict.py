@@ -6,7 +6,7 @@ from itertools import takewhile
 import numpy as np
 import pandas as pd
 
-from scinfill.reporting import batches, holding, honesty, witnesses
+from scinfill.reporting import batches, holding, honesty, known_cells, witnesses
 from scinfill.reporting.comparable import DETECTED, across, asked_of, changes_of, fair, of_estimates
 from scinfill.reporting.results import INPUT, Setting, effects_of, percent, signed
 from scinfill.reporting.sentences import Sentence
@@ -44,6 +44,7 @@ def verdict(settings: Sequence[Setting], costs: pd.DataFrame | None = None) -> l
         text = "Only raw data and baselines were scored. Impute a file and evaluate it to learn whether that helps."
         return [Sentence("Was anything imputed?", None, "unknown", text)]
     sentences = [sentence for name in series if (sentence := _effect(settings, name))]
+    sentences += [sentence for name in series if (sentence := known_cells.of_results(settings, name))]
     sentences += [_clustering(settings, name) for name in series]
     sentences += [_differential(settings, name) for name in series]
     sentences += [sentence for name in series if (sentence := _fold_changes(settings, name))]

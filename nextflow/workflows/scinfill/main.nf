@@ -31,7 +31,8 @@ workflow SCINFILL {
     simulated // channel: [ meta, cells, genes, seed ]
     masks     // list of maps: name, mode, fraction, null_genes, seed
     methods   // list of names; beside a model the one that the user named, if any
-    model     // map: name and file of a saved model, which imputes in the place of a training; or null
+    model     // map: name and file of a saved model, which imputes in the place of a training, and what imputers are told
+              // beside it; or null
     kept      // map: names and list, a file of names: genes to keep whatever their dispersion
     datasets  // list of metas: samples, and groups in the place of theirs
     seed      // integer
@@ -43,7 +44,7 @@ workflow SCINFILL {
     SCINFILL_INSPECT_MODEL(model ? channel.of([[id: 'model'], model.file]) : channel.empty())
     trained = SCINFILL_INSPECT_MODEL.out.json.map { _meta, json ->
         def summary = readJson(json)
-        def problem = modelProblem(model.name, summary, methods)
+        def problem = modelProblem(model, summary, methods)
         if (problem) {
             error(problem)
         }

@@ -72,7 +72,7 @@ def test_anndata_reads_the_same(tmp_path):
 
 def test_inspect_and_preprocess(tmp_path):
     path = write(tmp_path / "old.h5ad", make_counts())
-    found = inventory(path)
+    found, _ = inventory(path)
     assert (found["cells"], found["obsm"], found["raw"]["genes"]) == (40, ["X_place"], 30)
     for options in ([], ["--layer", "raw"]):
         result = invoke("preprocess", path, *options, "-o", tmp_path / "out.h5ad")

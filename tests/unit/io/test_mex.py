@@ -73,7 +73,7 @@ def test_the_folder_or_any_of_its_files_names_the_matrix(tmp_path, names, values
     write(folder, names, values, packed=packed)
     for source in (folder, *sorted(folder.iterdir())):
         check(read_counts(source))
-    assert inventory(folder)["cells"] == 2
+    assert inventory(folder)[0]["cells"] == 2
 
 
 @pytest.mark.parametrize("prefix", ["GSM100", "GSM100_s1", "GSM100_s1_"])

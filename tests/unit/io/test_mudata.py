@@ -40,7 +40,7 @@ def test_the_modality_of_rna_is_read_and_said(tmp_path, caplog, rna, protein, na
     path = write(tmp_path / "multi.h5mu", prot=protein, **{name: rna})
     assert_adata_equal(read_counts(path), rna)
     assert f"{name} is read, of the modalities" in caplog.text
-    assert inventory(path)["genes"] == rna.n_vars
+    assert inventory(path)[0]["genes"] == rna.n_vars
 
 
 @pytest.fixture

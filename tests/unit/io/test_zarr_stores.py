@@ -47,7 +47,7 @@ def test_what_anndata_wrote_is_read(tmp_path, version):
     back = read_counts(tmp_path / "in.zarr")
     assert_adata_equal(back, counts)
     np.testing.assert_array_equal(back.raw.X.toarray(), counts.raw.X.toarray())
-    assert inventory(tmp_path / "in.zarr")["layers"] == ["spliced"]
+    assert inventory(tmp_path / "in.zarr")[0]["layers"] == ["spliced"]
 
 
 def test_shards_are_read(tmp_path, counts):

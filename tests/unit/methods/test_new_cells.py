@@ -376,6 +376,48 @@ def test_no_gene_in_common_is_refused_with_the_column_that_has_them():
         apply("deepmc", new)
 
 
+@pytest.mark.parametrize("wrong", ["model.h5ad", 3, ("imputed", "model")])
+def test_what_is_no_table_is_no_model(wrong):
+    for read in (
+        lambda: scinfill.impute_deepmc(newcomers(), model=wrong),
+        lambda: scinfill.preprocess(newcomers(), like=wrong),
+    ):
+        with pytest.raises(InputError, match=rf"a saved model is a table.*read_h5ad.*received {type(wrong).__name__}"):
+            read()
+
+
+def test_an_option_of_the_other_method_is_refused_in_the_words_of_the_function():
+    with pytest.raises(TypeError, match=r"^train_model\(\) of method 'deepmc' got an unexpected .*'hidden_units'"):
+        scinfill.train_model(training(), hidden_units=8)
+
+
+@pytest.mark.parametrize(
+    ("rename", "advice"),
+    [
+        (str.upper, "upper and lower case, as those of mouse and human genes do: is it the same species?"),
+        (lambda name: f"ENSG{name}", "symbols or identifiers, of the same species"),
+    ],
+)
+def test_other_names_are_refused_with_what_may_be_the_matter(rename, advice):
+    new = newcomers()
+    new.var_names = [rename(name) for name in new.var_names]
+    with pytest.raises(DataError, match="no gene of the model is in the table") as refused:
+        apply("deepmc", new)
+    assert advice in str(refused.value)
+
+
+def test_logged_values_are_sent_back_for_counts_and_nowhere_else():
+    """The imputers read log2 values, but not beside a model that was trained on counts."""
+    new = newcomers()
+    new.X = new.X.log1p()
+    for read in (lambda: apply("deepmc", new), lambda: scinfill.preprocess(new, like=_trained("deepmc").model)):
+        with pytest.raises(DataError, match="look already logged") as refused:
+            read()
+        assert "without preprocess" not in str(refused.value)
+    with pytest.raises(DataError, match="without preprocess"):
+        scinfill.preprocess(new)
+
+
 def changed(model: AnnData, how: str) -> AnnData:
     model = model.copy()
     own = dict(model.uns[SAVED_MODEL])
@@ -537,13 +579,33 @@ def test_results_say_that_nothing_was_trained():
     """Of scores and of one file alike; what `preprocess` would have chosen of a training's genes is not told of."""
     imputed, trained = _whole("deepmc"), _trained("deepmc")
     identity = str(trained.model.uns[SAVED_MODEL]["sha256"])
-    notes = scinfill.evaluate({"new": imputed})["estimates"]["new"]["notes"]
-    assert (
-        f"the values of new are those of the saved model {identity[:12]}; nothing was trained on these cells" in notes
-    )
+    record = scinfill.evaluate({"new": imputed})["estimates"]["new"]
+    of_model = f"the values of new are those of the saved model {identity[:12]}; nothing was trained on these cells; "
+    assert record["notes"][0].startswith(of_model)
+    assert record["saved_model"] == {
+        "model": identity,
+        "n_cells": 300,
+        "n_told": 299,
+        "n_badly_known": int((imputed.obs["model_fit"] < -3).sum()),
+        "n_genes_absent": 0,
+    }
+    assert "--null-genes" not in record["skipped"]["null_pairs"]  # they would be left out as unknown
     fitted = scinfill.evaluate(trained.imputed)["estimates"]["deepmc"]["notes"]
     assert not any("saved model" in note for note in fitted)
     like, by = (step_in_words(step) for step in provenance.steps(imputed)[-2:])
     assert f"genes and size factors are those of the saved model {identity[:12]}" in like
     assert "most dispersed" not in like
     assert f"as trained in the saved model {identity[:12]}" in by
+
+
+def test_a_page_about_cells_that_the_model_does_not_know_says_so():
+    """And how many of its genes they lacked, which are left out of all else there."""
+    strange = some_genes(newcomers(), without=4)
+    strange.X = np.random.default_rng(1).permuted(strange.X.toarray(), axis=1)
+    answers = {one.question: one for one in scinfill.report(apply("deepmc", strange)).sentences}
+    said = answers["Does the saved model know these cells?"]
+    assert said.answer == "no"
+    assert "of 299 cells are known to it worse than nearly all of its training cells" in said.text
+    assert "15 genes of the model were not in the data" in said.text
+    assert "held-out entries of its training support" in answers["For how many genes is there a model?"].text
+    assert said.question not in [one.question for one in scinfill.report(_trained("deepmc").imputed).sentences]

@@ -81,6 +81,10 @@ def test_masks_in_words(mode, fraction, words):
             lambda content: content["estimates"]["raw"].update(effect={"n_genes": 9, "genes_gated_shut": "all"}),
             "the effect of 'raw' has no 'genes_gated_shut'",
         ),
+        (
+            lambda content: content["estimates"]["raw"].update(saved_model={"model": 7}),
+            "the saved model of 'raw' has no 'model'",
+        ),
     ],
 )
 def test_foreign_and_damaged_files_are_named(damage, message):

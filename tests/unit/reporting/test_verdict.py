@@ -13,6 +13,7 @@ RECOVERY = "Which fills hidden values best?"
 METHOD = "Which method?"
 COST = "What did it cost?"
 CHANGE = "Did it change the data?"
+MODEL = "Does the saved model know these cells?"
 
 GOOD = {"ari": 0.9, "null_de": 0.0, "null_pairs": 0.0, "size_leak": 0.03, "de_auc": 0.9, "poisson": -0.4}
 RAW = {"ari": 0.7, "null_de": 0.0, "null_pairs": 0.0, "size_leak": 0.02, "de_auc": 0.89, "poisson": -0.2}
@@ -71,6 +72,46 @@ def test_results_from_before_effects_were_recorded_are_read():
     content = results({})
     del content["estimates"]["mine"]["effect"]
     assert verdict(collect([("a", content)]))[0].question == CLUSTERING
+
+
+def known(n_badly_known, n_told=100, n_genes_absent=0):
+    return {
+        "model": "0123456789abcdef",
+        "n_cells": 100,
+        "n_told": n_told,
+        "n_badly_known": n_badly_known,
+        "n_genes_absent": n_genes_absent,
+    }
+
+
+@pytest.mark.parametrize(
+    ("found", "answer", "words"),
+    [
+        (known(3), "yes", "Nearly all, as far as this can be told: 3 of 100 cells are known to it worse"),
+        (known(20), "no", "Not all of them: 20 of 100 cells"),
+        (known(90), "no", "Hardly: 90 of 100 cells"),
+        (known(0, n_told=0), "unknown", "Not told: whether it knows the cells cannot be told"),
+        (known(0, n_genes_absent=7), "yes", "7 genes of the model were not in the data: predicted, and left out here."),
+    ],
+)
+def test_cells_that_a_saved_model_does_not_know_are_said(found, answer, words):
+    sentence = said(MODEL, results({}, saved_model=found))
+    assert sentence.answer == answer
+    assert words in sentence.text
+    assert ("never saw" in sentence.text) == (answer != "yes")
+
+
+def test_data_sets_that_a_saved_model_does_not_know_are_named_once():
+    """What the data as they are say comes before what those say that lost molecules."""
+    strange = [results({}, title="strange", mode=mode, saved_model=known(n)) for mode, n in (("thin", 60), (None, 80))]
+    sentence = said(MODEL, *strange, results({}, title="usual", saved_model=known(1)))
+    assert sentence.text.startswith("Not all of them: on strange, 80 of 100 cells")
+    assert "usual" not in sentence.text
+    assert "60" not in sentence.text
+
+
+def test_of_cells_that_were_trained_on_no_model_is_asked():
+    assert MODEL not in [sentence.question for sentence in verdict(collect([("a", results({}))]))]
 
 
 @pytest.mark.parametrize(
