@@ -18,8 +18,6 @@ from threadpoolctl import threadpool_limits
 from scinfill.errors import DataError
 from scinfill.numerics.parallel import map_in_order
 
-LARGEST_COVARIANCE = 2_000
-"""Genes whose covariance is formed for principal components."""
 KMEANS_ITERATIONS = 1000
 """The papers' limit."""
 
@@ -51,13 +49,9 @@ def principal_components(values: Floats, n_components: int, *, seed: int = 0) ->
     """
     if values.shape[0] < 2 or not np.ptp(values, axis=0).any():
         raise DataError("principal components need two cells that differ; all cells are the same")
-    n_cells, n_genes = values.shape
     most = min(values.shape)
-    if n_components >= most:
-        solver = "full"
-    else:
-        # All are exact. The genes' covariance is quickest while it is small; ARPACK cannot return all components.
-        solver = "covariance_eigh" if n_genes <= min(n_cells, LARGEST_COVARIANCE) else "arpack"
+    # ARPACK is exact and quick for a few components, but cannot return all of them.
+    solver = "arpack" if n_components < most else "full"
     return np.asarray(PCA(min(n_components, most), svd_solver=solver, random_state=seed).fit_transform(values))
 
 

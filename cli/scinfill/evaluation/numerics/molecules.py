@@ -43,7 +43,8 @@ def exchanged_loss(expected: Floats, heldout: Floats) -> NDArray[np.float64]:
 def log_cp10k(molecules: Floats) -> NDArray[np.float64]:
     """``log(1 + counts per 10,000)`` of every cell; a cell without molecules stays zero."""
     totals = molecules.sum(axis=1, keepdims=True, dtype=np.float64)
-    return np.log1p(molecules * (TARGET_SUM / np.where(totals > 0, totals, 1)))
+    scaled = molecules * (TARGET_SUM / np.where(totals > 0, totals, 1))
+    return np.log1p(scaled, out=scaled, where=scaled > 0)
 
 
 @dataclass(frozen=True)
