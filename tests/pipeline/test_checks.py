@@ -408,7 +408,12 @@ ENDS = {
         True,
         "there is no program scinfill in its image or on its machine; build or install it (containers/README.md)",
     ),
-    "not found here": ((".command.sh: line 2: scinfill-scvi: command not found",), "127", False, "no program scinfill-scvi in"),
+    "not found here": (
+        (".command.sh: line 2: scinfill-scvi: command not found",),
+        "127",
+        False,
+        "no program scinfill-scvi in",
+    ),
     "killed": ((), "137", False, "killed (exit code 137)"),
     "lost": ((), "-", False, "its machine or its job was lost"),
     "silent": ((), "1", False, "it left no message (exit code 1)"),
