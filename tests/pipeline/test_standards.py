@@ -80,7 +80,7 @@ def test_the_strict_parser_runs_it_too(nextflow, tmp_path):
     numbers = Counter(task["process"].split(":")[-1] for task in done)
     # As it is and under three masks.
     assert numbers["SCINFILL_JOIN"] == 1
-    assert numbers["SCINFILL_SPLIT"] == 3
+    assert numbers["SCINFILL_SPLIT"] == 4
     assert numbers["SCINFILL_IMPUTEDEEPMC"] == numbers["SCVI"] == numbers["SCINFILL_EVALUATE"] == 4
     assert numbers["SCINFILL_ADOPT"] == 8
     # This version knows no selectors in its list of options; of anything else it has nothing to complain.
