@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Writes the lock files in containers/locks/: every Python package of an image, pinned to one version with the hashes of
 # its files, so that a build next year installs what a build today installs, or stops.
-# Needs uv on PATH (`pip install uv`). Run it from anywhere after the dependencies in pyproject.toml changed.
+# Needs uv on PATH (`pip install uv`). Run it from anywhere after the dependencies in pyproject.toml or scvi/pyproject.toml changed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scratch=$(mktemp -d)
@@ -13,6 +13,8 @@ echo 'libclang; python_version < "3"' >"$scratch/no-libclang"
 # The CPU image has tensorflow-cpu in the place of tensorflow (see README.md for the sizes).
 printf '%s\n' 'libclang; python_version < "3"' 'tensorflow; python_version < "3"' >"$scratch/no-tensorflow"
 echo 'tensorflow-cpu>=2.16' >"$scratch/tensorflow-cpu"
+# triton (1 GB) compiles for GPUs; PyTorch asks for it and does without it.
+echo 'triton; python_version < "3"' >"$scratch/no-triton"
 echo 'hatchling>=1.24' >"$scratch/build"
 echo 'awscli>=1.40' >"$scratch/aws"
 
@@ -29,6 +31,7 @@ lock cpu x86_64 --override "$scratch/no-tensorflow" pyproject.toml "$scratch/ten
 lock magic x86_64 --override "$scratch/no-tensorflow" --extra magic pyproject.toml "$scratch/tensorflow-cpu"
 lock gpu x86_64 --override "$scratch/no-libclang" --extra gpu pyproject.toml
 lock arm64 aarch64 --override "$scratch/no-libclang" pyproject.toml
+lock scvi x86_64 --override "$scratch/no-triton" containers/scvi/pyproject.toml
 lock build x86_64 "$scratch/build"
 # The program aws, for images on AWS Batch. The hashes are of every architecture's files, so it serves ARM as well.
 lock aws x86_64 "$scratch/aws"

@@ -58,6 +58,10 @@ def errorLines(folder) {
 // The last thing that a task said, or what its exit code says.
 def reason(folder, exit, onBatch) {
     def lines = errorLines(folder)
+    if (exit == '127' && lines && lines.last().endsWith(': command not found')) {
+        def program = lines.last() - ': command not found'
+        return "there is no program ${program.tokenize(' ').last()} in its image or on its machine; build or install it (containers/README.md)".toString()
+    }
     // Of a task that was killed outright, what stands there is the shell's.
     return lines && exit != '137' ? lines.last() : silentReason(exit, onBatch)
 }
@@ -98,7 +102,7 @@ def reasonsFor(names, method, failed) {
     return failed.findAll { task ->
         def parts = task.tag.tokenize('.')
         def own = parts && parts[0] in names
-        def other = parts.size() > 1 && parts.last() != method && task.process ==~ /SCINFILL_(IMPUTE.*|EXPORT|ADOPT|SPLIT)|SCIMPUTE|DRIMPUTE/
+        def other = parts.size() > 1 && parts.last() != method && task.process ==~ /SCINFILL_(IMPUTE.*|EXPORT|ADOPT|SPLIT)|SCIMPUTE|DRIMPUTE|SCVI/
         own && !other
     }
 }

@@ -114,5 +114,5 @@ def withOwnSamples(settings, around) {
 
 // The images of methods that scinfill's own image does not hold.
 def images(settings) {
-    return [magic: settings.magic_image, scimpute: settings.scimpute_image, drimpute: settings.drimpute_image]
+    return ['magic', 'scimpute', 'drimpute', 'scvi'].collectEntries { name -> [name, settings["${name}_image".toString()]] }
 }

@@ -6,17 +6,17 @@ def words(text) {
 }
 
 def methodProblems(methods) {
-    def known = ['deepmc', 'auto', 'als', 'nuclear-norm', 'svd', 'magic', 'scimpute', 'drimpute']
+    def known = ['deepmc', 'auto', 'als', 'nuclear-norm', 'svd', 'magic', 'scimpute', 'drimpute', 'scvi']
     if (!methods) {
         return ["--methods is empty; give one or more of ${known.join(', ')}"]
     }
     return (methods - known).collect { name -> "--methods: '${name}' is not known; give one or more of ${known.join(', ')}" }
 }
 
-// Why each method that cannot run here cannot, by name. MAGIC runs without a container where scinfill has it installed.
+// Why each method that cannot run here cannot, by name. MAGIC and scVI run without a container where they are installed.
 def skippedMethods(methods, images, engine) {
     return methods
-        .findAll { name -> images.containsKey(name) && !(images[name] && engine) && !(name == 'magic' && !engine) }
+        .findAll { name -> images.containsKey(name) && (engine ? !images[name] : !(name in ['magic', 'scvi'])) }
         .collectEntries { name ->
             def remedy = engine ? "build it (containers/README.md) and name it by --${name}_image" : 'it needs a container engine (-profile docker and the like)'
             [name, "its image is absent; ${remedy}"]

@@ -52,7 +52,7 @@ SHEETS = {
     "bad-group": "sample,counts,group\na,a.h5ad,my lab\n",
     "one-of-a-group": "sample,counts,group,labels\na,a.h5ad,a,cell_type\nb,b.h5ad,a_,\n",
 }
-KNOWN_METHODS = "deepmc, auto, als, nuclear-norm, svd, magic, scimpute, drimpute"
+KNOWN_METHODS = "deepmc, auto, als, nuclear-norm, svd, magic, scimpute, drimpute, scvi"
 KNOWN_COLUMNS = "sample, counts, group, labels, layer, genes_in_rows, bulk, de_truth"
 
 WRONG = {
@@ -345,14 +345,15 @@ RIGHT = {
         "replicates": "1",
         "skip_halves": "true",
     },
-    "without images": {"methods": "deepmc,magic,scimpute,drimpute"},
+    "without images": {"methods": "deepmc,magic,scimpute,drimpute,scvi"},
     "with images": {
-        "methods": "deepmc,magic,scimpute,drimpute",
+        "methods": "deepmc,magic,scimpute,drimpute,scvi",
         "magic_image": "m",
         "scimpute_image": "s",
         "drimpute_image": "d",
+        "scvi_image": "v",
     },
-    "without an engine": {"methods": "magic,scimpute", "scimpute_image": "s"},
+    "without an engine": {"methods": "magic,scimpute,scvi", "scimpute_image": "s"},
     "lists": {"methods": ["deepmc", "auto"], "hidden_fractions": [0.1, 0.3]},
     "configured": {},
     "bucket": {"aws_queue": "q"},
@@ -401,7 +402,18 @@ ENDS = {
     "said": (("read this", "the reason", ""), "3", False, "the reason"),
     "silent on Batch": ((), "127", True, "the image lacks the program aws"),
     "silent here": ((), "127", False, "a program is missing in its image or on its machine"),
-    "not found on Batch": (("bash: scinfill: command not found",), "127", True, "bash: scinfill: command not found"),
+    "not found on Batch": (
+        ("bash: scinfill: command not found",),
+        "127",
+        True,
+        "there is no program scinfill in its image or on its machine; build or install it (containers/README.md)",
+    ),
+    "not found here": (
+        (".command.sh: line 2: scinfill-scvi: command not found",),
+        "127",
+        False,
+        "no program scinfill-scvi in",
+    ),
     "killed": ((), "137", False, "killed (exit code 137)"),
     "lost": ((), "-", False, "its machine or its job was lost"),
     "silent": ((), "1", False, "it left no message (exit code 1)"),
@@ -705,14 +717,14 @@ def test_methods_without_an_image_are_skipped_by_name(said):
     assert job["methods"] == ["deepmc"]
     assert job["skipped"] == {
         name: f"its image is absent; build it (containers/README.md) and name it by --{name}_image"
-        for name in ("magic", "scimpute", "drimpute")
+        for name in ("magic", "scimpute", "drimpute", "scvi")
     }
     assert said[1]["with images"]["job"]["skipped"] == {}
 
 
-def test_without_an_engine_magic_is_scinfills_own_and_r_is_not_there(said):
+def test_without_an_engine_what_is_in_python_runs_and_r_is_not_there(said):
     job = said[1]["without an engine"]["job"]
-    assert job["methods"] == ["magic"]
+    assert job["methods"] == ["magic", "scvi"]
     assert job["skipped"]["scimpute"].endswith("it needs a container engine (-profile docker and the like)")
 
 

@@ -7,7 +7,7 @@ from _pipeline.machine import REPOSITORY
 from _pipeline.nextflow import tasks
 
 ENGINES = ("apptainer", "charliecloud", "conda", "docker", "podman", "singularity")
-IMAGES = {"magic": "SCINFILL_IMPUTEMAGIC", "scimpute": "SCIMPUTE", "drimpute": "DRIMPUTE"}
+IMAGES = {"magic": "SCINFILL_IMPUTEMAGIC", "scimpute": "SCIMPUTE", "drimpute": "DRIMPUTE", "scvi": "SCVI"}
 
 TASKS = """\
 process CPU { script: 'true' }
@@ -133,6 +133,13 @@ def test_conda_installs_this_repository(resolved):
         *programs, pip = yaml.safe_load((path.parent / "environment.yml").read_text())["dependencies"]
         assert {program.split("::")[1].split("=")[0] for program in programs} == {"python", "pip", "procps-ng"}
         assert (path.parent / pip["pip"][0]).resolve() == REPOSITORY
+
+
+def test_conda_installs_scvi_and_its_program():
+    module = REPOSITORY / "nextflow" / "modules" / "local" / "scvi"
+    *programs, pip = yaml.safe_load((module / "environment.yml").read_text())["dependencies"]
+    assert "scvi-tools" in {program.split("::")[1].split("=")[0] for program in programs}
+    assert (module / pip["pip"][0]).resolve() == REPOSITORY / "containers" / "scvi"
 
 
 def test_the_test_profile_fits_two_cores(resolved):

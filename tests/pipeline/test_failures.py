@@ -1,5 +1,8 @@
 """What fails stops its own branch, is tried again where that can help, and is named with its reason."""
 
+import os
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -122,3 +125,22 @@ def test_the_report_is_told_what_it_cost(outcome):
     assert list(costs["name"]) == ["deepmc"] * 2
     assert (costs["seconds"] > 0).all()
     assert (costs["peak_mib"].dropna() > 0).all()
+
+
+def test_where_the_program_of_another_method_is_missing_ours_go_on(nextflow, tmp_path, monkeypatch):
+    """Where there is no scinfill everything stops with the same exit code."""
+    folders = os.environ["PATH"].split(os.pathsep)
+    without = [folder for folder in folders if not (Path(folder) / "scinfill-scvi").exists()]
+    monkeypatch.setenv("PATH", os.pathsep.join(without))
+    (tmp_path / "samples.csv").write_text("sample,counts\ngood,good.h5ad\n")
+    (tmp_path / "good.h5ad").touch()
+    given = ("--input", "samples.csv", "--methods", "scvi,als", "--replicates", "0")
+    outcome = nextflow.pipeline(*given, cwd=tmp_path, programs=imitation.write(tmp_path))
+    assert outcome.exit_code != 0
+    absent = (
+        "there is no program scinfill-scvi in its image or on its machine; build or install it (containers/README.md)"
+    )
+    assert f"WARN: SCVI (good.scvi): {absent}" in outcome.messages
+    assert "WARN: good: scvi did not finish (1 of 1 results are missing)" in outcome.messages
+    assert {path.name for path in (tmp_path / "results" / "imputed").iterdir()} == {"good.als.h5ad"}
+    assert (tmp_path / "results" / "report.html").exists()

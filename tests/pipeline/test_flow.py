@@ -9,10 +9,10 @@ import scinfill
 from _pipeline import imitation
 from _pipeline.nextflow import trace
 
-METHODS = ("deepmc", "auto", "als", "magic", "scimpute", "drimpute")
+METHODS = ("deepmc", "auto", "als", "magic", "scimpute", "drimpute", "scvi")
 SAMPLES = ("one", "two")
 DATASETS = [f"{sample}{mask}" for sample in SAMPLES for mask in ("", ".nonzero-0.1-1", ".thin-0.1-1", ".halves-0.5-1")]
-R_PROGRAMS = ("scinfill-scimpute", "scinfill-drimpute")
+OTHER_PROGRAMS = ("scinfill-scimpute", "scinfill-drimpute", "scinfill-scvi")
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def start(nextflow, tmp_path_factory):
     )
     (folder / "quick.config").write_text("process.resourceLimits = [cpus: 1]\nexecutor.cpus = 8\n")
     programs = imitation.write(folder)
-    for name in R_PROGRAMS:
+    for name in OTHER_PROGRAMS:
         (programs / name).write_text("#!/bin/sh\necho 1.2.3\n")
         (programs / name).chmod(0o755)
 
@@ -57,10 +57,11 @@ def test_every_dataset_goes_through_every_method(tasks):
         "SCINFILL_IMPUTEAUTO": n,
         "SCINFILL_IMPUTEBASELINE": n,
         "SCINFILL_IMPUTEMAGIC": n,
-        "SCINFILL_EXPORT": 2 * n,
+        "SCINFILL_EXPORT": 3 * n,
         "SCIMPUTE": n,
         "DRIMPUTE": n,
-        "SCINFILL_ADOPT": 2 * n,
+        "SCVI": n,
+        "SCINFILL_ADOPT": 3 * n,
         "SCINFILL_EVALUATE": n,
         "SCINFILL_REPORT": 1,
     }
@@ -101,6 +102,7 @@ def test_versions_are_collected_once(tasks, start):
         "scinfill": "0.0.0",
         "scImpute": "1.2.3",
         "DrImpute": "1.2.3",
+        "scvi-tools": "1.2.3",
     }
 
 

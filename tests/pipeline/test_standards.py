@@ -64,14 +64,15 @@ def test_the_strict_parser_runs_it_too(nextflow, tmp_path):
         "test",
         "-stub-run",
         "--methods",
-        "deepmc,als,scimpute",
+        "deepmc,als,scimpute,scvi",
         "--input",
         "samples.csv",
         "--save_model",
     )
     programs = imitation.write(tmp_path)
-    (programs / "scinfill-scimpute").write_text("#!/bin/sh\necho 1.2.3\n")
-    (programs / "scinfill-scimpute").chmod(0o755)
+    for name in ("scinfill-scimpute", "scinfill-scvi"):
+        (programs / name).write_text("#!/bin/sh\necho 1.2.3\n")
+        (programs / name).chmod(0o755)
     outcome = nextflow.pipeline(*given, cwd=tmp_path, programs=programs, env={"NXF_SYNTAX_PARSER": "v2"})
     assert outcome.exit_code == 0, outcome.output
     done = tasks(next((tmp_path / "results" / "pipeline_info").glob("trace_*.txt")))
@@ -79,8 +80,9 @@ def test_the_strict_parser_runs_it_too(nextflow, tmp_path):
     numbers = Counter(task["process"].split(":")[-1] for task in done)
     # As it is and under three masks.
     assert numbers["SCINFILL_JOIN"] == 1
-    assert numbers["SCINFILL_SPLIT"] == 3
-    assert numbers["SCINFILL_IMPUTEDEEPMC"] == numbers["SCINFILL_ADOPT"] == numbers["SCINFILL_EVALUATE"] == 4
+    assert numbers["SCINFILL_SPLIT"] == 4
+    assert numbers["SCINFILL_IMPUTEDEEPMC"] == numbers["SCVI"] == numbers["SCINFILL_EVALUATE"] == 4
+    assert numbers["SCINFILL_ADOPT"] == 8
     # This version knows no selectors in its list of options; of anything else it has nothing to complain.
     complaints = [line for line in outcome.messages if "WARN" in line and "'process.with" not in line]
     assert all("process.resourceLimits" in line for line in complaints), complaints

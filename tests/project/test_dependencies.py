@@ -67,5 +67,7 @@ def test_the_recipe_is_of_this_package(project, recipe):
 
 def test_every_version_is_that_of_the_package():
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == __version__
+    program = tomllib.loads((ROOT / "containers" / "scvi" / "pyproject.toml").read_text())["project"]
+    assert program["version"] == __version__
     manifest = (ROOT / "nextflow.config").read_text()
     assert re.search(r"^    version +?= '(.+)'$", manifest, re.MULTILINE)[1] == __version__

@@ -7,6 +7,7 @@ include { SCINFILL_IMPUTEBASELINE as SCINFILL_IMPUTEMAGIC  } from '../../../modu
 include { SCINFILL_EXPORT                                  } from '../../../modules/local/scinfill/export'
 include { SCIMPUTE                                         } from '../../../modules/local/scimpute'
 include { DRIMPUTE                                         } from '../../../modules/local/drimpute'
+include { SCVI                                             } from '../../../modules/local/scvi'
 include { SCINFILL_ADOPT                                   } from '../../../modules/local/scinfill/adopt'
 
 workflow IMPUTE {
@@ -25,7 +26,7 @@ workflow IMPUTE {
             deepmc: meta.method == 'deepmc'
             auto: meta.method == 'auto'
             magic: meta.method == 'magic'
-            foreign: meta.method in ['scimpute', 'drimpute']
+            foreign: meta.method in ['scimpute', 'drimpute', 'scvi']
             baseline: true
         }
 
@@ -34,15 +35,18 @@ workflow IMPUTE {
     SCINFILL_IMPUTEBASELINE(jobs.baseline.map { meta, h5ad -> [meta, h5ad, meta.method] }, seed)
     SCINFILL_IMPUTEMAGIC(jobs.magic.map { meta, h5ad -> [meta, h5ad, meta.method] }, seed)
 
-    // Programs of other languages: Matrix Market out, Matrix Market back.
+    // Programs of others: Matrix Market out, Matrix Market back.
     SCINFILL_EXPORT(jobs.foreign)
     exported = SCINFILL_EXPORT.out.folder.branch { meta, _folder ->
         scimpute: meta.method == 'scimpute'
         drimpute: meta.method == 'drimpute'
+        scvi: meta.method == 'scvi'
     }
     SCIMPUTE(exported.scimpute)
     DRIMPUTE(exported.drimpute, seed)
+    SCVI(exported.scvi, seed)
     returned = SCIMPUTE.out.matrix
+        .mix(SCVI.out.matrix)
         .map { meta, matrix -> [meta, matrix, meta.method, 'counts'] }
         .mix(DRIMPUTE.out.matrix.map { meta, matrix -> [meta, matrix, meta.method, 'log2'] })
     SCINFILL_ADOPT(jobs.foreign.join(returned))
@@ -61,6 +65,7 @@ workflow IMPUTE {
         SCINFILL_IMPUTEMAGIC.out.h5ad,
         SCIMPUTE.out.matrix,
         DRIMPUTE.out.matrix,
+        SCVI.out.matrix,
     )
 
     emit:
