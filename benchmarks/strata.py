@@ -1,4 +1,4 @@
-"""Where the 90 % intervals of deepMc cover what they promise: by expression, library size and label.
+"""Where 90 % intervals cover what they promise: by expression, library size and label.
 
     python benchmarks/strata.py DATA_FOLDER
 
@@ -19,27 +19,30 @@ from scinfill.evaluation.scorecard import OF_ONE_FILE
 from scinfill.reporting.honesty import in_words, judged_strata
 
 DATA = ("pbmc3k", "zeisel_subset", "scmix_3lines_celseq2", "tung_partial")
-HEAD = "| data | held out | over all | strata | outside .88–.92 | of these beyond chance | top decile | the worst |"
+METHODS = {"deepmc": scinfill.impute_deepmc, "auto": scinfill.impute_auto}
+HEAD = "| data | method | held out | over all | strata | outside .88–.92 | beyond chance | top decile | the worst |"
 
 
 def main(folder: Path) -> None:
-    """Print a row for each data set and share of held-out molecules."""
-    print(HEAD, "| --- | --- | --- | --- | --- | --- | --- | --- |", sep="\n")
+    """Print a row for each data set, method and share of held-out molecules."""
+    print(HEAD, "| --- | --- | --- | --- | --- | --- | --- | --- | --- |", sep="\n")
     for name in DATA:
         prepared = scinfill.preprocess(anndata.read_h5ad(folder / f"{name}.h5ad"))
-        for mode in ("thin", "halves"):
-            imputed = scinfill.impute_deepmc(scinfill.mask(prepared, mode=mode), uncertainty=True)
-            print(row(name, imputed), flush=True)
+        for method, impute in METHODS.items():
+            for mode in ("thin", "halves"):
+                imputed = impute(scinfill.mask(prepared, mode=mode), uncertainty=True)
+                print(row(name, method, imputed), flush=True)
 
 
-def row(name: str, imputed: anndata.AnnData) -> str:
+def row(name: str, method: str, imputed: anndata.AnnData) -> str:
     """Return what the held-out molecules of one imputed table say."""
-    document = run([("deepmc", imputed)], Settings(labels="cell_type"), experiments=OF_ONE_FILE).document
-    record = document["estimates"]["deepmc"]
+    document = run([(method, imputed)], Settings(labels="cell_type"), experiments=OF_ONE_FILE).document
+    record = document["estimates"][method]
     strata = judged_strata(record["details"]["calibration"])
     top = strata[strata["decile"] == 10]
     cells = [
         name,
+        method,
         f"{100 * document['data'][0]['mask']['fraction']:.0f} %",
         f"{record['scores']['coverage_90']['value']:.3f}",
         f"{len(strata)} of {len(record['details']['calibration']['by_stratum'])}",
