@@ -236,11 +236,24 @@ def test_magic_where_it_is_not_installed(monkeypatch):
         (1, {"command": "polish"}, "step 2 is 'polish', which scinfill .* cannot repeat"),
         (1, {"command": "simulate"}, "step 2 is 'simulate', which scinfill .* cannot repeat"),
         (1, {"parameters": {"colour": 3}}, "step 2 .preprocess, by scinfill .* has a parameter 'colour', which"),
-        (2, {"parameters": {"mode": "nonzero", "fraction": "some"}}, "step 3 .mask. records parameters that are not"),
+        (1, {"parameters": {"keep_genes": 3}}, "step 2 .preprocess. records parameters that are not usable"),
+        (
+            2,
+            {"parameters": {"fraction": "some"}},
+            "step 3 .mask.: `fraction` must be 0 or more and below 1; it is 'some'",
+        ),
         (2, {"parameters": {"fraction": 2}}, "step 3 .mask.: `fraction` must be 0 or more and below 1"),
         (0, {"seed": "first"}, "step 1 .simulate. records parameters that are not usable"),
     ],
-    ids=["unknown verb", "a start in the middle", "unknown parameter", "wrong type", "out of range", "no seed"],
+    ids=[
+        "unknown verb",
+        "a start in the middle",
+        "unknown parameter",
+        "wrong type",
+        "no number",
+        "out of range",
+        "no seed",
+    ],
 )
 def test_a_step_that_cannot_be(number, changes, words):
     refused((DataError, InputError), words, changed(made("mask"), number, **changes))
