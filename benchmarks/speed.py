@@ -50,6 +50,7 @@ def main() -> None:
             ("impute-deepmc, rank 10, factors", measure(*deepmc, "--rank", 10, "--form", "factors")),
             ("impute-deepmc, rank 10", measure(*deepmc, "--rank", 10)),
             ("impute-deepmc, rank chosen", measure(*deepmc)),
+            ("impute-deepmc, rank chosen, with uncertainty", measure(*deepmc, "--uncertainty")),
         ]
         if "auto" not in left_out:
             rows.append(("impute-auto", measure(SCINFILL, "impute-auto", "-q", source, "-o", target)))

@@ -201,7 +201,7 @@ def _say_fit(fit: NDArray[np.float64], data: Observations) -> None:
             logging.WARNING if n_bad > MANY * n_told else logging.INFO,
             "%s of %s cells are known to the model worse than nearly all of its training cells (obs[%r] below %g)%s",
             f"{n_bad:,}",
-            f"{n_cells:,}",
+            f"{n_told:,}",
             MODEL_FIT,
             BADLY_KNOWN,
             ": of types that it never saw it says nothing" if n_bad else "",

@@ -49,8 +49,8 @@ from scinfill.schema import (
     EstimateKind,
 )
 
-FORMAT = 1
-"""Version of the layout; a file of a later one is refused."""
+FORMAT = 2
+"""Version of the layout. Files of the first, which had no weights of genes, are read; later ones are refused."""
 HASH = "sha256"
 DESCRIBED = ("command", "estimate", "batch", "batches", "batch_effect", "problem")
 """What is told of a model."""
@@ -202,10 +202,10 @@ def identity_of(table: AnnData) -> str:
             "the table given as `model` is no saved model; `scinfill impute-deepmc --save-model FILE` and "
             "`scinfill impute-auto --save-model FILE` write one"
         )
-    if own["format"] != FORMAT:
+    if own["format"] not in range(1, FORMAT + 1):
         raise DataError(
-            f"the model's layout is number {own['format']}, this version of scinfill reads number {FORMAT}; train it "
-            f"again, or use the version that saved it"
+            f"the model's layout is number {own['format']}, this version of scinfill reads numbers up to {FORMAT}; "
+            f"train it again, or use the version that saved it"
         )
     if _hash_of(table) != str(own[HASH]):
         raise DataError("the model is not what was saved: it was changed or damaged since; train and save it again")

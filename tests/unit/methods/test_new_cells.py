@@ -11,7 +11,7 @@ from scipy import sparse
 import scinfill
 from _support import assert_adata_equal, from_bytes, make_counts, to_bytes
 from scinfill.errors import DataError, InputError
-from scinfill.methods import provenance
+from scinfill.methods import provenance, saved_model
 from scinfill.methods.train import Trained
 from scinfill.reporting.steps import step_in_words
 from scinfill.schema import SAVED_MODEL
@@ -441,6 +441,18 @@ def changed(model: AnnData, how: str) -> AnnData:
 def test_a_changed_model_is_refused(how):
     with pytest.raises(DataError, match="changed or damaged"):
         scinfill.impute_deepmc(newcomers(), model=changed(_trained("deepmc").model, how))
+
+
+def test_a_model_of_the_first_layout_is_read(monkeypatch):
+    method, options = KINDS["deepmc"]
+    with monkeypatch.context() as earlier:
+        earlier.setattr(saved_model, "FORMAT", 1)
+        first = scinfill.train_model(scinfill.preprocess(training(), n_genes=60), method, **options).model
+    assert first.uns[SAVED_MODEL]["format"] == 1
+    now = apply("deepmc", newcomers())
+    np.testing.assert_array_equal(
+        scinfill.impute_deepmc(newcomers(), model=first).layers["imputed"], now.layers["imputed"]
+    )
 
 
 def test_a_later_layout_and_other_tables_are_refused():

@@ -42,9 +42,8 @@ def rank_sum_z(values: Floats, groups: NDArray[np.bool_]) -> NDArray[np.float64]
     n_cells, n_genes = values.shape
 
     def correlations(start: int) -> NDArray[np.float64]:
-        genes = np.ascontiguousarray(
-            values[:, start : start + GENES_AT_ONCE].T
-        )  # sorted faster where they lie in one piece
+        # A gene's values are sorted faster where they lie in one piece.
+        genes = np.ascontiguousarray(values[:, start : start + GENES_AT_ONCE].T)
         return _standardise(rankdata(genes, axis=1).T).T @ standardised_members
 
     blocks = map_in_order(correlations, range(0, n_genes, GENES_AT_ONCE))

@@ -59,6 +59,7 @@ class PosteriorSpread:
         expected = shape * rate / (np.minimum(a, LARGEST_SHAPE) + rate * exposure)
         batches = self.estimate.model.batches
         offsets = None if batches is None or not batches.removed else batches.of(rows)
+        # Offsets multiply rates by the Poisson loss, and are added to log2 values by the squared one.
         if batches is not None and offsets is not None and batches.loss == "poisson":
             expected = batches.move(expected, offsets)
         mean, spread = posterior_moments(shape, expected)
@@ -78,7 +79,17 @@ def posterior_spread(estimate: Shrunk) -> PosteriorSpread:
 
 
 def posterior_moments(shape: Floats, mean: Floats) -> tuple[Floats, Floats]:
-    """Return mean and standard deviation of log2(1 + λ) for λ ~ Gamma of these shapes and means, of any one shape."""
+    """Return mean and standard deviation of log2(1 + λ), λ ~ Gamma, for arrays of Gamma shapes and means.
+
+    Parameters
+    ----------
+    shape, mean
+        Positive, of equal dimensions.
+
+    Returns
+    -------
+    Two arrays of these dimensions, log2 units.
+    """
     row, down = _cell_of_table(mean, MEANS)
     column, right = _cell_of_table(shape, SHAPES)
     corner = row * len(SHAPES) + column
