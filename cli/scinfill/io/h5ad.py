@@ -27,6 +27,7 @@ from scinfill.io.rehearsal import check_writable_again
 from scinfill.io.streams import complete, display
 from scinfill.numerics import scratch
 from scinfill.numerics.blocks import RowBlocks
+from scinfill.numerics.sparse import have_same_positions
 from scinfill.numerics.survey import survey
 from scinfill.schema import SAVED_MODEL
 
@@ -79,6 +80,7 @@ def assemble(file: h5py.File, source: str | Path) -> AnnData:
             names = [name for name in file if name.startswith(legacy.RAW)]
             content["raw"] = {name.removeprefix(legacy.RAW): _element(file, name, source) for name in names} or None
             return AnnData(**legacy.with_categories(content))
+        _share_positions(content.get("X"), content.get("layers", {}))
         for slot, axis in (("obsm", "obs"), ("varm", "var")):
             content[slot] = beside(content.get(slot, {}), content[axis], file[axis])
         return AnnData(**content)
@@ -232,6 +234,14 @@ def _element(file: h5py.File, slot: str, source: str | Path) -> Any:  # noqa: AN
         if encoding == "array" and item.ndim and item.dtype.kind in "biuf":
             return read_array(item)
         return _usable(read_elem(item), slot)
+
+
+def _share_positions(one: Any, others: Mapping[str, Any]) -> None:  # noqa: ANN401
+    """Keep the positions of matrices that store the same entries, as logarithms and their counts do, only once."""
+    compressed = (sparse.csr_matrix, sparse.csc_matrix)
+    for other in others.values():
+        if isinstance(one, compressed) and isinstance(other, type(one)) and have_same_positions(one, other):
+            other.indices, other.indptr = one.indices, one.indptr
 
 
 def _usable(found: Any, slot: str) -> Any:  # noqa: ANN401

@@ -38,7 +38,7 @@ from scinfill.models.factorization.recipes import PoissonFactorization, SquaredF
 from scinfill.models.observations import Observations
 from scinfill.models.published.deepmc import Chain, PaperFactorization
 from scinfill.models.recipe import FixedModel, Loss, Prediction, Recipe
-from scinfill.models.sampling import SAMPLE_CELLS, SAMPLE_GENES, sample_cells, sample_genes
+from scinfill.models.sampling import RANK_CELLS, RANK_GENES, sample_cells, sample_genes
 from scinfill.schema import (
     CELL_FACTORS,
     CELL_GROUPS,
@@ -165,9 +165,9 @@ class DeepMc(MethodSettings):
 
     def recipe(self, loss: Loss, data: Observations, rng: np.random.Generator) -> Recipe:
         """Choose the rank on a sample of cells and genes."""
-        rows = sample_cells(data, SAMPLE_CELLS, rng)
+        rows = sample_cells(data, RANK_CELLS, rng)
         sample = data if rows is None else data.cells(rows)
-        columns = sample_genes(sample, SAMPLE_GENES, rng)
+        columns = sample_genes(sample, RANK_GENES, rng)
         sample = sample if columns is None else sample.genes(columns)
         ranks = self._given_rank(data) or feasible_ranks(data.shape)
         if loss == "poisson":

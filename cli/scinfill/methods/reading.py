@@ -23,7 +23,15 @@ from scinfill.numerics.normalization import log2_counts, solve_size_factors, who
 from scinfill.numerics.rounding import is_fractional
 from scinfill.numerics.scales import LARGEST_LOG2
 from scinfill.numerics.scratch import chunks
-from scinfill.numerics.sparse import entry_blocks, largest, position, with_data
+from scinfill.numerics.sparse import (
+    entry_blocks,
+    have_same_positions,
+    largest,
+    position,
+    rows_view,
+    with_data,
+    with_positions,
+)
 from scinfill.schema import COUNTS, LOG1P, LOG_BASE, SIZE_FACTOR
 
 log = logging.getLogger(__name__)
@@ -92,7 +100,10 @@ def read_observations(adata: AnnData, *, layer: str | None = None, new_cells: bo
         raise DataError(
             f"cell {str(adata.obs_names[cell])!r}: {slot} is not log2(1 + counts / size_factor) with {source}; {remedy}"
         )
-    return Observations(with_data(values, np.float32), counts, size_factor)
+    log_values = with_data(values, np.float32)
+    if have_same_positions(log_values, counts):  # kept once
+        log_values = with_positions(log_values.data, counts)
+    return Observations(log_values, counts, size_factor)
 
 
 def stored_size_factors(adata: AnnData, counts: csr_array) -> NDArray[np.float64] | None:
@@ -122,8 +133,8 @@ def _first_disagreement(
 ) -> int | None:
     """Return the first cell where values and counts do not match, a block of rows at a time."""
     for rows in entry_blocks(counts.indptr):
-        expected = log2_counts(counts[rows], size_factor[rows])
-        difference = abs(values[rows] - expected)
+        expected = log2_counts(rows_view(counts, rows), size_factor[rows])
+        difference = abs(rows_view(values, rows) - expected)
         wrong = np.flatnonzero(difference.data > ABSOLUTE_TOLERANCE + tolerance * max(1.0, expected.max()))
         if len(wrong):
             return rows.start + int(np.searchsorted(difference.indptr, wrong[0], side="right")) - 1

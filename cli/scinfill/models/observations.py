@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scinfill.numerics.batches import Batches
-from scinfill.numerics.masking import split, thin
-from scinfill.numerics.normalization import log2_counts
-from scinfill.numerics.sparse import rows_of
+from scinfill.numerics.masking import thin, values_at, without
+from scinfill.numerics.normalization import log2_data
+from scinfill.numerics.sparse import have_same_positions, rows_of, with_positions
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,12 @@ class Observations:
 
     def without(self, held_out: csr_array) -> "Observations":
         """Return the same observations with the entries of the pattern ``held_out`` set to zero."""
-        return replace(
-            self,
-            log_values=split(self.log_values, held_out)[0],
-            counts=None if self.counts is None else split(self.counts, held_out)[0],
-        )
+        if self.counts is None:
+            return replace(self, log_values=without(self.log_values, held_out))
+        counts = without(self.counts, held_out)
+        if not have_same_positions(self.log_values, self.counts):
+            return replace(self, log_values=without(self.log_values, held_out), counts=counts)
+        return replace(self, log_values=with_positions(values_at(self.log_values, counts), counts), counts=counts)
 
     def molecules(self) -> tuple[csr_array, NDArray[np.float64]]:
         """Return counts and size factors.
@@ -82,9 +83,18 @@ class Observations:
         The two parts are independent where counts are Poisson (Batson, Royer & Webber 2019),
         so what was taken out tests any model of what was kept.
         """
+        kept, taken = self.thinned_counts(fraction, rng)
+        return kept.with_log_values(), taken
+
+    def thinned_counts(self, fraction: float, rng: np.random.Generator) -> tuple["Observations", csr_array]:
+        """Do the same for whoever reads the counts alone: the log values, as large again, are an empty matrix."""
+        kept, taken = thin(self.molecules()[0], fraction, rng)
+        return replace(self, log_values=csr_array(self.shape, dtype=np.float32), counts=kept), taken
+
+    def with_log_values(self) -> "Observations":
+        """Return the observations with the log values of their counts."""
         counts, size_factor = self.molecules()
-        kept, taken = thin(counts, fraction, rng)
-        return replace(self, log_values=log2_counts(kept, size_factor), counts=kept), taken
+        return replace(self, log_values=with_positions(log2_data(counts, size_factor), counts))
 
 
 def padded(data: Observations, rows: NDArray[np.intp], n_rows: int) -> Observations:
@@ -109,11 +119,4 @@ def pattern_of(rows: NDArray[np.intp], columns: NDArray[np.integer], shape: tupl
 def pattern_by_row(sizes: NDArray[np.intp], columns: NDArray[np.integer], shape: tuple[int, int]) -> csr_array:
     """Return the pattern of ones with ``sizes`` (n_rows,) entries in each row, whose columns are sorted there."""
     indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
-    return csr_array((np.ones(len(columns), np.float32), columns.astype(np.int32, copy=False), indptr), shape)
-
-
-def values_at(matrix: csr_array, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Return single entries, zeros included."""
-    if len(rows) == 0:  # SciPy would return a sparse array here
-        return np.zeros(0, np.float32)
-    return np.asarray(matrix[rows, columns]).ravel()
+    return csr_array((np.ones(len(columns), np.bool_), columns.astype(np.int32, copy=False), indptr), shape)

@@ -1,6 +1,7 @@
 """The contract of a model, whichever method it belongs to."""
 
-from typing import Literal, Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from scipy.sparse import csr_array
 from scinfill.models.observations import Observations
 from scinfill.numerics.blocks import row_slices
 from scinfill.numerics.parallel import map_in_order
+from scinfill.numerics.sparse import rows_view
 
 Loss = Literal["poisson", "squared"]
 
@@ -40,6 +42,34 @@ class Recipe(Protocol):
 
     def fit(self, data: Observations, *, rng: np.random.Generator, held_out: csr_array | None = None) -> Prediction:
         """Fit ``data``; entries that the pattern ``held_out`` stores take no part, neither as input nor in the loss."""
+        ...
+
+
+@dataclass(frozen=True)
+class SampleFit:
+    """A fit of a sample of cells, from which a fit of all of them may start.
+
+    Attributes
+    ----------
+    prediction
+        Of the sample.
+    rows
+        (n_sampled,) the cells of the sample; None: all cells.
+    share
+        What the fit saw of the molecules.
+    """
+
+    prediction: Prediction
+    rows: NDArray[np.intp] | None
+    share: float
+
+
+@runtime_checkable
+class StartingRecipe(Recipe, Protocol):
+    """A recipe whose fit may start from one of a sample, and then takes fewer steps."""
+
+    def fit_from(self, start: SampleFit, data: Observations) -> Prediction:
+        """Fit ``data``."""
         ...
 
 
@@ -89,5 +119,8 @@ class FixedModel(Protocol):
 
 def predicted_at(prediction: Prediction, pattern: csr_array) -> NDArray[np.float32]:
     """Return the predictions at the stored entries of ``pattern``, in their order."""
-    slices = row_slices(*prediction.shape)
-    return np.concatenate(list(map_in_order(lambda rows: prediction.block(rows)[pattern[rows].nonzero()], slices)))
+
+    def part(rows: slice) -> NDArray[np.float32]:
+        return prediction.block(rows)[rows_view(pattern, rows).nonzero()]
+
+    return np.concatenate(list(map_in_order(part, row_slices(*prediction.shape))))

@@ -7,9 +7,9 @@ from scinfill.models.observations import Observations
 from scinfill.numerics.sparse import column_sums, row_sums
 
 SAMPLE_CELLS = 10_000
-"""Ranks, gates, weights and curves are learned on at most this many cells."""
-SAMPLE_GENES = 4_000
-"""Ranks are learned on at most this many genes: as many structures fit these as fit all of them."""
+"""Gates, weights and curves are learned on at most this many cells."""
+RANK_CELLS = RANK_GENES = 4_000
+"""Ranks are chosen on at most so many cells and genes: as many structures fit these as fit all of them."""
 
 
 def sample_cells(data: Observations, n_cells: int, rng: np.random.Generator) -> NDArray[np.intp] | None:

@@ -14,11 +14,13 @@ BLOCK_BYTES = 4 * 2**20
 
 It is the same whatever the memory: sums over blocks of another size round differently.
 """
+FEWEST_ROWS = 256
+"""Rows of a block whose work has a part for each column, however many there are: the rows share what that costs."""
 
 
-def row_slices(n_rows: int, n_columns: int, *, block_bytes: int = BLOCK_BYTES) -> list[slice]:
-    """Cut ``n_rows`` into slices whose float32 block of ``n_columns`` has about ``block_bytes``."""
-    rows = max(1, block_bytes // (4 * max(1, n_columns)))
+def row_slices(n_rows: int, n_columns: int, *, block_bytes: int = BLOCK_BYTES, fewest_rows: int = 1) -> list[slice]:
+    """Cut ``n_rows`` into slices whose float32 block of ``n_columns`` has about ``block_bytes``, or ``fewest_rows``."""
+    rows = max(fewest_rows, block_bytes // (4 * max(1, n_columns)))
     return [slice(start, min(start + rows, n_rows)) for start in range(0, n_rows, rows)]
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scinfill.numerics.batches import Batches
+from scinfill.numerics.sparse import product, transposed_product
 
 Floats = NDArray[np.float32]
 OVERSAMPLING = 10
@@ -51,8 +52,8 @@ def principal_components_within(
     member = csr_array((np.ones(len(batches.codes), np.float32), (np.arange(len(batches.codes)), batches.codes)))
     member.resize((len(batches.codes), batches.n_batches))
     left, singular, _ = truncated_svd(
-        lambda genes: matrix @ genes - member @ (means @ genes),
-        lambda cells: matrix.T @ cells - means.T @ (member.T @ cells),
+        lambda genes: product(matrix, genes) - member @ (means @ genes),
+        lambda cells: transposed_product(matrix, cells) - means.T @ (member.T @ cells),
         matrix.shape,
         rank,
         rng=rng,
@@ -70,8 +71,8 @@ def principal_components(
     """
     means = (matrix.sum(axis=0) / matrix.shape[0]).astype(np.float32)
     left, singular, components = truncated_svd(
-        lambda genes: matrix @ genes - means @ genes,
-        lambda cells: matrix.T @ cells - np.outer(means, cells.sum(axis=0)),
+        lambda genes: product(matrix, genes) - means @ genes,
+        lambda cells: transposed_product(matrix, cells) - np.outer(means, cells.sum(axis=0)),
         matrix.shape,
         rank,
         rng=rng,

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scinfill.numerics import scratch
-from scinfill.numerics.sparse import by_row_blocks, entry_blocks, position_type, row_of_entry, stack_blocks
+from scinfill.numerics.blocks import row_slices
+from scinfill.numerics.parallel import generators, map_in_order
+from scinfill.numerics.sparse import entries_where, entry_blocks, position_type, rows_view, stack_blocks
 
 SAFETY = 6
 """Standard deviations by which a sample is drawn too large at first; falling short has a chance of 1e-9."""
@@ -114,26 +116,42 @@ def split(matrix: csr_array, held_out: csr_array) -> tuple[csr_array, csr_array]
     -------
     Canonical CSR, and CSR that stores every held-out position, also where the truth is zero.
     """
-    truth = scratch.full(held_out.nnz, 0, matrix.dtype)
+    truth = values_at(matrix, held_out)
+    return without(matrix, held_out), csr_array((truth, held_out.indices, held_out.indptr), shape=held_out.shape)
+
+
+def without(matrix: csr_array, held_out: csr_array) -> csr_array:
+    """Return canonical CSR without the entries of a pattern."""
 
     def visible(rows: slice) -> csr_array:
-        known, wanted = _keys(matrix, rows), _keys(held_out, rows)
-        place = np.searchsorted(known, wanted)
-        inside = place < len(known)
-        found = np.flatnonzero(inside)[known[place[inside]] == wanted[inside]]
-        truth[held_out.indptr[rows.start] + found] = matrix.data[matrix.indptr[rows.start] + place[found]]
-        return _without(matrix[rows], place[found])
+        known = rows_view(matrix, rows)
+        is_hidden = np.zeros(math.prod(known.shape), np.bool_)
+        is_hidden[places(rows_view(held_out, rows))] = True
+        return entries_where(known, ~is_hidden[places(known)])
 
-    blocks = entry_blocks(matrix.indptr.astype(np.int64) + held_out.indptr)
-    kept = stack_blocks(map(visible, blocks), matrix.shape, matrix.nnz, matrix.dtype)
-    return kept, csr_array((truth, held_out.indices, held_out.indptr), shape=held_out.shape)
+    return stack_blocks(map_in_order(visible, row_slices(*matrix.shape)), matrix.shape, matrix.nnz, matrix.dtype)
 
 
-def _keys(matrix: csr_array, rows: slice) -> NDArray[np.int64]:
-    """Return one ascending number for the position of every stored entry of some rows."""
-    entries = slice(matrix.indptr[rows.start], matrix.indptr[rows.stop])
-    row = row_of_entry(matrix.indptr[rows.start : rows.stop + 1])
-    return row * np.int64(matrix.shape[1]) + matrix.indices[entries]
+def values_at(matrix: csr_array, pattern: csr_array) -> NDArray[Any]:
+    """Return what canonical CSR holds at the stored entries of a pattern, in their order; zeros included."""
+    values = scratch.empty(pattern.nnz, matrix.dtype)
+
+    def look_up(rows: slice) -> None:
+        # A table of a block of all entries: writing and reading by position beats any search in sorted ones.
+        known = rows_view(matrix, rows)
+        table = np.zeros(math.prod(known.shape), matrix.dtype)
+        table[places(known)] = known.data
+        wanted = slice(pattern.indptr[rows.start], pattern.indptr[rows.stop])
+        values[wanted] = table[places(rows_view(pattern, rows))]
+
+    for _ in map_in_order(look_up, row_slices(*matrix.shape)):
+        pass
+    return values
+
+
+def places(block: csr_array) -> NDArray[np.intp]:
+    """Return where a block's stored entries lie when its rows are laid end to end."""
+    return np.repeat(np.arange(block.shape[0]) * block.shape[1], np.diff(block.indptr)) + block.indices
 
 
 def thin(counts: csr_array, fraction: float, rng: np.random.Generator) -> tuple[csr_array, csr_array]:
@@ -143,11 +161,18 @@ def thin(counts: csr_array, fraction: float, rng: np.random.Generator) -> tuple[
     (molecular cross-validation; Batson, Royer & Webber 2019).
     """
     taken = scratch.empty(counts.nnz, counts.dtype)
-    for part in scratch.chunks(counts.nnz):
-        taken[part] = rng.binomial(counts.data[part].astype(np.int64), fraction)
+
+    def draw(block: tuple[slice, np.random.Generator]) -> None:
+        part, generator = block
+        taken[part] = generator.binomial(counts.data[part].astype(np.int64), fraction)
+
+    parts = list(scratch.chunks(counts.nnz))
+    for _ in map_in_order(draw, list(zip(parts, generators(rng, len(parts)), strict=True))):
+        pass
     kept = scratch.empty(counts.nnz, counts.dtype)
-    for part in scratch.chunks(counts.nnz):
+    for part in parts:
         np.subtract(counts.data[part], taken[part], out=kept[part])
+        scratch.release()
     return _nonzeros(counts, kept), _nonzeros(counts, taken)
 
 
@@ -156,13 +181,8 @@ def _nonzeros(pattern: csr_array, data: NDArray[Any]) -> csr_array:
     whole = csr_array((data, pattern.indices, pattern.indptr), shape=pattern.shape)
 
     def block(rows: slice) -> csr_array:
-        some = whole[rows]
-        return _without(some, np.flatnonzero(some.data == 0))
+        some = rows_view(whole, rows)
+        return entries_where(some, some.data != 0)
 
-    return by_row_blocks(whole, block)
-
-
-def _without(matrix: csr_array, gone: NDArray[np.integer]) -> csr_array:
-    """Return a matrix without the stored entries ``gone`` (ascending)."""
-    indptr = matrix.indptr - np.searchsorted(gone, matrix.indptr).astype(matrix.indptr.dtype)
-    return csr_array((np.delete(matrix.data, gone), np.delete(matrix.indices, gone), indptr), shape=matrix.shape)
+    blocks = map_in_order(block, list(entry_blocks(whole.indptr)))
+    return stack_blocks(blocks, whole.shape, int(np.count_nonzero(data)), whole.dtype)

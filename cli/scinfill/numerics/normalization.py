@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
 from scinfill.numerics import scratch
-from scinfill.numerics.sparse import entry_blocks, product, row_of_entry, row_sums
+from scinfill.numerics.sparse import entry_blocks, product, row_of_entry, row_sums, rows_view
 
 
 def library_sizes(counts: csr_array, genes: ArrayLike) -> NDArray[np.float64]:
@@ -40,15 +40,18 @@ def normalize(counts: csr_array, size_factor: NDArray[np.float64]) -> csr_array:
 
 
 def log2_counts(counts: csr_array, size_factor: NDArray[np.float64]) -> csr_array:
-    """Return log2(1 + counts / size_factor), float32, with its own copy of the pattern of ``counts``.
+    """Return log2(1 + counts / size_factor), float32, with its own copy of the pattern of ``counts``."""
+    values = log2_data(counts, size_factor)
+    return csr_array((values, scratch.copy(counts.indices), counts.indptr.copy()), shape=counts.shape)
 
-    The float64 steps between see a block of rows at a time.
-    """
+
+def log2_data(counts: csr_array, size_factor: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return log2(1 + counts / size_factor) of the stored entries, (nnz,); the float64 steps see a block of rows."""
     values = scratch.empty(counts.nnz, np.float32)
     for rows in entry_blocks(counts.indptr):
-        block = normalize(counts[rows], size_factor[rows])
+        block = normalize(rows_view(counts, rows), size_factor[rows])
         values[counts.indptr[rows.start] : counts.indptr[rows.stop]] = np.log2(1 + block.data)
-    return csr_array((values, scratch.copy(counts.indices), counts.indptr.copy()), shape=counts.shape)
+    return values
 
 
 def solve_size_factors(log_values: csr_array, counts: csr_array) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from scinfill import memory
 from scinfill.numerics import scratch
 from scinfill.numerics.blocks import walk
+from scinfill.numerics.parallel import map_in_order
 
 BYTES_PER_CONVERTED_ENTRY = 24
 """A matrix stored by columns takes this while it is turned into rows: its own arrays, and both at once."""
@@ -27,7 +28,7 @@ def canonical(matrix: Any, dtype: DTypeLike | None = None) -> csr_array:  # noqa
     if not sparse.issparse(matrix):
         return _from_dense(np.asarray(matrix), dtype)
     rows = with_data(as_rows(matrix), dtype)
-    if all(_is_canonical(rows[part]) for part in entry_blocks(rows.indptr)):
+    if all(_is_canonical(rows_view(rows, part)) for part in entry_blocks(rows.indptr)):
         return rows
     return by_row_blocks(rows, lambda part: _made_canonical(rows[part].copy()))
 
@@ -90,6 +91,25 @@ def stack_blocks(blocks: Iterable[csr_array], shape: tuple[int, int], max_entrie
     return csr_array((data[:end], indices[:end], indptr), shape=shape)
 
 
+def rows_view(matrix: csr_array, rows: slice | NDArray[np.intp]) -> csr_array:
+    """Return some rows to be read: for a slice a view on the arrays of ``matrix``, which SciPy would copy."""
+    if not isinstance(rows, slice) or rows.step not in (None, 1):
+        return matrix[rows]
+    start, stop, _ = rows.indices(matrix.shape[0])
+    indptr = matrix.indptr[start : stop + 1]
+    entries = slice(indptr[0], indptr[-1])
+    view = csr_array((len(indptr) - 1, matrix.shape[1]), dtype=matrix.dtype)
+    # Set afterwards: what SciPy is given it copies where it is a small part of a large array.
+    view.data, view.indices, view.indptr = matrix.data[entries], matrix.indices[entries], indptr - indptr[0]
+    return view
+
+
+def entries_where(matrix: csr_array, chosen: NDArray[np.bool_]) -> csr_array:
+    """Return a block of rows with those of its stored entries that are ``chosen`` (nnz,)."""
+    before = np.concatenate([[0], np.cumsum(chosen)]).astype(matrix.indptr.dtype)
+    return csr_array((matrix.data[chosen], matrix.indices[chosen], before[matrix.indptr]), matrix.shape)
+
+
 def _computable(dtype: np.dtype) -> np.dtype:
     """Return the form of a type that SciPy computes with."""
     native = dtype.newbyteorder("=")
@@ -110,7 +130,22 @@ def _from_dense(matrix: NDArray[Any], dtype: np.dtype) -> csr_array:
 
 def with_data(matrix: csr_array, dtype: DTypeLike) -> csr_array:
     """Return ``matrix`` with values of another type, sharing positions, which SciPy's ``astype`` would copy."""
-    return csr_array((scratch.convert(matrix.data, dtype), matrix.indices, matrix.indptr), shape=matrix.shape)
+    return with_positions(scratch.convert(matrix.data, dtype), matrix)
+
+
+def with_positions(data: NDArray[Any], pattern: csr_array) -> csr_array:
+    """Return values (nnz,) at the stored entries of ``pattern``, sharing its positions."""
+    return csr_array((data, pattern.indices, pattern.indptr), shape=pattern.shape)
+
+
+def have_same_positions(one: csr_array, other: csr_array) -> bool:
+    """Whether two matrices of one format store the same entries, in the same order."""
+    if one.shape != other.shape or one.nnz != other.nnz:
+        return False
+    return one.indices is other.indices or (
+        np.array_equal(one.indptr, other.indptr)
+        and all(np.array_equal(one.indices[part], other.indices[part]) for part in scratch.chunks(one.nnz))
+    )
 
 
 def whole_numbers(counts: csr_array) -> csr_array:
@@ -151,7 +186,7 @@ def column_sums(matrix: csr_array) -> NDArray[np.float64]:
 
 def weighted_column_sums(matrix: csr_array, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the sum of every column, (n_columns,), of rows that count ``weights`` (n_rows,)."""
-    parts = (matrix[rows].T @ weights[rows] for rows in entry_blocks(matrix.indptr))
+    parts = (rows_view(matrix, rows).T @ weights[rows] for rows in entry_blocks(matrix.indptr))
     return sum(parts, np.zeros(matrix.shape[1]))
 
 
@@ -169,9 +204,19 @@ def column_counts(matrix: csr_array) -> NDArray[np.int64]:
 def product(matrix: csr_array, dense: NDArray[Any]) -> NDArray[Any]:
     """Return matrix @ dense, for a vector or a thin matrix."""
     out = np.empty((matrix.shape[0], *dense.shape[1:]), np.result_type(matrix.dtype, dense.dtype))
-    for rows in entry_blocks(matrix.indptr):
-        out[rows] = matrix[rows] @ dense
+    slices = list(entry_blocks(matrix.indptr))
+    for rows, part in zip(slices, map_in_order(lambda rows: rows_view(matrix, rows) @ dense, slices), strict=True):
+        out[rows] = part
     return out
+
+
+def transposed_product(matrix: csr_array, dense: NDArray[Any]) -> NDArray[Any]:
+    """Return matrixᵀ @ dense, for a vector or a thin matrix."""
+    parts = map_in_order(lambda rows: rows_view(matrix, rows).T @ dense[rows], list(entry_blocks(matrix.indptr)))
+    total = np.zeros((matrix.shape[1], *dense.shape[1:]), np.result_type(matrix.dtype, dense.dtype))
+    for part in parts:
+        total += part
+    return total
 
 
 def rows_of(matrix: csr_array, rows: NDArray[np.intp]) -> csr_array:

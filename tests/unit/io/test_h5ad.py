@@ -73,6 +73,23 @@ def test_equal_content_gives_equal_bytes(tmp_path):
     assert first.read_bytes() == second.read_bytes()
 
 
+def test_positions_of_logarithms_and_counts_are_kept_once(tmp_path):
+    counts = sparse.random_array((30, 20), density=0.3, format="csr", rng=np.random.default_rng(0))
+    other = sparse.random_array((30, 20), density=0.3, format="csr", rng=np.random.default_rng(1))
+    layers = {
+        "counts": sparse.csr_matrix(counts),
+        "other": sparse.csr_matrix(other),
+        "columns": sparse.csc_matrix(counts),
+    }
+    table = AnnData(sparse.csr_matrix(counts.log1p()), layers=layers)
+    h5ad.write(table, tmp_path / "table.h5ad")
+    found = h5ad.read(tmp_path / "table.h5ad")
+    assert np.shares_memory(found.X.indices, found.layers["counts"].indices)
+    for name, matrix in layers.items():
+        np.testing.assert_array_equal(found.layers[name].toarray(), matrix.toarray())
+        assert found.layers[name].format == matrix.format
+
+
 def test_a_layer_by_row_blocks_is_an_ordinary_layer(counts, tmp_path):
     """Blocks of a few rows each, written one by one, and read back by anndata as any dense layer."""
     values = np.random.default_rng(0).random(counts.shape).astype(np.float32)

@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from _models import low_rank_world, observations, some_held_out
-from scinfill.models.observations import Observations, pattern_of, values_at
+from scinfill.models.observations import Observations, pattern_of
 from scinfill.numerics.masking import split
 
 
@@ -77,12 +77,3 @@ def test_patterns_keep_their_entries():
     dense = np.random.default_rng(0).random((9, 7)) < 0.3
     dense[4] = False
     np.testing.assert_array_equal(pattern_of(*np.nonzero(dense), dense.shape).toarray(), dense)
-
-
-def test_values_at_knows_zeros_and_nothing(data):
-    dense = data.counts.toarray()
-    rows, columns = np.array([0, 0, 5]), np.array([1, 2, 19])
-    np.testing.assert_array_equal(values_at(data.counts, rows, columns), dense[rows, columns])
-    none = values_at(data.counts, np.array([], int), np.array([], int))
-    assert none.shape == (0,)
-    assert none.dtype == np.float32

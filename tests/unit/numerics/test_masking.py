@@ -77,6 +77,14 @@ def test_what_is_split_comes_together_again(matrix, rng, monkeypatch, kind, bloc
     assert truth.nnz == hidden.nnz
 
 
+def test_values_at_a_pattern_are_those_of_the_matrix_zeros_too(matrix, rng):
+    for pattern in (masking.hide_entries(matrix.shape, 0.3, rng), masking.hide_nonzeros(matrix, 0.3, rng)):
+        values = masking.values_at(matrix, pattern)
+        np.testing.assert_array_equal(values, matrix.toarray()[pattern.nonzero()])
+        assert values.dtype == matrix.dtype
+    assert masking.values_at(matrix, sparse.csr_array(matrix.shape)).shape == (0,)
+
+
 def test_splitting_changes_nothing(matrix, rng):
     before = matrix.copy()
     masking.split(matrix, masking.hide_entries(matrix.shape, 0.5, rng))

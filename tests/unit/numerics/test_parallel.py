@@ -1,9 +1,10 @@
 import threading
 
+import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from scinfill.numerics.parallel import IN_FLIGHT, blocks_in_parallel, map_in_order
+from scinfill.numerics.parallel import IN_FLIGHT, blocks_in_parallel, generators, map_in_order
 
 
 def blas_threads():
@@ -61,3 +62,11 @@ def test_whoever_stops_early_leaves_the_threads_as_they_were():
         assert next(results) == 0
         results.close()
         assert blas_threads() == 2
+
+
+def test_each_block_draws_its_own_numbers_and_the_same_again():
+    draws = [[one.random() for one in generators(np.random.default_rng(seed), 3)] for seed in (0, 0, 1)]
+    assert draws[0] == draws[1]
+    assert len({*draws[0], *draws[2]}) == 6
+    rng = np.random.default_rng(0)
+    assert [one.random() for _ in range(2) for one in generators(rng, 3)][3:] != draws[0]

@@ -11,14 +11,17 @@ from scinfill.numerics.sparse import (
     column_sums,
     columns_of,
     entry_blocks,
+    have_same_positions,
     largest,
     position,
     product,
     row_of_entry,
     row_sums,
     rows_of,
+    rows_view,
     weighted_column_sums,
     whole_numbers,
+    with_positions,
 )
 
 VALUES = np.array([[0, 5, 0, 1], [0, 0, 0, 0], [2, 0, 3, 0]])
@@ -130,6 +133,25 @@ def test_sums_and_products_are_those_of_the_whole(counts, rng, little_memory):
 @pytest.mark.parametrize("rows", [[], [0], [1, 3, 4], [5, 0, 5, 2], range(7)])
 def test_some_rows_are_those_of_the_whole(counts, rows, little_memory):
     np.testing.assert_array_equal(rows_of(counts, np.array(rows, dtype=int)).toarray(), counts.toarray()[list(rows)])
+
+
+@pytest.mark.parametrize("rows", [slice(0, 4), slice(3, 3), slice(2, None), slice(0, 7, 2), np.array([5, 1])], ids=str)
+def test_rows_to_be_read_are_those_of_the_whole(counts, rows):
+    whole = canonical(counts, np.float32)
+    some = rows_view(whole, rows)
+    np.testing.assert_array_equal(some.toarray(), whole.toarray()[rows])
+    assert some.shape == whole[rows].shape
+    if isinstance(rows, slice) and rows.step is None and some.nnz:
+        assert np.shares_memory(some.data, whole.data)
+        assert np.shares_memory(some.indices, whole.indices)
+
+
+def test_the_same_positions_are_told_from_others(counts):
+    one = canonical(counts, np.float32)
+    assert have_same_positions(one, with_positions(one.data + 1, one))
+    assert have_same_positions(one, one.copy())
+    assert not have_same_positions(one, canonical(counts[::-1], np.float32))
+    assert not have_same_positions(one, canonical(counts[1:], np.float32))
 
 
 def test_columns_and_neighbours_are_those_of_the_whole(counts, little_memory):

@@ -94,7 +94,7 @@ class Inputs:
         """Return 0 at held-out entries and 1 elsewhere, (n_rows, n_genes), or (1, 1) where nothing is held out."""
         if self.held_out is None:
             return np.ones((1, 1), np.float32)
-        seen: Floats = 1 - self.held_out[rows].toarray()
+        seen: Floats = 1 - self.held_out[rows].toarray().astype(np.float32)
         return seen
 
     def inputs(self, rows: Rows) -> Floats:

@@ -10,8 +10,9 @@ from scipy.sparse import csr_array
 from scinfill.models.autoencoder.batches import Batch, FitData, Floats, Tensor, epoch
 from scinfill.models.autoencoder.network import ADAM_MEMORY, StepScalars, Weights, compiled_forward, compiled_step
 from scinfill.models.centre import LARGEST_LOG_RATE
-from scinfill.models.observations import pattern_of, values_at
+from scinfill.models.observations import pattern_of
 from scinfill.models.recipe import Loss
+from scinfill.numerics.masking import values_at
 from scinfill.resume import resumable
 
 VALIDATION_CELLS = 500
@@ -188,7 +189,7 @@ class Validation:
         self.settings = settings
         self.inputs = fitted.inputs(rows)
         self.row, self.column = heldout[rows].nonzero()
-        self.truth = values_at(fitted.target[rows], self.row, self.column)
+        self.truth = values_at(fitted.target[rows], heldout[rows])
         exposure = fitted.exposure_of(rows)
         self.exposure = exposure[self.row, self.column if fitted.offsets is not None else 0]
 

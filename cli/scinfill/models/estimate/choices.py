@@ -10,8 +10,9 @@ from scinfill.models.estimate.gate import draw_folds
 from scinfill.models.estimate.shrinkage import loglikelihood_grid
 from scinfill.models.estimate.values import ExpectedCounts, gated_model
 from scinfill.models.factorization.recipes import PoissonFactorization, SquaredFactorization
-from scinfill.models.observations import Observations, values_at
+from scinfill.models.observations import Observations
 from scinfill.models.recipe import Recipe, predicted_at
+from scinfill.numerics.masking import values_at
 from scinfill.progress import track
 
 THINNED_SHARE = 0.1
@@ -60,7 +61,7 @@ def best_by_entries(recipes: Sequence[SomeRecipe], data: Observations, rng: np.r
     if held_out.nnz == 0:  # a tenth of hardly any entries tells nothing
         return recipes[0]
     visible = data.without(held_out)
-    truth = values_at(data.log_values, *held_out.nonzero())
+    truth = values_at(data.log_values, held_out)
 
     def loss(recipe: Recipe) -> float:
         return float(np.mean((predicted_at(recipe.fit(visible, rng=rng, held_out=held_out), held_out) - truth) ** 2))

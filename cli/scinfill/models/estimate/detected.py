@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scinfill.models.batch_effect import BatchedPrediction
-from scinfill.models.observations import Observations, pattern_of, values_at
+from scinfill.models.observations import Observations, pattern_of
 from scinfill.models.recipe import Prediction, Recipe, predicted_at
+from scinfill.numerics.masking import values_at
 from scinfill.progress import track
 
 Floats = NDArray[np.float32]
@@ -89,7 +90,7 @@ def learn_detected(
 
     held_out = hold_out_seen(sample.log_values, HELD_OUT_SHARE, rng)
     visible = sample.without(held_out)
-    truth = values_at(sample.log_values, *held_out.nonzero())
+    truth = values_at(sample.log_values, held_out)
     guesses = np.column_stack(
         [
             *[predicted_at(recipe.fit(visible, rng=rng), held_out) for recipe in track(recipes, "choose fits")],

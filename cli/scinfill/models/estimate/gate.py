@@ -20,7 +20,8 @@ from scinfill.models.recipe import Loss, Prediction, Recipe
 from scinfill.models.requirements import MOMENTS
 from scinfill.numerics.blocks import row_slices
 from scinfill.numerics.masking import split
-from scinfill.numerics.parallel import map_in_order
+from scinfill.numerics.parallel import generators, map_in_order
+from scinfill.numerics.sparse import rows_view
 from scinfill.progress import track
 
 T_THRESHOLD = 3.0
@@ -90,16 +91,21 @@ def gate_from_moments(moments: Moments) -> Gate:
 
 def draw_folds(shape: tuple[int, int], *, n_folds: int, rng: np.random.Generator) -> list[csr_array]:
     """Draw disjoint random patterns, each of a HELD_OUT_SHARE of all entries, a block of rows at a time."""
-    n_cells, n_genes = shape
-    sizes = np.zeros((n_folds, n_cells), np.intp)
-    columns: list[list[NDArray[np.int32]]] = [[] for _ in range(n_folds)]
-    for rows in row_slices(n_cells, n_genes):
-        part = rng.random((rows.stop - rows.start, n_genes), dtype=np.float32) / HELD_OUT_SHARE
-        for fold in range(n_folds):
-            hidden = (part >= fold) & (part < fold + 1)
-            sizes[fold, rows] = np.count_nonzero(hidden, axis=1)
-            columns[fold].append(np.nonzero(hidden)[1].astype(np.int32))
-    return [pattern_by_row(size, np.concatenate(found), shape) for size, found in zip(sizes, columns, strict=True)]
+    n_genes = shape[1]
+
+    def draw(block: tuple[slice, np.random.Generator]) -> list[tuple[NDArray[np.intp], NDArray[np.int32]]]:
+        rows, generator = block
+        n_rows = rows.stop - rows.start
+        chance = generator.random(n_rows * n_genes, dtype=np.float32)
+        hidden = np.flatnonzero(chance < n_folds * HELD_OUT_SHARE)
+        fold_of = np.minimum(chance[hidden] / HELD_OUT_SHARE, n_folds - 1).astype(np.int8)
+        folds = (hidden[fold_of == fold] for fold in range(n_folds))
+        return [(np.bincount(fold // n_genes, minlength=n_rows), (fold % n_genes).astype(np.int32)) for fold in folds]
+
+    slices = row_slices(*shape)
+    blocks = list(map_in_order(draw, list(zip(slices, generators(rng, len(slices)), strict=True))))
+    folds = (zip(*parts, strict=True) for parts in zip(*blocks, strict=True))
+    return [pattern_by_row(np.concatenate(sizes), np.concatenate(columns), shape) for sizes, columns in folds]
 
 
 Doubles = NDArray[np.float64]
@@ -204,7 +210,7 @@ def _centred_entries(
         centre = batch_centre(loss, visible, held_out, zero_weight=zero_weight)
 
     def entries(rows: slice) -> CentredEntries:
-        row, column = held_out[rows].nonzero()
+        row, column = rows_view(held_out, rows).nonzero()
         predicted = prediction.block(rows)[row, column] + log_scale[column]
         truth = hidden.data[held_out.indptr[rows.start] : held_out.indptr[rows.stop]].astype(np.float64)
         row += rows.start

@@ -28,7 +28,7 @@ from scinfill.models.estimate.local_calibration import Priors, calibrate, choose
 from scinfill.models.estimate.shrinkage import GRID, choose_weights, loglikelihood_grid
 from scinfill.models.estimate.values import ExpectedCounts, GatedModel, ImputedValues, Shrunk, gated_model
 from scinfill.models.observations import Observations
-from scinfill.models.recipe import Prediction, Recipe
+from scinfill.models.recipe import Prediction, Recipe, SampleFit, StartingRecipe
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
 from scinfill.numerics.masking import split
 from scinfill.numerics.sparse import column_sums
@@ -91,20 +91,20 @@ def learn_model(
 
     The squared loss fits the means of log2 values, which no factor on counts can put right.
     """
-    sample = _sample(data, rng)
+    sample, rows = _sample(data, rng)
     if recipe.loss == "squared":
         gate = _gate(recipe, sample, rng, max_folds) if gated else None
-        model = _fit_gated(recipe, data, gate, rng, match_totals=False)
+        model = gated_model(recipe.fit(data, rng=rng), recipe.loss, data, _slope(data, gate), match_totals=False)
         return Learned(
             model, gate, details=_details(recipe, gate) | _batch_details(model), batch_offsets=_offsets(model)
         )
     if calibrate:
         gate, fits = _learn_from_folds(recipe, sample, rng, gated=gated, max_folds=max_folds)
-        priors = _priors(fits, sample, gate, rng)
+        priors, start = _priors(fits, sample, gate, rng), _start(fits, rows)
         del fits  # of all genes they are large
     else:
-        gate, priors = _gate(recipe, sample, rng, max_folds) if gated else None, None
-    model = _fit_calibrated(recipe, data, gate, priors, rng)
+        gate, priors, start = _gate(recipe, sample, rng, max_folds) if gated else None, None, None
+    model = _fit_calibrated(recipe, data, gate, priors, start=start, rng=rng)
     details = _details(recipe, gate, priors) | _batch_details(model)
     return Learned(model, gate, details=details, batch_offsets=_offsets(model))
 
@@ -119,19 +119,19 @@ def learn_shrunk(
     max_folds: int = MOST_FOLDS,
 ) -> Learned:
     """Learn the estimate ``shrunk``: one weight a gene between the gated, calibrated model and what was seen."""
-    sample = _sample(data, rng)
+    sample, rows = _sample(data, rng)
     gate, fits = _learn_from_folds(recipe, sample, rng, gated=gated, max_folds=max_folds)
     priors = _priors(fits, sample, gate, rng) if calibrate else None
-    weight = _observed_weights(fits, sample)
+    weight, start = _observed_weights(fits, sample), _start(fits, rows)
     del fits  # of all genes they are large
-    model = _fit_calibrated(recipe, data, gate, priors, rng)
+    model = _fit_calibrated(recipe, data, gate, priors, start=start, rng=rng)
     details = _details(recipe, gate, priors) | {"mean_observed_weight": float(weight.mean())} | _batch_details(model)
     return Learned(Shrunk(model, data, weight), gate, weight, details, _offsets(model))
 
 
 def learn_detection(recipes: Sequence[Recipe], data: Observations, *, rng: np.random.Generator) -> Learned:
     """Learn the estimate ``detected`` from fits of different zero weights and sizes."""
-    estimate = learn_detected(recipes, data, _sample(data, rng), rng)
+    estimate = learn_detected(recipes, data, _sample(data, rng)[0], rng)
     details = {"recipes": estimate.recipes, "heldout_rmse": estimate.heldout_error}
     return Learned(estimate, details=details, batch_offsets=estimate.batch_offsets())
 
@@ -153,9 +153,10 @@ def _details(recipe: Recipe, gate: Gate | None, priors: Priors | None = None) ->
     return details
 
 
-def _sample(data: Observations, rng: np.random.Generator) -> Observations:
+def _sample(data: Observations, rng: np.random.Generator) -> tuple[Observations, NDArray[np.intp] | None]:
+    """Return a sample of cells and its rows; None means all cells."""
     rows = sample_cells(data, SAMPLE_CELLS, rng)
-    return data if rows is None else data.cells(rows)
+    return data if rows is None else data.cells(rows), rows
 
 
 def _n_folds(sample: Observations, max_folds: int) -> int:
@@ -181,16 +182,28 @@ def _slope(data: Observations, gate: Gate | None) -> Floats:
     return np.ones(data.shape[1], np.float32) if gate is None else gate.slope
 
 
-def _fit_gated(
-    recipe: Recipe, data: Observations, gate: Gate | None, rng: np.random.Generator, *, match_totals: bool
-) -> GatedModel:
-    return gated_model(recipe.fit(data, rng=rng), recipe.loss, data, _slope(data, gate), match_totals=match_totals)
+def _start(fits: Sequence["ThinnedFit"], rows: NDArray[np.intp] | None) -> SampleFit | None:
+    """Return what the fit of everything may start from: the fold of many cells, which hides all folds at once.
+
+    Small data have several folds, and their last fit is short: it starts afresh.
+    """
+    return SampleFit(fits[0].prediction, rows, 1 - THINNED_SHARE) if len(fits) == 1 else None
 
 
 def _fit_calibrated(
-    recipe: Recipe, data: Observations, gate: Gate | None, priors: Priors | None, rng: np.random.Generator
+    recipe: Recipe,
+    data: Observations,
+    gate: Gate | None,
+    priors: Priors | None,
+    *,
+    start: SampleFit | None,
+    rng: np.random.Generator,
 ) -> GatedModel:
-    model = _fit_gated(recipe, data, gate, rng, match_totals=True)
+    if start is not None and isinstance(recipe, StartingRecipe):
+        prediction = recipe.fit_from(start, data)
+    else:
+        prediction = recipe.fit(data, rng=rng)
+    model = gated_model(prediction, recipe.loss, data, _slope(data, gate), match_totals=True)
     if priors is None or priors.n_calibrated == 0:
         return model
     return calibrate(model, totals_of_groups(model, data, _slope(data, gate), rng=rng), priors)
@@ -202,6 +215,8 @@ class ThinnedFit:
 
     Attributes
     ----------
+    prediction
+        As it was fitted.
     model
         Gated, every gene's total that of what was kept; calibrated once it is known how.
     kept
@@ -210,6 +225,7 @@ class ThinnedFit:
         (n_cells, n_genes) molecules that neither the fit nor the gate saw.
     """
 
+    prediction: Prediction
     model: GatedModel
     kept: Observations
     taken: csr_array
@@ -245,16 +261,20 @@ def _learn_from_folds(
     gate = gate_from_moments(sum(moments[1:], moments[0])) if moments else None
     slope = _slope(sample, gate)
     models = (gated_model(fold.prediction, recipe.loss, fold.kept, slope, match_totals=True) for fold in folds)
-    return gate, [ThinnedFit(model, fold.kept, fold.taken) for fold, model in zip(folds, models, strict=True)]
+    return gate, [
+        ThinnedFit(fold.prediction, model, fold.kept, fold.taken) for fold, model in zip(folds, models, strict=True)
+    ]
 
 
 def _fit_fold(recipe: Recipe, sample: Observations, hidden: csr_array | None, rng: np.random.Generator) -> Fold:
     """Fit what is left of a sample when entries are hidden and a tenth of the molecules is taken out."""
-    kept, taken = sample.thinned(THINNED_SHARE, rng)
-    if hidden is None:
-        return Fold(recipe.fit(kept, rng=rng), kept, taken, None)
-    visible = kept.without(hidden)
+    kept, taken = sample.thinned_counts(THINNED_SHARE, rng)
+    if recipe.loss == "squared":
+        kept = kept.with_log_values()
+    visible = (kept if hidden is None else kept.without(hidden)).with_log_values()
     prediction = recipe.fit(visible, rng=rng, held_out=hidden)
+    if hidden is None:
+        return Fold(prediction, kept, taken, None)
     if recipe.loss == "poisson":
         fitted_centre = gene_centre(recipe.loss, visible, hidden, zero_weight=1.0)
         del visible  # of all genes it is large

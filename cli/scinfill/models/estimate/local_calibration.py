@@ -23,8 +23,9 @@ from scinfill.models.estimate.shrinkage import best_for_genes
 from scinfill.models.estimate.values import Floats, GatedModel, LocalFactors
 from scinfill.models.observations import Observations
 from scinfill.models.requirements import DOUBLE
-from scinfill.numerics.blocks import row_slices
+from scinfill.numerics.blocks import FEWEST_ROWS, row_slices
 from scinfill.numerics.parallel import map_in_order
+from scinfill.numerics.sparse import rows_view
 
 Doubles = NDArray[np.float64]
 
@@ -172,15 +173,17 @@ def totals_of_groups(model: GatedModel, data: Observations, slope: Floats, *, rn
         for group in assign_all(groupings, model.prediction, rows):
             present, position = np.unique(group, return_inverse=True)
             members = _members(position, len(present)).astype(np.float32)
-            sums.append((group, present.astype(np.intp), (members @ counts[rows]).toarray(), members @ expected))
+            seen = (members @ rows_view(counts, rows)).toarray()
+            sums.append((group, present.astype(np.intp), seen, members @ expected))
         return sums
 
-    slices = row_slices(n_cells, n_genes) if groupings else []
+    slices = row_slices(n_cells, n_genes, fewest_rows=FEWEST_ROWS) if groupings else []
     for rows, sums in zip(slices, map_in_order(part, slices), strict=True):
-        for totals, (group, present, seen, expected) in zip(several, sums, strict=True):
-            totals.group[rows] = group
-            totals.observed[present] += seen
-            totals.expected[present] += expected
+        for totals, (assigned, present, seen, expected) in zip(several, sums, strict=True):
+            totals.group[rows] = assigned
+            for group, row_seen, row_expected in zip(present, seen, expected, strict=True):
+                totals.observed[group] += row_seen
+                totals.expected[group] += row_expected
     return several
 
 

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from scinfill.models.observations import values_at
 from scinfill.models.recipe import Prediction
 from scinfill.numerics.blocks import row_slices
+from scinfill.numerics.masking import values_at
 from scinfill.numerics.parallel import map_in_order
+from scinfill.numerics.sparse import rows_view
 
 GRID = np.array([0, 0.005, 0.01, 0.02, 0.05, 0.12, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0])
 NEIGHBOURS = 50
@@ -31,12 +32,13 @@ def loglikelihood_grid(expected: Prediction, kept: csr_array, taken: csr_array) 
     kept, taken
         (n_cells, n_genes) counts the fit saw, and the held-out molecules y. Only non-zeros of y contribute.
     """
+    seen_at_taken = values_at(kept, taken)
 
     def part(rows: slice) -> NDArray[np.float64]:
-        held = taken[rows].tocoo()
+        held = rows_view(taken, rows).tocoo()
         row, column = held.coords
         model = expected.block(rows)[row, column].astype(np.float64)
-        seen = values_at(kept[rows], row, column)
+        seen = seen_at_taken[taken.indptr[rows.start] : taken.indptr[rows.stop]]
         mixtures = ((1 - weight) * model + weight * seen for weight in GRID)
         return np.stack(
             [np.bincount(column, held.data * np.log(mixture + 1e-6), minlength=kept.shape[1]) for mixture in mixtures]

@@ -14,7 +14,7 @@ from scinfill.models.observations import Observations
 from scinfill.models.recipe import Loss, Prediction
 from scinfill.numerics.blocks import row_slices
 from scinfill.numerics.parallel import map_in_order
-from scinfill.numerics.sparse import column_sums
+from scinfill.numerics.sparse import column_sums, rows_view
 
 Floats = NDArray[np.float32]
 
@@ -175,7 +175,7 @@ class Shrunk:
         removed = batches is not None and batches.removed
         rate = self.model.rate(rows, average=removed)
         rate *= 1 - self.observed_weight
-        seen = counts[rows]
+        seen = rows_view(counts, rows)
         if batches is not None and batches.removed:
             row, column = seen.nonzero()
             rates = (seen.data / size_factor[rows][row]).astype(np.float32)

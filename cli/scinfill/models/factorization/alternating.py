@@ -17,9 +17,8 @@ from scipy.sparse import csr_array
 
 from scinfill.models.factorization.arrays import Array, Arrays
 from scinfill.models.factorization.least_squares import AnyFloats, Floats, column_pairs, solve_packed
-from scinfill.models.requirements import SINGLE
 from scinfill.numerics.batches import Batches
-from scinfill.numerics.blocks import row_slices
+from scinfill.numerics.blocks import FEWEST_ROWS, row_slices
 from scinfill.numerics.decomposition import principal_components, principal_components_within
 from scinfill.numerics.parallel import map_in_order
 from scinfill.resume import resumable
@@ -28,8 +27,6 @@ Rows = slice | NDArray[np.intp]
 
 DAMPING_CELLS = 2_000
 """A gene's step is damped by its effect on about this many cells."""
-FEWEST_ROWS = 256
-"""Cells of a block, however many genes there are: what a block costs for each gene is shared by its cells."""
 START_ITERATIONS = 2
 """Iterations for the principal components that a fit starts from; its rounds refine the subspace."""
 
@@ -197,8 +194,7 @@ class Block:
 
 def _blocks(loss: BlockLoss) -> list[Block]:
     n_cells, n_genes = loss.shape
-    block_bytes = max(loss.arrays.block_bytes, FEWEST_ROWS * n_genes * SINGLE)
-    slices = row_slices(n_cells, n_genes, block_bytes=block_bytes)
+    slices = row_slices(n_cells, n_genes, block_bytes=loss.arrays.block_bytes, fewest_rows=FEWEST_ROWS)
     if loss.batches is None:
         return [Block(rows) for rows in slices]
     members = [loss.batches.rows(batch) for batch in range(loss.batches.n_batches)]

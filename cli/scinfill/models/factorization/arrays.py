@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 
 from scinfill.models.devices import Device, computing_on, has_tensorflow
 from scinfill.models.factorization.least_squares import column_pairs, solve_packed
+from scinfill.numerics.masking import places
 
 Array = Any
 """A numpy array or a TensorFlow tensor."""
@@ -60,12 +61,11 @@ class Arrays:
 
 
 def _exp_in_place(values: NDArray[np.floating[Any]], bound: np.float32) -> NDArray[np.floating[Any]]:
-    return np.exp(np.minimum(values, bound, out=values), out=values)
+    return np.exp(np.minimum(values, bound, out=values) if np.isfinite(bound) else values, out=values)
 
 
 def _hide_in_place(values: NDArray[np.floating[Any]], pattern: csr_array) -> NDArray[np.floating[Any]]:
-    first_of_row = np.arange(len(values), dtype=np.intp) * values.shape[1]
-    np.put(values, np.repeat(first_of_row, np.diff(pattern.indptr)) + pattern.indices, 0)
+    values.reshape(-1)[places(pattern)] = 0
     return values
 
 
@@ -114,7 +114,7 @@ def tensorflow_arrays() -> Arrays:
         return tf.exp(tf.minimum(values, bound))
 
     def hide(values: Array, pattern: csr_array) -> Array:
-        return values * (1 - pattern.toarray())
+        return values * (1 - pattern.toarray().astype(np.float32))
 
     return Arrays(tnp, sparse_product, solve, bounded_exp, hide, block_bytes=256 * 2**20)
 

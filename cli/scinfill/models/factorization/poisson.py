@@ -7,6 +7,7 @@ from scinfill.models.centre import LARGEST_LOG_RATE
 from scinfill.models.factorization.alternating import Factors, Rows, System, design_with_offset
 from scinfill.models.factorization.arrays import HOST, Array, Arrays
 from scinfill.models.observations import Observations
+from scinfill.numerics.sparse import rows_view
 
 LARGEST_STEP = 1.5
 """No log rate moves further in one half-step: Newton's quadratic is a poor guide beyond."""
@@ -31,12 +32,12 @@ class PoissonLoss:
 
     def cell_system(self, rows: Rows, factors: Factors) -> System:
         """Return the curvature DᵀΛD and the gradient Dᵀ(C − λ) for every cell in ``rows``."""
-        return self._system(self.rate(rows, factors), self.counts[rows], factors.genes)
+        return self._system(self.rate(rows, factors), rows_view(self.counts, rows), factors.genes)
 
     def gene_system(self, rows: Rows, factors: Factors) -> System:
         """Return the same for every gene and the design [1, Z], summed over the cells in ``rows``."""
         rate = self.arrays.xp.transpose(self.rate(rows, factors))
-        return self._system(rate, self.counts[rows].T, design_with_offset(factors.cells[rows]))
+        return self._system(rate, rows_view(self.counts, rows).T, design_with_offset(factors.cells[rows]))
 
     def rate(self, rows: Rows, factors: Factors) -> Array:
         """Return (n_rows, n_genes) expected counts, zero where held out."""
@@ -45,8 +46,11 @@ class PoissonLoss:
         exposure = self.log_exposure[rows]
         left = np.column_stack([factors.cells[rows], exposure, np.ones_like(exposure)])
         right = np.column_stack([factors.genes, np.ones_like(factors.offset), factors.offset])
-        rate = arrays.bounded_exp(xp.matmul(left, right.T), np.float32(LARGEST_LOG_RATE))
-        return rate if self.held_out is None else arrays.hide(rate, self.held_out[rows])
+        # Mostly no log rate can be too large (Cauchy and Schwarz), which spares a walk over all entries.
+        reach = np.linalg.norm(left, axis=1).max() * np.linalg.norm(right, axis=1).max()
+        bound = np.float32(LARGEST_LOG_RATE if reach > LARGEST_LOG_RATE else np.inf)
+        rate = arrays.bounded_exp(xp.matmul(left, right.T), bound)
+        return rate if self.held_out is None else arrays.hide(rate, rows_view(self.held_out, rows))
 
     def _system(self, rate: Array, counts: csr_array, design: Array) -> System:
         arrays, xp = self.arrays, self.arrays.xp

@@ -12,16 +12,16 @@ from scinfill.models.batch_effect import BatchedPrediction, centre_beside, centr
 from scinfill.models.centre import gene_centre
 from scinfill.models.devices import Device
 from scinfill.models.factorization import alternating
-from scinfill.models.factorization.alternating import FEWEST_ROWS, BlockLoss, Factors, Penalty, alternate
+from scinfill.models.factorization.alternating import BlockLoss, Factors, Penalty, alternate
 from scinfill.models.factorization.arrays import arrays_for
 from scinfill.models.factorization.poisson import PoissonLoss
 from scinfill.models.factorization.squared import SquaredLoss
 from scinfill.models.observations import Observations
-from scinfill.models.recipe import Prediction
+from scinfill.models.recipe import Loss, Prediction, SampleFit
 from scinfill.models.requirements import BLOCKS, DOUBLE, SINGLE, sample_bytes
 from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
 from scinfill.numerics.batches import Batches
-from scinfill.numerics.blocks import row_slices
+from scinfill.numerics.blocks import FEWEST_ROWS, row_slices
 from scinfill.numerics.parallel import IN_FLIGHT
 from scinfill.numerics.sparse import product
 
@@ -53,6 +53,7 @@ class Factorization(ABC):
     ridge: float
     n_rounds: int
     device: Device
+    loss: Loss
     batch_ridge: float = field(default=4.0, kw_only=True, repr=False)
 
     @abstractmethod
@@ -89,13 +90,29 @@ class Factorization(ABC):
         weighted = self.weigh_genes(sample, sample_held_out, factors)
         if weighted is not factors:
             factors = alternate(loss, weighted, ridge=penalty, n_rounds=self.n_rounds, label="fit with genes weighted")
-        if rows is None:
-            return self._prediction(data, factors)
-        # Guess Z of the other cells, and let all cells take part in the last rounds.
-        guessed = replace(factors, cells=guess_cells(data.log_values, rows, factors, data.batches))
-        loss = self.loss_of(data, held_out)
-        factors = alternate(loss, guessed, ridge=penalty, n_rounds=FULL_ROUNDS, label="fit all cells")
-        return self._prediction(data, factors)
+        return self._prediction(data, factors if rows is None else self._fit_all(data, held_out, factors, rows))
+
+    def fit_from(self, start: SampleFit, data: Observations) -> Prediction:
+        """Fit ``data`` from the factors of a sample; see :class:`scinfill.models.recipe.StartingRecipe`."""
+        fitted = start.prediction
+        offsets = fitted.offsets if isinstance(fitted, BatchedPrediction) else None
+        structure = fitted.structure if isinstance(fitted, BatchedPrediction) else fitted
+        if not isinstance(structure, Factors):
+            raise TypeError("a fit of factors starts from factors")
+        scale = np.float32(np.log(start.share)) if self.loss == "poisson" else 0
+        factors = replace(structure, offset=structure.offset - scale, batches=offsets)
+        return self._prediction(data, self._fit_all(data, None, factors, start.rows))
+
+    def _fit_all(
+        self, data: Observations, held_out: csr_array | None, factors: Factors, rows: NDArray[np.intp] | None
+    ) -> Factors:
+        """Guess Z of the cells that are not in the sample, and let all cells take part in the last rounds."""
+        if rows is not None:
+            factors = replace(factors, cells=guess_cells(data.log_values, rows, factors, data.batches))
+        penalty = Penalty(self.ridge, self.batch_ridge)
+        return alternate(
+            self.loss_of(data, held_out), factors, ridge=penalty, n_rounds=FULL_ROUNDS, label="fit all cells"
+        )
 
     def _prediction(self, data: Observations, factors: Factors) -> Prediction:
         """Return the factors, and beside them the offsets of batches where there are any."""

@@ -11,6 +11,7 @@ from scinfill.models.factorization.alternating import Factors, Rows, System, des
 from scinfill.models.factorization.arrays import HOST, Array, Arrays
 from scinfill.models.factorization.least_squares import column_pairs
 from scinfill.models.observations import Observations
+from scinfill.numerics.sparse import rows_view
 
 
 class SquaredLoss:
@@ -54,8 +55,9 @@ class SquaredLoss:
 
     def _entries(self, rows: Rows) -> tuple[csr_array, csr_array]:
         """Return the values of some cells, and what their weights exceed ``zero_weight`` by."""
-        values = self.values[rows]
-        return values, weight_excess(values, self.zero_weight, None if self.held_out is None else self.held_out[rows])
+        values = rows_view(self.values, rows)
+        held_out = None if self.held_out is None else rows_view(self.held_out, rows)
+        return values, weight_excess(values, self.zero_weight, held_out)
 
     def _system(
         self, values: csr_array, excess: csr_array, design: Array, pairs: Array, current: Array, *, explained: Array = 0

@@ -15,7 +15,8 @@ from scinfill.models.estimate.detected import (
     learn_detected,
 )
 from scinfill.models.factorization.recipes import SquaredFactorization
-from scinfill.models.observations import Observations, values_at
+from scinfill.models.observations import Observations
+from scinfill.numerics.masking import values_at
 
 RECIPES = [
     SquaredFactorization(2, zero_weight=0.0),
@@ -68,7 +69,7 @@ def test_beyond_its_ends_the_curve_is_flat():
 def test_a_seen_value_that_was_hidden_is_guessed_better_than_by_its_genes_mean(world):
     """Also than by the mean of the gene's seen values, which asks the same question."""
     held_out = hold_out_seen(world.data.log_values, 0.1, np.random.default_rng(7))
-    truth = values_at(world.data.log_values, *held_out.nonzero())
+    truth = values_at(world.data.log_values, held_out)
     visible = world.data.without(held_out)
     estimate = learn_detected(RECIPES, visible, visible, np.random.default_rng(0))
     guess = estimate.block(slice(0, 200))[held_out.nonzero()]
@@ -105,8 +106,8 @@ def test_what_it_learned_from_was_not_in_the_fit(world, monkeypatch):
     learn_detected([Recording(world.rate, "squared")], world.data, world.data, np.random.default_rng(0))
     first, last = fitted_to
     assert held[0].nnz == pytest.approx(HELD_OUT_SHARE * world.data.log_values.nnz, rel=0.1)
-    assert not values_at(first.log_values, *held[0].nonzero()).any()
-    assert not values_at(first.counts, *held[0].nonzero()).any()
+    assert not values_at(first.log_values, held[0]).any()
+    assert not values_at(first.counts, held[0]).any()
     assert last is world.data
 
 
@@ -143,7 +144,7 @@ def test_seen_entries_are_hidden_and_no_others(world, share):
     values = world.data.log_values
     held_out = hold_out_seen(values, share, np.random.default_rng(0))
     assert held_out.nnz == pytest.approx(share * values.nnz, rel=0.1)
-    assert np.all(values_at(values, *held_out.nonzero()) > 0)
+    assert np.all(values_at(values, held_out) > 0)
     assert held_out.has_canonical_format
 
 

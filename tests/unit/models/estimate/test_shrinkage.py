@@ -28,7 +28,7 @@ def weights_for(rate, model, *, seed=0):
 def test_noise_around_the_model_gets_no_weight():
     model = np.exp(np.random.default_rng(1).normal(2, 0.7, (N_CELLS, N_GENES)))
     weights = weights_for(model, model)
-    assert weights.mean() < 0.02
+    assert weights.mean() < 0.03
     assert weights.max() <= 0.12
 
 
@@ -45,7 +45,7 @@ def test_the_weight_grows_with_what_the_model_misses():
         for spread in (0.0, 0.15, 0.4, 1.2)
     ]
     assert means == sorted(means)
-    assert means[0] < 0.02
+    assert means[0] < 0.03
     assert means[-1] > 0.4
 
 

@@ -15,6 +15,7 @@ from scinfill.models.factorization.arrays import HOST
 from scinfill.models.factorization.poisson import PoissonLoss
 from scinfill.models.factorization.recipes import PoissonFactorization, SquaredFactorization
 from scinfill.models.factorization.squared import SquaredLoss
+from scinfill.models.recipe import SampleFit
 
 RECIPES = [
     PoissonFactorization(3),
@@ -115,6 +116,7 @@ def small_blocks(monkeypatch):
 
     def use(block_bytes):
         monkeypatch.setattr("scinfill.models.factorization.arrays.HOST", replace(HOST, block_bytes=block_bytes))
+        monkeypatch.setattr("scinfill.models.factorization.alternating.FEWEST_ROWS", 1)
 
     return use
 
@@ -184,6 +186,24 @@ def test_a_fit_on_a_sample_extends_to_all_cells(monkeypatch, recipe):
     assert np.sqrt(np.mean((extended - whole) ** 2)) < 0.25 * spread
     score = extended[:, :6].mean(axis=1)
     assert score[rare].min() > np.quantile(score[~rare], 0.99)
+
+
+def thinned_fit(recipe, data, rows=None):
+    """Return a fit of 90 % of the molecules of some cells, as a place to start from."""
+    kept, _ = (data if rows is None else data.cells(rows)).thinned(0.1, np.random.default_rng(3))
+    return SampleFit(fitted(recipe, kept), rows, 0.9)
+
+
+@pytest.mark.parametrize("rows", [None, np.arange(0, 400, 3)], ids=["all cells", "a sample"])
+def test_a_fit_may_start_from_one_of_fewer_molecules(rows):
+    world = low_rank_world(400, 60)
+    recipe = PoissonFactorization(3)
+    whole = values(fitted(recipe, world.data))
+    started = values(recipe.fit_from(thinned_fit(recipe, world.data, rows), world.data))
+    errors = [np.mean((found - np.log(world.rate)) ** 2) for found in (started, whole)]
+    assert errors[0] < 1.05 * errors[1]
+    # The rates are those of all molecules, not of nine tenths.
+    assert np.mean(started - whole) == pytest.approx(0, abs=0.01)
 
 
 def test_only_the_sample_pays_for_the_rounds(monkeypatch):

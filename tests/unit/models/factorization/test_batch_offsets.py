@@ -11,6 +11,7 @@ from scinfill.models.factorization.alternating import Penalty, alternate
 from scinfill.models.factorization.arrays import HOST
 from scinfill.models.factorization.recipes import PoissonFactorization, SquaredFactorization
 from scinfill.models.factorization.squared import SquaredLoss
+from scinfill.models.recipe import SampleFit
 from scinfill.numerics.batches import Batches
 
 RECIPES = [PoissonFactorization(2), SquaredFactorization(2), SquaredFactorization(2, zero_weight=0.1)]
@@ -100,7 +101,20 @@ def test_block_size_changes_rounding_only(monkeypatch, recipe):
     data, _ = batched_world(60, 30)
     expected = fitted(recipe, data).block(everything(data.shape))
     monkeypatch.setattr("scinfill.models.factorization.arrays.HOST", replace(HOST, block_bytes=4 * 30 * 7))
+    monkeypatch.setattr("scinfill.models.factorization.alternating.FEWEST_ROWS", 1)
     np.testing.assert_allclose(fitted(recipe, data).block(everything(data.shape)), expected, rtol=5e-3, atol=5e-3)
+
+
+def test_a_fit_may_start_from_one_of_fewer_molecules_with_its_offsets():
+    data, _ = batched_world(300, 40)
+    recipe = PoissonFactorization(2)
+    whole = fitted(recipe, data)
+    kept, _ = data.thinned(0.1, np.random.default_rng(0))
+    started = recipe.fit_from(SampleFit(fitted(recipe, kept), None, 0.9), data)
+    np.testing.assert_allclose(started.offsets, whole.offsets, atol=0.1)
+    difference = started.block(everything(data.shape)) - whole.block(everything(data.shape))
+    assert np.sqrt(np.mean(difference**2)) < 0.1
+    assert np.mean(difference) == pytest.approx(0, abs=0.01)
 
 
 def test_cells_beside_the_sample_are_guessed_within_batches(monkeypatch):

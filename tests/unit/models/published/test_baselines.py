@@ -4,8 +4,9 @@ from scipy.sparse import csr_array
 
 from _models import low_rank_world, observations
 from scinfill.models.estimate.detected import hold_out_seen
-from scinfill.models.observations import Observations, values_at
+from scinfill.models.observations import Observations
 from scinfill.models.published.baselines import GeneMean, LowRank, NuclearNorm, ThresholdedSvd
+from scinfill.numerics.masking import values_at
 from scinfill.numerics.sparse import canonical
 
 
@@ -69,7 +70,7 @@ def test_with_hardly_any_penalty_the_seen_values_come_back(data):
 
 def test_nuclear_norm_fills_hidden_values(data):
     held_out = hold_out_seen(data.log_values, 0.1, np.random.default_rng(0))
-    truth = values_at(data.log_values, *held_out.nonzero())
+    truth = values_at(data.log_values, held_out)
     guess = values(NuclearNorm(), data.without(held_out))[held_out.nonzero()]
     assert np.mean((guess - truth) ** 2) < 0.5 * np.mean(truth**2)
 
