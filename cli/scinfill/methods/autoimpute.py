@@ -80,9 +80,11 @@ class AutoImpute(MethodSettings):
                 f"from held-out entries"
             )
 
-    def fixed_model(self, prediction: Prediction, loss: Loss, batches: BatchEffect | None) -> FixedNetwork:
+    def fixed_model(
+        self, prediction: Prediction, loss: Loss, batches: BatchEffect | None, data: Observations
+    ) -> FixedNetwork:
         """Return the weights, and how inputs are centred and divided."""
-        del batches
+        del batches, data
         if not isinstance(prediction, Reconstruction):
             raise TypeError("an AutoImpute model is a network")
         inputs = prediction.data
@@ -103,7 +105,7 @@ class AutoImpute(MethodSettings):
         others = data.cells(others_than(folds[0], data.shape[0]))
         fitted = self.recipe(fixed.loss, others, rng).fit(others, rng=rng)
         structure = fitted.structure if isinstance(fitted, BatchedPrediction) else fitted
-        return [(self.fixed_model(structure, fixed.loss, None), folds[0][:REFERENCE_CELLS])]
+        return [(self.fixed_model(structure, fixed.loss, None, others), folds[0][:REFERENCE_CELLS])]
 
     def published_recipe(self, data: Observations) -> PaperAutoencoder | None:
         """Return AutoImpute as published, with what was given in place of the released program's defaults."""

@@ -30,7 +30,8 @@ from scinfill.models.estimate.choices import (
 )
 from scinfill.models.estimate.detected import CellFloor, Detected
 from scinfill.models.estimate.learning import MOST_FOLDS, Learned
-from scinfill.models.estimate.new_cells import REFERENCE_CELLS, ReferenceCells, folds_of, others_than
+from scinfill.models.estimate.model_fit import halves_of
+from scinfill.models.estimate.new_cells import REFERENCE_CELLS, ReferenceCells, folds_of, mean_expression, others_than
 from scinfill.models.estimate.values import GatedModel, Shrunk
 from scinfill.models.factorization.alternating import Factors
 from scinfill.models.factorization.new_cells import FixedFactors
@@ -117,12 +118,14 @@ class DeepMc(MethodSettings):
         if len(ranks) > 1:
             raise InputError(f"`rank={list(ranks)}` names {len(ranks)} layers; they belong to `preset='paper'`")
 
-    def fixed_model(self, prediction: Prediction, loss: Loss, batches: BatchEffect | None) -> FixedFactors:
+    def fixed_model(
+        self, prediction: Prediction, loss: Loss, batches: BatchEffect | None, data: Observations
+    ) -> FixedFactors:
         """Return μ and D, against which Z of new cells is solved as in the training."""
         if not isinstance(prediction, Factors):
             raise TypeError("a deepMc model is made of factors")
         default = PoissonFactorization.ridge if loss == "poisson" else SquaredFactorization.ridge
-        return FixedFactors(
+        fixed = FixedFactors(
             loss,
             prediction.offset,
             prediction.genes,
@@ -131,6 +134,7 @@ class DeepMc(MethodSettings):
             batches=None if batches is None else batches.offsets,
             gene_weights=prediction.gene_weights,
         )
+        return fixed.with_starts(data, halves_of(mean_expression(data)))
 
     def reference_cells(self, fixed: FixedModel, prediction: Prediction, data: Observations) -> ReferenceCells:
         """Return a sample of many cells, who hardly leave a mark on D; few by parts, with D of all others."""

@@ -161,7 +161,7 @@ def _trained(settings: MethodSettings, data: Observations, learned: Learned) -> 
     if not isinstance(model, GatedModel):
         raise TypeError("only gated models are kept")
     with blocks_in_parallel():
-        fixed = settings.fixed_model(model.prediction, model.loss, model.batches)
+        fixed = settings.fixed_model(model.prediction, model.loss, model.batches, data)
         reference = settings.reference_cells(fixed, model.prediction, data)
         return trained_model(fixed, reference, learned.estimate, data)
 

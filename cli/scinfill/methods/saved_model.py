@@ -156,6 +156,8 @@ def to_table(trained: TrainedModel, imputed: AnnData, *, command: str, gate: Gat
         columns[MODEL_OFFSET], matrices[GENE_FACTORS] = trained.fixed.offset, trained.fixed.genes.T
         columns[GENE_WEIGHT] = trained.fixed.gene_weights
         own |= {"ridge": float(trained.fixed.ridge), "zero_weight": float(trained.fixed.zero_weight)}
+        if trained.fixed.starts is not None:
+            own["starts"] = trained.fixed.starts
     elif isinstance(trained.fixed, FixedNetwork):
         columns |= {INPUT_CENTRE: trained.fixed.centre, INPUT_SPREAD: trained.fixed.spread}
         matrices[INPUT_OFFSETS] = trained.fixed.batches
@@ -320,7 +322,8 @@ def _fixed(table: AnnData, own: Mapping[str, Any], column: Any, matrix: Any) -> 
         genes = np.ascontiguousarray(np.asarray(table.varm[GENE_FACTORS], np.float32))
         offsets = with_average(matrix(BATCH_OFFSETS))
         ridge, zero_weight = float(own["ridge"]), float(own["zero_weight"])
-        return FixedFactors(loss, column(MODEL_OFFSET), genes, ridge, zero_weight, offsets, column(GENE_WEIGHT))
+        starts = np.asarray(own["starts"], np.float32) if "starts" in own else None
+        return FixedFactors(loss, column(MODEL_OFFSET), genes, ridge, zero_weight, offsets, column(GENE_WEIGHT), starts)
     weights = tuple(np.asarray(own["weights"][key], np.float32) for key in sorted(own["weights"], key=int))
     offsets = with_average(matrix(INPUT_OFFSETS))
     return FixedNetwork(loss, weights, column(INPUT_CENTRE), column(INPUT_SPREAD), offsets)

@@ -152,7 +152,9 @@ class MethodSettings(ImputerSettings, ABC):
         return options if self.model is None else options | {"model": identity_of(self.model)}
 
     @abstractmethod
-    def fixed_model(self, prediction: Prediction, loss: Loss, batches: BatchEffect | None) -> FixedModel:
+    def fixed_model(
+        self, prediction: Prediction, loss: Loss, batches: BatchEffect | None, data: Observations
+    ) -> FixedModel:
         """Return what of a fit reads new cells."""
 
     @abstractmethod

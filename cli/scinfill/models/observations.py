@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from scinfill.numerics.batches import Batches
 from scinfill.numerics.masking import thin, values_at, without
 from scinfill.numerics.normalization import log2_data
-from scinfill.numerics.sparse import have_same_positions, rows_of, with_positions
+from scinfill.numerics.sparse import have_same_positions, rows_of, rows_view, with_positions
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,8 @@ def padded(data: Observations, rows: NDArray[np.intp], n_rows: int) -> Observati
     """Return some cells as a block of ``n_rows``, the last of them empty and of size factor 1; batches are left out."""
     some = slice(rows[0], rows[-1] + 1) if rows[-1] - rows[0] == len(rows) - 1 else rows
     size_factor = None if data.size_factor is None else np.append(data.size_factor[some], np.ones(n_rows - len(rows)))
-    counts = None if data.counts is None else _longer(data.counts[some], n_rows)
-    return Observations(_longer(data.log_values[some], n_rows), counts, size_factor)
+    counts = None if data.counts is None else _longer(rows_view(data.counts, some), n_rows)
+    return Observations(_longer(rows_view(data.log_values, some), n_rows), counts, size_factor)
 
 
 def _longer(matrix: csr_array, n_rows: int) -> csr_array:

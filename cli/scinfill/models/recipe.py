@@ -1,7 +1,8 @@
 """The contract of a model, whichever method it belongs to."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,11 +74,39 @@ class StartingRecipe(Recipe, Protocol):
         ...
 
 
-class FixedModel(Protocol):
-    """A model whose training is over, which reads new cells: what it says of a cell depends on that cell alone.
+class ExactPrediction(Prediction, Protocol):
+    """A prediction of new cells, of which no value depends on the cells beside it, to the last bit."""
 
-    Cells come in blocks of equal shape, filled up with empty rows (:func:`scinfill.models.observations.padded`).
+    def project(self, rows: slice, mean: NDArray[np.float32], directions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return (block − mean)·directions, (n_rows, n_directions), from (n_genes,) and (n_genes, n_directions)."""
+        ...
+
+
+class CellReader(Protocol):
+    """What a fixed model makes of blocks of cells by genes that are the same for all of them.
+
+    Blocks have an equal number of rows, filled up with empty ones (:func:`scinfill.models.observations.padded`), and
+    ``codes`` (n_rows,) are the cells' batches, all the same in a block; None for cells of the average batch. What is
+    made of a cell depends on that cell alone, to the last bit.
     """
+
+    def halves(self, block: Observations, codes: NDArray[np.intp] | None) -> tuple[Any, Any]:
+        """Return what is made of cells by one half of the known genes, and by the other."""
+        ...
+
+    def whole(
+        self, block: Observations, codes: NDArray[np.intp] | None, halves: tuple[Any, Any]
+    ) -> NDArray[np.float32]:
+        """Return what is kept of cells, (n_rows, n_factors), by all known genes; it may go on from their halves."""
+        ...
+
+    def predictor(self, columns: NDArray[np.intp]) -> Callable[[Any], NDArray[np.float32]]:
+        """Return a function from what was made of cells to the predicted values of genes, (n_rows, n_columns)."""
+        ...
+
+
+class FixedModel(Protocol):
+    """A model whose training is over, which reads new cells: what it says of a cell depends on that cell alone."""
 
     @property
     def loss(self) -> Loss:
@@ -89,21 +118,8 @@ class FixedModel(Protocol):
         """Numbers that are kept of a cell to predict it by; 0 where the cell is read again for that."""
         ...
 
-    def read(
-        self,
-        block: Observations,
-        known: NDArray[np.bool_],
-        codes: NDArray[np.intp] | None,
-        start: NDArray[np.float32] | None = None,
-    ) -> NDArray[np.float32]:
-        """Return what is made of cells, (n_rows, …), by the genes that are ``known`` (n_genes,) alone.
-
-        ``codes`` (n_rows,) are the cells' batches, all the same in a block; ``start`` is an earlier guess.
-        """
-        ...
-
-    def values(self, state: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return (n_rows, n_genes) predicted values of cells from what was made of them."""
+    def reader(self, known: NDArray[np.bool_], half: NDArray[np.bool_]) -> CellReader:
+        """Return what reads cells by the ``known`` genes (n_genes,) alone, in ``half`` (n_genes,) and the others."""
         ...
 
     def prediction(
@@ -112,7 +128,7 @@ class FixedModel(Protocol):
         known: NDArray[np.bool_],
         codes: NDArray[np.intp] | None,
         factors: NDArray[np.float32],
-    ) -> Prediction:
+    ) -> ExactPrediction:
         """Return the prediction of all cells; ``factors`` (n_cells, n_factors) is what was kept of them."""
         ...
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scinfill.numerics.exact import exact_product
+from scinfill.numerics.exact import exact_product, multiply_rounded, round_columns
 
 
 def matrices(n_rows: int, n_inner: int, n_columns: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -42,3 +42,22 @@ def test_a_row_of_zeros_gives_zeros():
     left[1] = 0
     assert (exact_product(left, right)[1] == 0).all()
     assert exact_product(left, right * 0).any() == np.False_
+
+
+@given(n_rows=st.integers(1, 40), n_inner=st.integers(2, 200), n_columns=st.integers(1, 40), seed=st.integers(0, 99))
+def test_a_right_side_is_rounded_once_for_all_of_its_products(n_rows, n_inner, n_columns, seed):
+    left, right = matrices(n_rows, n_inner, n_columns, seed)
+    rounded = round_columns(right)
+    np.testing.assert_array_equal(multiply_rounded(left, rounded), exact_product(left, right))
+    by_columns = multiply_rounded(left, rounded, by_columns=True)
+    np.testing.assert_array_equal(by_columns, exact_product(left, right))
+    some = n_inner // 2  # of the same right side: whatever the order, too
+    order = np.random.default_rng(seed).permutation(some)
+    whole = multiply_rounded(left[:, :some], rounded[:some])
+    np.testing.assert_array_equal(multiply_rounded(left[:, order], rounded[order]), whole)
+
+
+@pytest.mark.parametrize("n_inner", [3, 1000])
+def test_single_and_double_precision_round_to_the_same_numbers(n_inner):
+    left, right = matrices(9, n_inner, 5)
+    np.testing.assert_array_equal(exact_product(left, right), exact_product(left.astype(float), right.astype(float)))

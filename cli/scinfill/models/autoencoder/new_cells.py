@@ -3,18 +3,21 @@
 TensorFlow chooses how it sums by the number of rows and threads, and a cell's values must not depend on either.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
 from scinfill.models.autoencoder.network import Weights
+from scinfill.models.centre import LARGEST_LOG_RATE
 from scinfill.models.observations import Observations
-from scinfill.models.recipe import Loss, Prediction
+from scinfill.models.recipe import Loss
 from scinfill.numerics.exact import exact_product
 
 Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 WEIGHT_BITS = 8
 """Last bits of a float32 weight of a network that are cut, far below what training settles: the file packs better."""
@@ -48,15 +51,12 @@ class FixedNetwork:
         """Nothing is kept of a cell: it is read again."""
         return 0
 
-    def read(
-        self,
-        block: Observations,
-        known: NDArray[np.bool_],
-        codes: NDArray[np.intp] | None,
-        start: Floats | None = None,
-    ) -> Floats:
+    def reader(self, known: Mask, half: Mask) -> "NetworkReader":
+        """Return what reads cells; see :class:`scinfill.models.recipe.FixedModel`."""
+        return NetworkReader(self, known, half)
+
+    def read(self, block: Observations, known: Mask, codes: NDArray[np.intp] | None) -> Floats:
         """Return the inputs of the network, (n_rows, n_genes): genes that are not known are zero, as in training."""
-        del start
         inputs: Floats = block.log_values.toarray()
         inputs /= self.spread
         inputs -= self.centre
@@ -66,20 +66,55 @@ class FixedNetwork:
             inputs *= known.astype(np.float32) * np.float32(len(known) / max(1, known.sum()))
         return inputs
 
-    def values(self, state: Floats) -> Floats:
+    def values(self, inputs: Floats) -> Floats:
         """Return the output, (n_rows, n_genes); :func:`scinfill.models.autoencoder.network.forward` in numpy."""
-        layer = state
+        layer = inputs
         *encoders, (decoder, output_bias) = zip(self.weights[::2], self.weights[1::2], strict=True)
         for encoder, bias in encoders:
             layer = expit(exact_product(layer, encoder) + bias) - np.float32(0.5)
         return exact_product(layer, decoder) + output_bias
 
     def prediction(
-        self, data: Observations, known: NDArray[np.bool_], codes: NDArray[np.intp] | None, factors: Floats
-    ) -> Prediction:
+        self, data: Observations, known: Mask, codes: NDArray[np.intp] | None, factors: Floats
+    ) -> "NetworkReading":
         """Return what the network says of cells when their values are asked for."""
         del factors
         return NetworkReading(self, data, known, codes)
+
+
+@dataclass(frozen=True)
+class NetworkReader:
+    """A network that reads blocks of cells; see :class:`scinfill.models.recipe.CellReader`.
+
+    Attributes
+    ----------
+    network
+        Which reads.
+    known
+        (n_genes,) genes that the data measured.
+    half
+        (n_genes,) one half of the genes.
+    """
+
+    network: FixedNetwork
+    known: Mask
+    half: Mask
+
+    def halves(self, block: Observations, codes: NDArray[np.intp] | None) -> tuple[Floats, Floats]:
+        """Return the inputs that either half of the genes makes."""
+        one, other = (self.network.read(block, self.known & part, codes) for part in (self.half, ~self.half))
+        return one, other
+
+    def whole(self, block: Observations, codes: NDArray[np.intp] | None, halves: tuple[Floats, Floats]) -> Floats:
+        """Return nothing: cells are read again where their values are asked for."""
+        del codes, halves
+        return np.zeros((block.shape[0], 0), np.float32)
+
+    def predictor(self, columns: NDArray[np.intp]) -> Callable[[Floats], Floats]:
+        """Return the function from inputs to the outputs of some genes."""
+        *encoders, decoder, output_bias = self.network.weights
+        part = replace(self.network, weights=(*encoders, decoder[:, columns], output_bias[columns]))
+        return part.values
 
 
 @dataclass(frozen=True)
@@ -100,7 +135,7 @@ class NetworkReading:
 
     network: FixedNetwork
     data: Observations
-    known: NDArray[np.bool_]
+    known: Mask
     codes: NDArray[np.intp] | None
 
     @property
@@ -113,6 +148,11 @@ class NetworkReading:
         part = Observations(self.data.log_values[rows])
         codes = None if self.codes is None else self.codes[rows]
         return self.network.values(self.network.read(part, self.known, codes))
+
+    def project(self, rows: slice, mean: Floats, directions: Floats) -> Floats:
+        """Return (block − mean)·directions, (n_rows, n_directions)."""
+        values = np.clip(self.block(rows), -LARGEST_LOG_RATE, LARGEST_LOG_RATE)
+        return exact_product(values - mean, directions)
 
 
 def cut_bits(weight: Floats) -> Floats:

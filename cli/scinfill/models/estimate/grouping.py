@@ -64,14 +64,12 @@ class Grouping:
         return np.argmin(distance, axis=1).astype(np.int16)
 
 
-def assign_all(
-    groupings: Sequence[Grouping], prediction: Prediction, rows: slice, *, product: Product = np.matmul
-) -> list[Codes]:
+def assign_all(groupings: Sequence[Grouping], prediction: Prediction, rows: slice) -> list[Codes]:
     """Return the smallest group of each of some cells in groupings that compare cells by the same components."""
     if not groupings:
         return []
-    place = _positions(prediction, rows, groupings[0].mean, groupings[0].components, product)
-    return [grouping.nearest(place, product=product) for grouping in groupings]
+    place = _positions(prediction, rows, groupings[0].mean, groupings[0].components)
+    return [grouping.nearest(place) for grouping in groupings]
 
 
 def sizes_for(n_cells: int) -> list[int]:
@@ -160,13 +158,11 @@ def _components(prediction: Prediction, slope: Floats, rng: np.random.Generator)
     return mean, slope[:, None] * components[kept].T
 
 
-def _positions(
-    prediction: Prediction, rows: slice, mean: Floats, components: Floats, product: Product = np.matmul
-) -> Floats:
+def _positions(prediction: Prediction, rows: slice, mean: Floats, components: Floats) -> Floats:
     """Return where some cells lie, (n_rows, n_components)."""
     values = _cap(prediction.block(rows))
     values -= mean
-    return product(values, components)
+    return values @ components
 
 
 def _cap(values: Floats) -> Floats:

@@ -9,17 +9,20 @@ that a few variable genes do not drown the others. Its logarithm follows the cel
 on one scale: 0 is a training cell as they are on average, -3 is known three of their standard deviations less well.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from scinfill.models.batch_effect import BatchEffect
+from scinfill.models.cell_blocks import cell_blocks, rows_of_block
 from scinfill.models.estimate.values import GatedModel
 from scinfill.models.observations import Observations, padded
-from scinfill.models.recipe import FixedModel
-from scinfill.models.requirements import SINGLE
+from scinfill.models.recipe import CellReader, FixedModel
 from scinfill.numerics.parallel import map_in_order
 from scinfill.numerics.sparse import row_of_entry, row_sums
 
@@ -27,9 +30,6 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-BLOCK_BYTES = 2 * 2**20
-ROWS = (32, 512)
-"""Cells that are read together: about BLOCK_BYTES of them, at least and at most."""
 FEWEST_OPEN = 20
 """Genes with an open gate below which all genes are asked, and below which the known ones tell nothing."""
 LEAST_DISPERSION = 1e-3
@@ -37,39 +37,93 @@ LEAST_SPREAD = 1e-3
 
 
 @dataclass(frozen=True)
-class Reader:
-    """A fixed model with its gate: expected values of cells from some of their genes.
+class GatedReader:
+    """A fixed model with its gate, which reads blocks of cells by some genes.
 
     Attributes
     ----------
     fixed
-        Which reads cells.
+        The model.
     gated
         Base, gain and scale; its prediction, groups and batches belong to other cells and are not used.
     offsets
         (n_batches, n_genes) β; None without batches.
+    known, half
+        (n_genes,) genes that are read, and one half of the genes.
     """
 
     fixed: FixedModel
     gated: GatedModel
-    offsets: Floats | None = None
+    offsets: Floats | None
+    known: Mask
+    half: Mask
+
+    @cached_property
+    def cells(self) -> CellReader:
+        """Read cells by the model."""
+        return self.fixed.reader(self.known, self.half)
 
     def telling_genes(self) -> Mask:
         """Return genes with an open gate, (n_genes,), whose prediction can be wrong; where they are few, all genes."""
         is_open = self.gated.gain > 0
         return is_open if is_open.sum() >= FEWEST_OPEN else np.ones_like(is_open)
 
-    def expected(self, block: Observations, state: Floats, codes: NDArray[np.intp] | None) -> Floats:
-        """Return (n_rows, n_genes) expected counts (Poisson loss) or log2 values (squared)."""
-        effect = None
+    def expectation(self, genes: Mask) -> "Expectation":
+        """Return what tells the expected values of some genes, (n_genes,)."""
+        columns = np.flatnonzero(genes)
+        scale = self.gated.rate_scale
+        gated = replace(
+            self.gated,
+            base=self.gated.base[columns],
+            gain=self.gated.gain[columns],
+            rate_scale=None if scale is None else scale[columns],
+            local=None,
+            batches=None,
+        )
+        offsets = None if self.offsets is None else self.offsets[:, columns]
+        return Expectation(columns, self.cells.predictor(columns), gated, offsets)
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a gated model expects of some genes in cells that were read.
+
+    Attributes
+    ----------
+    columns
+        (n_columns,) the genes.
+    predict
+        From what was made of cells to the model's values of these genes, (n_rows, n_columns).
+    gated
+        Base, gain and scale of these genes.
+    offsets
+        (n_batches, n_columns) β; None without batches.
+    """
+
+    columns: NDArray[np.intp]
+    predict: Callable[[Any], Floats]
+    gated: GatedModel
+    offsets: Floats | None
+
+    def of(self, state: Any, block: Observations, codes: NDArray[np.intp] | None) -> Floats:  # noqa: ANN401 - the model's
+        """Return (n_rows, n_columns) expected counts (Poisson loss) or log2 values (squared)."""
+        values, effect, loss = self.predict(state), None, self.gated.loss
         if self.offsets is not None and codes is not None:
-            effect = BatchEffect(np.repeat(codes[:1], len(state)), self.offsets, self.fixed.loss)
-        gated = replace(self.gated, prediction=_Known(self.fixed.values(state)), local=None, batches=effect)
-        if self.fixed.loss == "squared":
+            effect = BatchEffect(np.repeat(codes[:1], len(values)), self.offsets, loss)
+        gated = replace(self.gated, prediction=_Known(values), batches=effect)
+        if loss == "squared":
             return replace(gated, rate_scale=None).block(slice(None))
         rate = gated.rate(slice(None))
         rate *= block.molecules()[1][:, None].astype(np.float32)
         return rate
+
+    def seen(self, matrix: csr_array) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+        """Return row, column among these genes, and value of the stored entries of a block that are of these genes."""
+        place = np.full(matrix.shape[1], -1)
+        place[self.columns] = np.arange(len(self.columns))
+        column = place[matrix.indices]
+        kept = np.flatnonzero(column >= 0)
+        return row_of_entry(matrix.indptr)[kept], column[kept], matrix.data[kept]
 
 
 @dataclass(frozen=True)
@@ -85,8 +139,8 @@ class _Known:
         return n_rows, n_genes
 
     def block(self, rows: slice) -> Floats:
-        """Return a copy: whoever asks changes it."""
-        return self.values[rows].copy()
+        """Return the values themselves: whoever asks changes them, once."""
+        return self.values[rows]
 
 
 @dataclass(frozen=True)
@@ -124,45 +178,39 @@ def halves_of(mean: Floats) -> Mask:
     return half
 
 
-def rows_of_block(n_genes: int) -> int:
-    """Return how many cells are read together: always as many, so that small systems are solved alike everywhere."""
-    return int(np.clip(BLOCK_BYTES // (SINGLE * n_genes), *ROWS))
+class HalfDeviance:
+    """The mean deviance of cells' genes, each half predicted from the other.
 
-
-def cell_blocks(shape: tuple[int, int], codes: NDArray[np.intp] | None) -> list[NDArray[np.intp]]:
-    """Return the rows of blocks of cells that are read together, each of one batch."""
-    n_rows = rows_of_block(shape[1])
-    members = [np.arange(shape[0])] if codes is None else [np.flatnonzero(codes == code) for code in np.unique(codes)]
-    return [rows[start : start + n_rows] for rows in members for start in range(0, len(rows), n_rows)]
-
-
-def deviance_of_block(
-    reader: Reader,
-    block: Observations,
-    known: Mask,
-    codes: NDArray[np.intp] | None,
-    *,
-    half: Mask,
-    dispersion: Floats,
-) -> tuple[Doubles, list[Floats]]:
-    """Return the mean deviance of each cell's genes, (n_rows,), and what was made of it by either half.
-
-    It is not a number where fewer than FEWEST_OPEN genes that tell it are known, unless the model has no more: a mean
-    over a few genes lies on another scale than one over all.
+    Parameters
+    ----------
+    reader
+        The model.
+    dispersion
+        (n_genes,) as in :class:`FitScale`.
     """
-    total, telling = np.zeros(block.shape[0]), reader.telling_genes()
-    fewest, telling = min(FEWEST_OPEN, int(telling.sum())), telling & known
-    states: list[Floats] = []
-    for tested in (half, ~half):
-        # Where one half led to, the other starts from; where it arrives is its own.
-        state = reader.fixed.read(block, known & ~tested, codes, states[-1] if states else None)
-        expected = reader.expected(block, state, codes)
-        asked = (telling & tested).astype(np.float32)
-        deviance = _count_deviance if reader.fixed.loss == "poisson" else _value_deviance
-        total += deviance(block, expected, dispersion, asked)
-        states.append(state)
-    n_telling = int(telling.sum())
-    return total / n_telling if n_telling >= max(1, fewest) else np.full(len(total), np.nan), states
+
+    def __init__(self, reader: GatedReader, dispersion: Floats) -> None:
+        telling = reader.telling_genes()
+        fewest, telling = min(FEWEST_OPEN, int(telling.sum())), telling & reader.known
+        # What is read of one half is asked of the other.
+        self.asked = [reader.expectation(telling & tested) for tested in (~reader.half, reader.half)]
+        self.dispersion = dispersion
+        self.n_telling = int(telling.sum()) if telling.sum() >= max(1, fewest) else 0
+        self.deviance = _count_deviance if reader.fixed.loss == "poisson" else _value_deviance
+
+    def of(self, halves: tuple[Any, Any], block: Observations, codes: NDArray[np.intp] | None) -> Doubles:
+        """Return (n_rows,) mean deviances of cells of which either half of the genes made ``halves``.
+
+        They are not a number where fewer than FEWEST_OPEN genes that tell it are known, unless the model has no more:
+        a mean over a few genes lies on another scale than one over all.
+        """
+        if not self.n_telling:
+            return np.full(block.shape[0], np.nan)
+        parts = zip(self.asked, halves, strict=True)
+        total = sum(
+            self.deviance(block, asked, asked.of(state, block, codes), self.dispersion) for asked, state in parts
+        )
+        return np.asarray(total / self.n_telling, np.float64)
 
 
 def depth_of(data: Observations) -> Doubles:
@@ -173,56 +221,59 @@ def depth_of(data: Observations) -> Doubles:
 
 
 def learn_fit_scale(
-    reference: Sequence[tuple[Reader, NDArray[np.intp]]], data: Observations, half: Mask, codes: NDArray[np.intp] | None
+    reference: Sequence[tuple[GatedReader, NDArray[np.intp]]], data: Observations, codes: NDArray[np.intp] | None
 ) -> FitScale:
     """Learn how large the deviance of a known cell is.
 
     Parameters
     ----------
     reference
-        Models with their gate, and the rows of the cells that each reads.
+        Models with their gate that read all genes, and the rows of the cells that each reads.
     data
         (n_cells, n_genes) training cells.
-    half
-        (n_genes,) one half of the genes.
     codes
         (n_cells,) batches; None without.
     """
-    everything = np.ones(data.shape[1], np.bool_)
-    n_rows, is_counts = rows_of_block(data.shape[1]), reference[0][0].fixed.loss == "poisson"
+    n_genes, is_counts = data.shape[1], reference[0][0].fixed.loss == "poisson"
+    n_rows = rows_of_block(n_genes)
     blocks = [
-        (reader, cells[rows])
-        for reader, cells in reference
-        for rows in cell_blocks((len(cells), data.shape[1]), None if codes is None else codes[cells])
+        (number, cells[rows])
+        for number, (_, cells) in enumerate(reference)
+        for rows in cell_blocks((len(cells), n_genes), None if codes is None else codes[cells])
     ]
 
-    def moments(part: tuple[Reader, NDArray[np.intp]]) -> Doubles:
-        reader, rows = part
+    def read(part: tuple[int, NDArray[np.intp]]) -> tuple[Observations, NDArray[np.intp] | None, tuple[Any, Any]]:
+        number, rows = part
         block, some = padded(data, rows, n_rows), None if codes is None else codes[rows]
-        sums = np.zeros((3, data.shape[1]))
-        for tested in (half, ~half):
-            expected = reader.expected(block, reader.fixed.read(block, everything & ~tested, some), some)[: len(rows)]
-            seen = block.molecules()[0] if is_counts else block.log_values
-            truth = seen.toarray()[: len(rows)]
-            squares = np.sum((truth - expected) ** 2, axis=0, dtype=np.float64)
-            parts = squares, np.sum(expected, axis=0, dtype=np.float64), np.sum(expected**2, axis=0, dtype=np.float64)
-            sums += np.stack(parts) * tested
+        return block, some, reference[number][0].cells.halves(block, some)
+
+    everything = [[reader.expectation(tested) for tested in (~reader.half, reader.half)] for reader, _ in reference]
+
+    def moments(part: tuple[int, NDArray[np.intp]]) -> Doubles:
+        block, some, halves = read(part)
+        sums, n_cells = np.zeros((3, n_genes)), len(part[1])
+        truth = (block.molecules()[0] if is_counts else block.log_values).toarray()[:n_cells]
+        for asked, state in zip(everything[part[0]], halves, strict=True):
+            expected = asked.of(state, block, some)[:n_cells]
+            squares = np.sum((truth[:, asked.columns] - expected) ** 2, axis=0, dtype=np.float64)
+            sums[:, asked.columns] = (
+                squares,
+                np.sum(expected, axis=0, dtype=np.float64),
+                np.sum(expected**2, axis=0, dtype=np.float64),
+            )
         return sums
 
-    squares, sums, sums_of_squares = sum(map_in_order(moments, blocks), np.zeros((3, data.shape[1])))
+    squares, sums, sums_of_squares = sum(map_in_order(moments, blocks), np.zeros((3, n_genes)))
     if is_counts:
         dispersion = (squares - sums) / np.maximum(sums_of_squares, 1e-12)
     else:
         dispersion = squares / max(1, sum(len(rows) for _, rows in blocks))
     dispersion = np.maximum(dispersion, LEAST_DISPERSION).astype(np.float32)
+    deviances = [HalfDeviance(reader, dispersion) for reader, _ in reference]
 
-    def deviance(part: tuple[Reader, NDArray[np.intp]]) -> Doubles:
-        reader, rows = part
-        some = None if codes is None else codes[rows]
-        found, _ = deviance_of_block(
-            reader, padded(data, rows, n_rows), everything, some, half=half, dispersion=dispersion
-        )
-        return found[: len(rows)]
+    def deviance(part: tuple[int, NDArray[np.intp]]) -> Doubles:
+        block, some, halves = read(part)
+        return deviances[part[0]].of(halves, block, some)[: len(part[1])]
 
     found, order = np.concatenate(list(map_in_order(deviance, blocks))), np.concatenate([rows for _, rows in blocks])
     return _fit_scale(dispersion, found, depth_of(data)[order])
@@ -242,27 +293,23 @@ def _powers(depth: Doubles) -> Doubles:
     return np.stack([np.ones_like(depth), depth, depth**2], axis=-1)
 
 
-def _count_deviance(block: Observations, expected: Floats, dispersion: Floats, asked: Floats) -> Doubles:
+def _count_deviance(block: Observations, asked: Expectation, expected: Floats, dispersion: Floats) -> Doubles:
     """Sum the negative binomial deviances of every cell: that of a zero everywhere, and the rest where counts are.
 
     2·[C·log(C/λ) − (C + r)·log((C + r)/(λ + r))] with r = 1/φ; for C = 0 it is 2·r·log(1 + φλ).
     """
-    counts, _ = block.molecules()
-    size = 1 / dispersion
-    log_excess = np.log(1 + expected * dispersion)
-    of_zeros = np.sum(log_excess * (2 * size * asked), axis=1, dtype=np.float64)
-    row, column, seen = row_of_entry(counts.indptr), counts.indices, counts.data
+    size = 1 / dispersion[asked.columns]
+    row, column, seen = asked.seen(block.molecules()[0])
     rate, r = np.maximum(expected[row, column], np.float32(1e-9)), size[column]
+    log_excess = np.multiply(expected, dispersion[asked.columns], out=expected)
+    log_excess += 1
+    np.log(log_excess, out=log_excess)
     at_counts = seen * np.log(seen / rate) - (seen + r) * np.log((seen + r) / (rate + r)) - r * log_excess[row, column]
-    return of_zeros + np.bincount(row, 2 * at_counts * asked[column], len(expected))
+    log_excess *= 2 * size
+    return np.sum(log_excess, axis=1, dtype=np.float64) + np.bincount(row, 2 * at_counts, len(expected))
 
 
-def _value_deviance(block: Observations, expected: Floats, dispersion: Floats, asked: Floats) -> Doubles:
+def _value_deviance(block: Observations, asked: Expectation, expected: Floats, dispersion: Floats) -> Doubles:
     """Sum the squared differences of every cell over the genes' variances."""
-    difference = block.log_values.toarray() - expected
-    return np.sum(difference**2 * (asked / dispersion), axis=1, dtype=np.float64)
-
-
-def guess_from(states: Sequence[Floats]) -> Floats:
-    """Return the mean of what either half of the genes makes of cells, from where all genes go on."""
-    return np.asarray(sum(states) / np.float32(len(states)), np.float32)
+    difference = block.log_values.toarray()[:, asked.columns] - expected
+    return np.sum(difference**2 / dispersion[asked.columns], axis=1, dtype=np.float64)

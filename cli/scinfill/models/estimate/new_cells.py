@@ -7,25 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scinfill.models.batch_effect import BatchEffect
-from scinfill.models.estimate.grouping import Grouping, assign_all
+from scinfill.models.cell_blocks import cell_blocks, rows_of_block
+from scinfill.models.estimate.grouping import Grouping
 from scinfill.models.estimate.model_fit import (
     Doubles,
     FitScale,
     Floats,
+    GatedReader,
+    HalfDeviance,
     Mask,
-    Reader,
-    cell_blocks,
     depth_of,
-    deviance_of_block,
-    guess_from,
     halves_of,
     learn_fit_scale,
-    rows_of_block,
 )
 from scinfill.models.estimate.uncertainty import PosteriorSpread, posterior_spread
 from scinfill.models.estimate.values import GatedModel, ImputedValues, LocalFactors, Shrunk
 from scinfill.models.observations import Observations, padded
-from scinfill.models.recipe import FixedModel, Prediction
+from scinfill.models.recipe import ExactPrediction, FixedModel, Prediction
 from scinfill.numerics.blocks import row_slices
 from scinfill.numerics.exact import exact_product
 from scinfill.numerics.parallel import map_in_order
@@ -135,22 +133,22 @@ def trained_model(
     model = estimate.model if isinstance(estimate, Shrunk) else estimate
     if not isinstance(model, GatedModel):
         raise TypeError("only gated models are kept")
-    if data.counts is None:
-        mean = (column_sums(data.log_values) / data.shape[0]).astype(np.float32)
-    else:
-        counts, size_factor = data.molecules()
-        mean = (column_sums(counts) / size_factor.sum()).astype(np.float32)
+    mean = mean_expression(data)
     offsets = None if model.batches is None else model.batches.offsets
     codes = None if data.batches is None or offsets is None else data.batches.codes
-    gated = replace(model, local=None, batches=None)
-    readers = [(Reader(other, gated, offsets), rows) for other, rows in reference]
+    gated, everything, half = (
+        replace(model, local=None, batches=None),
+        np.ones(data.shape[1], np.bool_),
+        halves_of(mean),
+    )
+    readers = [(GatedReader(other, gated, offsets, everything, half), rows) for other, rows in reference]
     kept = TrainedModel(
         fixed,
         model.base,
         model.gain,
         model.rate_scale,
         mean,
-        learn_fit_scale(readers, data, halves_of(mean), codes),
+        learn_fit_scale(readers, data, codes),
         offsets=offsets,
     )
     if model.local is not None:
@@ -159,6 +157,14 @@ def trained_model(
         shape = posterior_spread(estimate).shape_parameter
         kept = replace(kept, observed_weight=estimate.observed_weight, posterior_shape=shape)
     return kept
+
+
+def mean_expression(data: Observations) -> Floats:
+    """Return (n_genes,) counts per unit size factor; without counts the mean log2 value."""
+    if data.counts is None:
+        return (column_sums(data.log_values) / data.shape[0]).astype(np.float32)
+    counts, size_factor = data.molecules()
+    return (column_sums(counts) / size_factor.sum()).astype(np.float32)
 
 
 def impute_new_cells(
@@ -194,41 +200,39 @@ def impute_new_cells(
     return NewCells(estimate, fit, PosteriorSpread(estimate, model.posterior_shape, measured))
 
 
-def _read(model: TrainedModel, data: Observations, measured: Mask, codes: Codes | None) -> tuple[Prediction, Doubles]:
+def _read(
+    model: TrainedModel, data: Observations, measured: Mask, codes: Codes | None
+) -> tuple[ExactPrediction, Doubles]:
     """Read every cell once: by either half of its genes to see how well it is known, then by all."""
     n_cells, n_genes = data.shape
-    reader = Reader(model.fixed, model.gated(_Nothing((0, n_genes))), model.offsets)
-    half = halves_of(model.mean)
-    blocks, n_rows = cell_blocks(data.shape, codes), rows_of_block(n_genes)
+    gated = model.gated(_Nothing((0, n_genes)))
+    reader = GatedReader(model.fixed, gated, model.offsets, measured, halves_of(model.mean))
+    deviances, n_rows = HalfDeviance(reader, model.fit_scale.dispersion), rows_of_block(n_genes)
+    blocks = cell_blocks(data.shape, codes)
 
-    def visit(rows: NDArray[np.intp]) -> tuple[Floats | None, Doubles]:
+    def visit(rows: NDArray[np.intp]) -> tuple[Floats, Doubles]:
         block, some = padded(data, rows, n_rows), None if codes is None else codes[rows]
-        deviance, states = deviance_of_block(
-            reader, block, measured, some, half=half, dispersion=model.fit_scale.dispersion
-        )
-        if not model.fixed.n_factors:
-            return None, deviance[: len(rows)]
-        factors = model.fixed.read(block, measured, some, guess_from(states))
-        return factors[: len(rows)], deviance[: len(rows)]
+        halves = reader.cells.halves(block, some)
+        kept, deviance = reader.cells.whole(block, some, halves), deviances.of(halves, block, some)
+        return kept[: len(rows)], deviance[: len(rows)]
 
     factors = np.zeros((n_cells, model.fixed.n_factors), np.float32)
     deviance = np.zeros(n_cells)
     for rows, (kept, found) in zip(blocks, map_in_order(visit, blocks), strict=True):
-        deviance[rows] = found
-        if kept is not None:
-            factors[rows] = kept
+        factors[rows], deviance[rows] = kept, found
     depth = depth_of(data)
     fit = np.where(np.isfinite(depth), model.fit_scale.standardise(deviance, depth), np.nan)
     return model.fixed.prediction(data, measured, codes, factors), fit
 
 
-def _local_factors(groupings: Sequence[Grouping], factor: Floats, prediction: Prediction) -> LocalFactors:
+def _local_factors(groupings: Sequence[Grouping], factor: Floats, prediction: ExactPrediction) -> LocalFactors:
     """Assign cells to the groups of the training, by the numbers that these have among all groupings."""
     firsts = np.cumsum([0, *(len(grouping.centres) for grouping in groupings)])
     slices = row_slices(*prediction.shape)
 
     def assign(rows: slice) -> NDArray[np.integer]:
-        several = assign_all(groupings, prediction, rows, product=exact_product)
+        place = prediction.project(rows, groupings[0].mean, groupings[0].components)
+        several = [grouping.nearest(place, product=exact_product) for grouping in groupings]
         return np.column_stack([group + first for group, first in zip(several, firsts, strict=False)]).astype(np.int16)
 
     return LocalFactors(np.concatenate(list(map_in_order(assign, slices))), factor, tuple(groupings))

@@ -5,6 +5,7 @@ A half-step solves one k × k system for every cell (or gene). Their curvature m
 so they are kept packed: one column for each pair (i, j) with i ≥ j.
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ Floats = NDArray[np.float32]
 AnyFloats = NDArray[np.floating[Any]]
 
 
+@cache
 def column_pairs(n_columns: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the pairs (i, j), i ≥ j, in the order of the packed columns."""
+    """Return the pairs (i, j), i ≥ j, in the order of the packed columns; they are not to be written to."""
     return np.tril_indices(n_columns)
 
 
