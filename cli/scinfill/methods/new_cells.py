@@ -28,7 +28,8 @@ from scinfill.models.requirements import BLOCKS, SINGLE
 from scinfill.numerics.batches import Batches
 from scinfill.numerics.blocks import RowBlocks
 from scinfill.numerics.parallel import blocks_in_parallel
-from scinfill.schema import IMPUTED_SD, MEASURED, MODEL_FIT
+from scinfill.numerics.sparse import canonical
+from scinfill.schema import COUNTS, IMPUTED_SD, MEASURED, MODEL_FIT, SIZE_FACTOR
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def apply_model(adata: AnnData, settings: MethodSettings) -> Imputation:
         log.warning("`device='gpu'` has no effect beside `model`: nothing is trained, and cells are read by the CPU")
     prepared, layer = _on_scale_of(adata, model, settings)
     table, measured = at_model_genes(prepared, model, said=prepared is not adata)
-    data = read_observations(table, layer=layer, new_cells=True)
+    data = _observations(table) if prepared is not adata else read_observations(table, layer=layer, new_cells=True)
     named = _batches(table, model, settings.batch)
     numbers = data.shape[0] * (3 * model.trained.fixed.n_factors + 20) * SINGLE
     require_memory(numbers + BLOCKS, data, settings.command)
@@ -129,6 +130,12 @@ def _on_scale_of(adata: AnnData, model: SavedModel, settings: MethodSettings) ->
         f"the table was preprocessed {how}: its genes and size factors are not the model's; give its counts, or "
         f"what `preprocess(like='MODEL')` makes of them"
     )
+
+
+def _observations(table: AnnData) -> Observations:
+    """Return what is seen of a table that was preprocessed a moment ago: nothing in it can disagree."""
+    values, counts = (canonical(matrix, np.float32) for matrix in (table.X, table.layers[COUNTS]))
+    return Observations(values, counts, table.obs[SIZE_FACTOR].to_numpy(np.float64))
 
 
 def at_model_genes(adata: AnnData, model: SavedModel, *, said: bool = False) -> tuple[AnnData, NDArray[np.bool_]]:

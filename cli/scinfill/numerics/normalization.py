@@ -62,7 +62,7 @@ def solve_size_factors(log_values: csr_array, counts: csr_array) -> NDArray[np.f
     totals = row_sums(counts)
     unlogged = np.zeros(log_values.shape[0])
     for rows in entry_blocks(log_values.indptr):
-        block = log_values[rows]
+        block = rows_view(log_values, rows)
         unlogged[rows] = np.bincount(
             row_of_entry(block.indptr),
             weights=np.expm1(block.data.astype(np.float64) * np.log(2)),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scinfill.numerics.normalization import normalize
-from scinfill.numerics.sparse import entry_blocks
+from scinfill.numerics.sparse import entry_blocks, rows_view
 
 QUANTILES = np.arange(10, 101, 5) / 100
 """Quantiles of the means: .10, .15, ... 1.00 (type 7); with both infinities they bound 20 bins, the last one empty."""
@@ -62,7 +62,7 @@ def _normalized_blocks(
 ) -> Iterator[tuple[NDArray[np.integer], NDArray[np.float64]]]:
     """Yield gene and normalised value of the stored entries, a block of rows at a time."""
     for rows in entry_blocks(counts.indptr):
-        block = normalize(counts[rows], size_factor[rows])
+        block = normalize(rows_view(counts, rows), size_factor[rows])
         yield block.indices, block.data
 
 
