@@ -212,3 +212,7 @@ def test_a_network_of_a_thousand_genes_takes_less_than_five_megabytes(tmp_path):
     anndata_files.write_packed(model, tmp_path / "model.h5ad")
     assert model.n_vars > 950
     assert (tmp_path / "model.h5ad").stat().st_size < 5e6
+    # And that although the network, which held-out entries make larger than here, is not small.
+    weights = model.uns[SAVED_MODEL]["weights"].values()
+    assert (tmp_path / "model.h5ad").stat().st_size < sum(weight.nbytes for weight in weights)
+    assert_adata_equal(h5ad.read(tmp_path / "model.h5ad"), model)

@@ -176,8 +176,14 @@ def _write_element(
             write_array(group, part, getattr(element, part))
         _say_encoding(group, f"{element.format}_matrix", "0.1.0")
     else:
-        is_array = isinstance(element, np.ndarray) and element.ndim > 0 and element.size > 0  # others cannot be packed
-        write(parent, key, element, dataset_kwargs=dataset_kwargs if is_array else {})
+        write(parent, key, element, dataset_kwargs=dataset_kwargs if _can_be_packed(element) else {})
+
+
+def _can_be_packed(element: Any) -> bool:  # noqa: ANN401 - whatever a slot holds
+    """Return whether HDF5 packs an element; what holds others asks again for each of them."""
+    if isinstance(element, Mapping | pd.DataFrame):
+        return True
+    return isinstance(element, np.ndarray) and element.ndim > 0 and element.size > 0
 
 
 def _say_encoding(item: h5py.Group | h5py.Dataset, encoding: str, version: str) -> None:

@@ -140,6 +140,24 @@ def test_input_may_be_the_output(counts, tmp_path):
     assert_adata_equal(counts, h5ad.read(path))
 
 
+def test_packed_arrays_are_packed_wherever_they_stand(tmp_path):
+    """In columns, in frames and however deep in ``uns``; what is empty, and what is no array, can be written too."""
+    table = AnnData(
+        X=sparse.csr_matrix((0, 500), dtype=np.float32),
+        var=pd.DataFrame({"mean": np.arange(500.0)}, index=[f"gene{number}" for number in range(500)]),
+        varm={"factors": np.ones((500, 3), np.float32)},
+        uns={"model": {"weights": {"0": np.ones((50, 40)), "none": np.zeros(0)}, "ridge": 5.0, "loss": "poisson"}},
+    )
+    table.varm["frame"] = pd.DataFrame({"a": np.arange(500)}, index=table.var_names)
+    h5ad.write(table, tmp_path / "packed.h5ad", packed=True)
+    packed = []
+    with h5py.File(tmp_path / "packed.h5ad") as file:
+        file.visititems(lambda name, item: packed.append(name) if getattr(item, "compression", None) else None)
+    expected = {"uns/model/weights/0", "var/mean", "varm/factors", "varm/frame/a"}
+    assert expected <= set(packed)
+    assert_adata_equal(h5ad.read(tmp_path / "packed.h5ad"), table)
+
+
 def test_what_h5ad_cannot_hold_is_named(counts, tmp_path):
     counts.uns["thing"] = object()
     with pytest.raises(DataError, match="uns"):
