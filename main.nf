@@ -81,7 +81,9 @@ workflow {
             .collectFile(name: 'software_versions.yml', storeDir: records, newLine: true, sort: true)
         run.onComplete {
             keepTrace(around.trace, run.stats, records.resolve("trace_${suffix}.txt"))
-            conclude(run, outdir.resolve('report.html'), warningLines(around), failureLines(failures(around)), missing)
+            // The reason that ended the run is said once.
+            def failed = failures(around).findAll { task -> !run.errorMessage?.contains(task.reason) }
+            conclude(run, outdir.resolve('report.html'), warningLines(around), failureLines(failed), missing)
         }
     }
 }

@@ -97,6 +97,14 @@ def failuresBehind(around, results) {
     return settled({ failed -> gapsIn(results).every { gap -> reasonsFor(gap[3], gap[2], failed) } }, { -> failures(around) })
 }
 
+// Why a saved model could not be looked into, which ends the run before any other task.
+def unreadableModel(model, around) {
+    def ofModel = { failed -> failed.findAll { task -> task.process == 'SCINFILL_INSPECT_MODEL' } }
+    def failed = ofModel.call(settled({ found -> ofModel.call(found) }, { -> failures(around) }))
+    def because = failed ? failed[0].reason : 'the task that looked into it left no message'
+    return "--model: ${model.name} cannot be read: ${because}".toString()
+}
+
 // What failed on a dataset's way through a method. Tags are the name of a sample or group, with mask and method after dots.
 def reasonsFor(names, method, failed) {
     return failed.findAll { task ->

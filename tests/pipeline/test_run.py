@@ -200,6 +200,21 @@ def test_a_model_of_the_other_method_and_a_table_stop_everything_before_work(nex
         assert [task["process"] for task in trace(samples / "refused")] == ["SCINFILL:SCINFILL_INSPECT_MODEL"]
 
 
+def test_a_model_that_cannot_be_read_ends_the_run_with_one_line(nextflow, grouped, samples):
+    whole = (grouped[0] / "models" / "lab.deepmc.model.h5ad").read_bytes()
+    (samples / "cut.h5ad").write_bytes(whole[: len(whole) // 2])
+    (samples / "text.h5ad").write_text("no model\n")
+    for name, reason in {"cut.h5ad": "is truncated", "text.h5ad": "is neither HDF5 nor a table"}.items():
+        alone = ("--simulate", "1", "--outdir", f"refused.{name}", "--model", name)
+        outcome = nextflow.pipeline(*alone, cwd=samples)
+        assert outcome.exit_code != 0
+        (message,) = outcome.messages
+        assert message.startswith(f"--model: {name} cannot be read: scinfill inspect: error: "), outcome.output
+        assert reason in message
+        tasks = [task["process"] for task in trace(samples / f"refused.{name}")]
+        assert tasks == ["SCINFILL:SCINFILL_INSPECT_MODEL"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -21,7 +21,7 @@ include { readJson                                   } from '../../functions/par
 include { joinOf                                     } from '../../functions/groups'
 include { plannedResults                             } from '../../functions/plan'
 include { methodOf ; modelProblem                    } from '../../functions/trained'
-include { absences ; failuresBehind                  } from '../../functions/failures'
+include { absences ; failuresBehind ; unreadableModel } from '../../functions/failures'
 include { costLine ; costHeader                      } from '../../functions/costs'
 
 workflow SCINFILL {
@@ -40,16 +40,19 @@ workflow SCINFILL {
     config    // file: configuration of the MultiQC report
 
     main:
-    // A model says by which method it was trained, before anything is done by it.
+    // A model says by which method it was trained, before anything is done by it. Where it could not be read there is no
+    // answer, and the task says why.
     SCINFILL_INSPECT_MODEL(model ? channel.of([[id: 'model'], model.file]) : channel.empty())
-    trained = SCINFILL_INSPECT_MODEL.out.json.map { _meta, json ->
-        def summary = readJson(json)
-        def problem = modelProblem(model, summary, methods)
-        if (problem) {
-            error(problem)
+    trained = SCINFILL_INSPECT_MODEL.out.json
+        .map { _meta, json ->
+            def summary = readJson(json)
+            def problem = modelProblem(model, summary, methods)
+            if (problem) {
+                error(problem)
+            }
+            methodOf(summary, methods)
         }
-        methodOf(summary, methods)
-    }
+        .ifEmpty { model ? error(unreadableModel(model, around)) : methods }
     applied = model ? trained : channel.fromList(methods)
     saved = model ? model.file : []
     // Nothing else starts before it is known that the model can be used.
