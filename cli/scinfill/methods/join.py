@@ -27,6 +27,8 @@ from scinfill.schema import (
     CELL_GROUPS,
     GENE_FACTORS,
     GROUP_FACTORS,
+    IMPUTED,
+    IMPUTED_SD,
     MEASURED,
     MODEL,
     MODEL_BASE,
@@ -240,7 +242,16 @@ def _common_layers(tables: Tables, layer: str | None) -> list[str]:
     say_left_out("layers", [key for key in keys if key not in in_all], "not in all tables")
     mixed = [key for key in in_all if len({_holds_counts(adata.layers[key]) for adata in tables.values()} - {None}) > 1]
     say_left_out("layers", mixed, "counts in some tables, other values in others")
-    return [key for key in in_all if key not in mixed]
+    apart = [key for key in in_all if key in (IMPUTED, IMPUTED_SD) and not _are_imputed_alike(tables)]
+    say_left_out("layers", apart, "by different methods or saved models; join first, and impute then")
+    return [key for key in in_all if key not in (*mixed, *apart)]
+
+
+def _are_imputed_alike(tables: Tables) -> bool:
+    """Whether one method, or one saved model, made the imputed values of all tables, as far as they say."""
+    found = [provenance.last_imputation(adata) for adata in tables.values()]
+    by = {(step["command"], step["parameters"].get("model")) for step in found if step is not None}
+    return len(by) <= 1
 
 
 def _holds_counts(matrix: Any) -> bool | None:  # noqa: ANN401 - dense or any sparse format

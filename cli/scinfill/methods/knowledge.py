@@ -68,5 +68,5 @@ def knowledge_of(adata: AnnData) -> Knowledge | None:
         n_cells=adata.n_obs,
         n_told=int(np.isfinite(fit).sum()),
         n_badly_known=int((fit < BADLY_KNOWN).sum()),
-        n_genes_absent=int(step["metrics"].get("genes_absent", 0)),
+        n_genes_absent=int(step["metrics"].get(provenance.GENES_ABSENT, 0)),
     )

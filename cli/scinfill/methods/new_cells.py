@@ -193,7 +193,7 @@ def _offsets(model: SavedModel, named: NamedBatches) -> NDArray[np.float32] | No
 def _details(new: NewCells, measured: NDArray[np.bool_]) -> dict[str, float]:
     known = new.fit[np.isfinite(new.fit)]
     return {
-        "genes_absent": int((~measured).sum()),
+        provenance.GENES_ABSENT: int((~measured).sum()),
         "cells_badly_known": int((known < BADLY_KNOWN).sum()),
         "median_model_fit": float(np.median(known)) if len(known) else 0.0,
     }

@@ -23,6 +23,8 @@ ESTIMATE_KEY = "estimate"
 USE = "use"
 INPUT = {"name", "sha256", "steps"}
 """What a step that read several tables records of each, in the place of one hash."""
+GENES_ABSENT = "genes_absent"
+"""Measured by an imputation of new cells: how many genes of its model the table lacked."""
 LIBRARIES = ("anndata", "numpy", "scipy", "scikit-learn")
 TENSORFLOW_PACKAGES = ("tensorflow-cpu", "tensorflow")
 """TensorFlow goes by either name; the second wins where both are there."""
@@ -139,12 +141,31 @@ def scales_of(steps: Sequence[Mapping[str, Any]]) -> set[str | None]:
 def last_imputation(adata: AnnData) -> dict[str, Any] | None:
     """Return the step that wrote the imputed values, an imputer's or ``adopt``; None where none did.
 
+    Of tables that were imputed and then joined it is the step of the first, if all were imputed alike: by one method
+    with one set of parameters. Of what they measured, ``genes_absent`` is the largest of all.
+
     Raises
     ------
     DataError
         See :func:`steps`.
     """
-    return next((step for step in reversed(steps(adata)) if step["command"].startswith(("impute-", "adopt"))), None)
+    return _last_imputation(steps(adata))
+
+
+def _last_imputation(found: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    for step in reversed(found):
+        if step["command"].startswith(("impute-", "adopt")):
+            return step
+        of_parts = [_last_imputation(part["steps"]) for part in inputs(step)]
+        imputed = [part for part in of_parts if part is not None]
+        if imputed:
+            first, *others = imputed
+            how = "command", "parameters"
+            if len(imputed) < len(of_parts) or any(one[key] != first[key] for one in others for key in how):
+                return None
+            absent = max(part.get("metrics", {}).get(GENES_ABSENT, 0) for part in imputed)
+            return first | {"metrics": first.get("metrics", {}) | {GENES_ABSENT: absent}}
+    return None
 
 
 def record(adata: AnnData) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ from scinfill.numerics.rounding import is_fractional, snap_whole
 from scinfill.numerics.scales import Scale, same_total, scale_of
 from scinfill.numerics.scratch import chunks
 from scinfill.numerics.sparse import canonical, largest, position, row_sums
-from scinfill.schema import SAVED_MODEL
+from scinfill.schema import SAVED_MODEL, SIZE_FACTOR
 
 LARGEST_COUNT = 2**53
 """Whole numbers up to here are exact in float64."""
@@ -139,6 +139,11 @@ def check_table(adata: AnnData, *, transposed: bool = False, fewest_cells: int =
     if adata.n_obs == 0 or adata.n_vars == 0:
         raise DataError(f"the table is empty: {adata.n_obs} cells x {adata.n_vars} genes")
     if adata.n_obs < fewest_cells:
+        if SIZE_FACTOR in adata.obs:  # by `preprocess(like=…)` or a saved model: genes are where they belong
+            raise DataError(
+                "there is one cell only; at least two are needed here: `scinfill join` puts samples together. How well "
+                "a saved model knows a cell that it imputed by itself, obs['model_fit'] says"
+            )
         raise DataError(
             "there is one cell only; at least two are needed (are genes in rows? then `preprocess(transpose=True)`)"
         )

@@ -1,5 +1,6 @@
 """Saved models: what new cells get depends on the model and on themselves alone."""
 
+from dataclasses import replace
 from functools import cache
 
 import anndata
@@ -12,6 +13,7 @@ import scinfill
 from _support import assert_adata_equal, from_bytes, make_counts, to_bytes
 from scinfill.errors import DataError, InputError
 from scinfill.methods import provenance, saved_model
+from scinfill.methods.knowledge import knowledge_of
 from scinfill.methods.train import Trained
 from scinfill.reporting.steps import step_in_words
 from scinfill.schema import SAVED_MODEL
@@ -621,3 +623,41 @@ def test_a_page_about_cells_that_the_model_does_not_know_says_so():
     assert "15 genes of the model were not in the data" in said.text
     assert "held-out entries of its training support" in answers["For how many genes is there a model?"].text
     assert said.question not in [one.question for one in scinfill.report(_trained("deepmc").imputed).sentences]
+
+
+def test_a_cell_by_itself_has_a_fit_and_no_scores():
+    """What needs several cells says where to find more, and what is known of one; genes are not in rows."""
+    one = apply("deepmc", newcomers()[17:18].copy())
+    assert np.isfinite(one.obs["model_fit"]).all()
+    for ask in (lambda table: scinfill.evaluate({"one": table}), scinfill.report, scinfill.mask):
+        with pytest.raises(DataError, match=r"one cell only; .*`scinfill join`.*obs\['model_fit'\] says") as refused:
+            ask(one)
+        assert "transpose" not in str(refused.value)
+    with pytest.raises(DataError, match="are genes in rows"):
+        scinfill.preprocess(newcomers()[17:18].copy())
+
+
+def test_joined_after_the_model_imputed_them_cells_are_still_those_of_the_model():
+    """By reports, and where values are rebuilt from factors; genes that one of the tables lacked are told of all."""
+    new = newcomers()
+    lacking = some_genes(new[150:].copy(), without=4)
+    parts = {"a": apply("deepmc", new[:150].copy()), "b": apply("deepmc", lacking)}
+    joined = scinfill.join(parts, batch="run")
+    known = knowledge_of(joined)
+    assert known == replace(knowledge_of(parts["b"]), n_cells=300, n_told=299, n_badly_known=known.n_badly_known)
+    assert known.n_badly_known == sum(knowledge_of(part).n_badly_known for part in parts.values())
+    assert known.n_genes_absent == 15
+    questions = [one.question for one in scinfill.report(joined).sentences]
+    assert "Does the saved model know these cells?" in questions
+    halves = {"a": new[:150].copy(), "b": new[150:].copy()}
+    factors = scinfill.join({name: apply("deepmc", half, form="factors") for name, half in halves.items()}, batch="run")
+    np.testing.assert_array_equal(scinfill.reconstruct(factors).layers["imputed"], _whole("deepmc").layers["imputed"])
+
+
+def test_values_of_two_models_are_not_joined(caplog):
+    new = newcomers()
+    parts = {"a": apply("deepmc", new[:150].copy()), "b": apply("auto", new[150:].copy())}
+    joined = scinfill.join(parts, batch="run")
+    assert "imputed" not in joined.layers
+    assert "'imputed' of layers left out: by different methods or saved models; join first" in caplog.text
+    assert knowledge_of(joined) is None
