@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from scinfill.models.requirements import SINGLE
 
-BLOCK_BYTES = 2 * 2**20
-ROWS = (32, 512)
+BLOCK_BYTES = 4 * 2**20
+ROWS = (32, 1024)
 """Cells that are read together: about BLOCK_BYTES of them, at least and at most."""
 
 

@@ -17,6 +17,7 @@ from scinfill.models.factorization.least_squares import column_pairs, solve_pack
 from scinfill.models.factorization.poisson import LARGEST_STEP
 from scinfill.models.factorization.squared import SquaredLoss, packed_product
 from scinfill.models.observations import Observations
+from scinfill.numerics.blocks import row_slices
 from scinfill.numerics.exact import Doubles, exact_product, multiply_rounded, round_columns
 
 Floats = NDArray[np.float32]
@@ -28,6 +29,8 @@ MAX_STEPS = 30
 """Of Newton; with a first guess cells like those of the training need one to three."""
 SETTLED = 0.5
 """A cell stays where it is once a step gained less of its penalised log likelihood: the next would gain a hundredth."""
+RATE_BYTES = 2 * 2**20
+"""Of expected counts that are there at a time, in double precision: they shall stay in the cache."""
 LANES = 16
 """Cells that move are filled up to a multiple of this."""
 
@@ -119,9 +122,7 @@ class PoissonReader:
         moving = np.flatnonzero(np.diff(block.log_values.indptr))
         cells[np.diff(block.log_values.indptr) == 0] = 0
         some = _filled(moving)
-        weighted = multiply_rounded(
-            self._rate(cells[some], log_exposure[some], design), self.weights[:, self.n_pairs :]
-        )
+        weighted = self._expected(cells[some], log_exposure[some], design, self.weights[:, self.n_pairs :])
         residual = pull[some] - weighted - self.ridge * cells[some]
         moving = self._move(cells, moving, solve_packed(curvature[some], residual, penalty), residual)
         return self._newton(cells, moving, pull, log_exposure, design, self.weights).cells
@@ -170,13 +171,18 @@ class PoissonReader:
         read = self.genes[self.columns]
         return round_columns(np.column_stack([read, np.ones(len(read), np.float32), offset[self.columns]]).T)
 
-    def _rate(self, cells: Floats, log_exposure: Floats, design: Doubles) -> Floats:
-        """Return expected counts, (n_rows, n_columns)."""
+    def _expected(self, cells: Floats, log_exposure: Floats, design: Doubles, weights: Doubles) -> Floats:
+        """Return Λ·weights, (n_rows, n_weights), with expected counts Λ of which a few rows are there at a time."""
+        sums = np.empty(
+            (weights.shape[1], len(cells)), np.float32
+        ).T  # columns in one piece each, as systems are solved
         left = np.column_stack([cells, log_exposure, np.ones_like(log_exposure)])
-        rate = multiply_rounded(left, design)
-        if rate.max(initial=0) > LARGEST_LOG_RATE:
-            np.minimum(rate, np.float32(LARGEST_LOG_RATE), out=rate)
-        return np.exp(rate, out=rate)
+        for rows in row_slices(len(cells), 2 * design.shape[1], block_bytes=RATE_BYTES):
+            rate = multiply_rounded(left[rows], design)
+            if rate.max(initial=0) > LARGEST_LOG_RATE:
+                np.minimum(rate, np.float32(LARGEST_LOG_RATE), out=rate)
+            sums[rows] = multiply_rounded(np.exp(rate, out=rate), weights, by_columns=True)
+        return sums
 
     def _newton(  # noqa: PLR0917 - all are arrays of one step
         self, cells: Floats, moving: Rows, pull: Floats, log_exposure: Floats, design: Doubles, weights: Doubles
@@ -188,8 +194,7 @@ class PoissonReader:
             if not len(moving):
                 break
             some = _filled(moving)
-            rate = self._rate(cells[some], log_exposure[some], design)
-            weighted = multiply_rounded(rate, weights, by_columns=True)
+            weighted = self._expected(cells[some], log_exposure[some], design, weights)
             # Solve (H + ρI)·step = DᵀC − Dᵀλ − ρ·z for every cell.
             residual = pull[some] - weighted[:, self.n_pairs :] - self.ridge * cells[some]
             step = solve_packed(weighted[:, : self.n_pairs], residual, penalty)
