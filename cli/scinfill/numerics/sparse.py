@@ -235,7 +235,9 @@ def rows_of(matrix: csr_array, rows: NDArray[np.intp]) -> csr_array:
 def columns_of(matrix: csr_array, columns: NDArray[np.intp]) -> csr_array:
     """Return some columns, in their order."""
     n_entries = int(column_counts(matrix)[columns].sum())
-    return by_row_blocks(matrix, lambda rows: matrix[rows][:, columns], n_columns=len(columns), max_entries=n_entries)
+    return by_row_blocks(
+        matrix, lambda rows: rows_view(matrix, rows)[:, columns], n_columns=len(columns), max_entries=n_entries
+    )
 
 
 def beside(left: csr_array, right: csr_array) -> csr_array:
