@@ -24,7 +24,7 @@ from scinfill.models.estimate.learning import Learned
 from scinfill.models.estimate.model_fit import depth_of
 from scinfill.models.estimate.new_cells import NewCells, impute_new_cells
 from scinfill.models.observations import Observations
-from scinfill.models.requirements import BLOCKS, SINGLE
+from scinfill.models.requirements import BLOCKS, DOUBLE, SINGLE
 from scinfill.numerics.batches import Batches
 from scinfill.numerics.blocks import RowBlocks
 from scinfill.numerics.parallel import blocks_in_parallel
@@ -72,8 +72,10 @@ def apply_model(adata: AnnData, settings: MethodSettings) -> Imputation:
     table, measured = at_model_genes(prepared, model, said=prepared is not adata)
     data = _observations(table) if prepared is not adata else read_observations(table, layer=layer, new_cells=True)
     named = _batches(table, model, settings.batch)
-    numbers = data.shape[0] * (3 * model.trained.fixed.n_factors + 20) * SINGLE
-    require_memory(numbers + BLOCKS, data, settings.command)
+    n_factors = model.trained.fixed.n_factors
+    numbers = data.shape[0] * (3 * n_factors + 20) * SINGLE
+    pairs = data.shape[1] * n_factors * (n_factors + 3) // 2 * (SINGLE + DOUBLE)
+    require_memory(numbers + pairs + BLOCKS, data, settings.command)
     say_replaced(adata)
     with blocks_in_parallel():
         codes = None if named is None else np.minimum(named.batches.codes, len(model.batch_names))

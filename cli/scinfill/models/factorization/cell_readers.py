@@ -29,6 +29,8 @@ MAX_STEPS = 30
 """Of Newton; with a first guess cells like those of the training need one to three."""
 SETTLED = 0.5
 """A cell stays where it is once a step gained less of its penalised log likelihood: the next would gain a hundredth."""
+LEAST_KNOWN = 0.5
+"""Share of a half's structure (Σ|d_g|²) in known genes, below which what they say is too little to start from."""
 RATE_BYTES = 2 * 2**20
 """Of expected counts that are there at a time, in double precision: they shall stay in the cache."""
 LANES = 16
@@ -85,12 +87,13 @@ class PoissonReader:
         self.weights = round_columns(np.concatenate([HOST.pair_products(read), read], axis=1))
         self.longest = float(np.linalg.norm(genes, axis=1).max(initial=0))
         self.halves_apart = np.zeros((len(genes), 2 * self.rank), np.float32)
-        self.scale = np.zeros(2, np.float32)
+        self.share = np.ones(2, np.float32)
         for number, (part, there) in enumerate(zip((half, ~half), columns, strict=True)):
             self.halves_apart[there, number * self.rank : (number + 1) * self.rank] = genes[there]
             # Of fewer genes than those that the guess was learned from, each says more.
-            self.scale[number] = np.sum(genes[part] ** 2) / max(np.sum(genes[there] ** 2), np.float32(1e-12))
-        self.starts = starts
+            of_half = np.sum(genes[part] ** 2)
+            self.share[number] = np.sum(genes[there] ** 2) / of_half if of_half else 1
+        self.starts = None if (self.share < LEAST_KNOWN).any() else starts
 
     @property
     def rank(self) -> int:
@@ -128,19 +131,20 @@ class PoissonReader:
         return self._newton(cells, moving, pull, log_exposure, design, self.weights).cells
 
     def guess(self, block: Observations) -> tuple[Floats, Floats]:
-        """Return a first guess of Z by either half: a linear map of [X·D, log s, 1] over the half's genes."""
-        n_rows = block.shape[0]
-        if self.starts is None:
-            return np.zeros((n_rows, self.rank), np.float32), np.zeros((n_rows, self.rank), np.float32)
-        features = self.features(block)
-        return exact_product(features[0], self.starts[0]), exact_product(features[1], self.starts[1])
+        """Return a first guess of Z by either half, a linear map of [X·D, log s, 1] over its genes; 0 if empty."""
+        one, other = np.zeros((2, block.shape[0], self.rank), np.float32)
+        if self.starts is not None:
+            features, moving = self.features(block), np.diff(block.log_values.indptr) > 0
+            one[moving] = exact_product(features[0], self.starts[0])[moving]
+            other[moving] = exact_product(features[1], self.starts[1])[moving]
+        return one, other
 
     def features(self, block: Observations) -> tuple[Floats, Floats]:
         """Return [X·D, log s, 1] over the genes of either half, (n_rows, rank + 2)."""
         scores, log_exposure = block.log_values @ self.halves_apart, _log_exposure(block)
         one, other = (
-            np.column_stack([scores[:, part] * scale, log_exposure, np.ones_like(log_exposure)])
-            for part, scale in zip(self._both, self.scale, strict=True)
+            np.column_stack([scores[:, part] / share, log_exposure, np.ones_like(log_exposure)])
+            for part, share in zip(self._both, self.share, strict=True)
         )
         return one, other
 
