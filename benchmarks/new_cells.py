@@ -84,14 +84,14 @@ def tell_line(method: str, counts: AnnData, line: str) -> float:
 
 
 def measure_speed(n_cells: list[int], folder: Path) -> None:
-    """Print processor seconds, seconds and peak memory of the command for new cells, Python's start included."""
+    """Print processor seconds and seconds of the command for new cells, Python's start included."""
     world = scinfill.simulate(
         n_cells=TRAINING_CELLS + max(n_cells), n_genes=1000, density=0.07, n_types=12, truth="factors"
     )
     training = AnnData(world.X[:TRAINING_CELLS], var=world.var[[]])
     table = scinfill.preprocess(training, min_counts=1, min_cells=1)
     scinfill.train_model(table, rank=RANK).model.write_h5ad(folder / "model.h5ad")
-    print("| new cells | processor seconds | seconds | peak memory, GiB |\n| --- | --- | --- | --- |")
+    print("| new cells | processor seconds | seconds |\n| --- | --- | --- |")
     for number in sorted(n_cells):
         AnnData(world.X[TRAINING_CELLS : TRAINING_CELLS + number], var=world.var[[]]).write_h5ad(folder / "new.h5ad")
         command = ("impute-deepmc", "--model", "model.h5ad", "new.h5ad", "--form", "factors", "-o", "out.h5ad")
@@ -99,8 +99,7 @@ def measure_speed(n_cells: list[int], folder: Path) -> None:
         subprocess.run([Path(sys.executable).parent / "scinfill", *command], cwd=folder, check=True)
         after, seconds = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - started
         processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        # The largest child of all: numbers of cells grow.
-        print(f"| {number:,} | {processor:.0f} | {seconds:.0f} | {after.ru_maxrss / 2**20:.1f} |", flush=True)
+        print(f"| {number:,} | {processor:.0f} | {seconds:.0f} |", flush=True)
 
 
 def main() -> None:
