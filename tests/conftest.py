@@ -70,6 +70,15 @@ def few_resamples():
         yield
 
 
+@pytest.fixture(scope="module")
+def plain_figures():
+    """Figures whose parts may overlap: finding room for them takes most of the drawing, and is tested elsewhere."""
+    from scinfill.reporting.style import SETTINGS
+
+    with patch.dict(SETTINGS, {"figure.constrained_layout.use": False}):
+        yield
+
+
 @pytest.fixture(scope="session")
 def originals(tmp_path_factory):
     """What the next four hand out copies of."""

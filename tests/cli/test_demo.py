@@ -1,30 +1,41 @@
 """The whole chain in one command, small."""
 
 import json
+from unittest.mock import patch
 
 import pytest
 
 from _support import assert_refused, invoke
+from scinfill import verbs
 from scinfill.io import h5ad
-
-pytestmark = pytest.mark.usefixtures("few_resamples")
 
 SMALL = ["--cells", 80, "--genes", 60]
 STEPS = {"counts", "log", "thinned", "hidden", "thinned.deepmc", "hidden.deepmc"}
 
 
-@pytest.fixture
-def only_deepmc(monkeypatch):
-    """The network takes most of the time, and its own tests."""
-    from scinfill import verbs
+@pytest.fixture(scope="module")
+def demo(few_resamples, plain_figures, tmp_path_factory):
+    """Return a function that runs the demo into a new folder; it gives what was said and the folder.
 
-    monkeypatch.setattr(verbs, "METHODS", {"deepmc": verbs.METHODS["deepmc"]})
+    The network takes most of the time, and has tests of its own.
+    """
+
+    def run():
+        folder = tmp_path_factory.mktemp("demo") / "results"
+        with patch.object(verbs, "METHODS", {"deepmc": verbs.METHODS["deepmc"]}):
+            return invoke("demo", "-o", folder, *SMALL, "-q", "--seed", 3), folder
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def done(demo):
+    return demo()
 
 
 @pytest.mark.slow
-def test_it_writes_every_step_and_says_a_verdict(only_deepmc, tmp_path):
-    folder = tmp_path / "results"
-    result = invoke("demo", "-o", folder, *SMALL, "-q")
+def test_it_writes_every_step_and_says_a_verdict(done):
+    result, folder = done
     assert result.exit_code == 0, result.stderr
     written = {path.name for path in folder.iterdir()}
     assert {f"{step}.h5ad" for step in STEPS} <= written
@@ -40,11 +51,11 @@ def test_it_writes_every_step_and_says_a_verdict(only_deepmc, tmp_path):
 
 
 @pytest.mark.slow
-def test_same_seed_same_files(only_deepmc, tmp_path):
-    for name in ("one", "two"):
-        assert invoke("demo", "-o", tmp_path / name, *SMALL, "-q", "--seed", 3).exit_code == 0
+def test_same_seed_same_files(done, demo):
+    result, again = demo()
+    assert result.exit_code == 0, result.stderr
     for step in STEPS:
-        assert (tmp_path / "one" / f"{step}.h5ad").read_bytes() == (tmp_path / "two" / f"{step}.h5ad").read_bytes()
+        assert (done[1] / f"{step}.h5ad").read_bytes() == (again / f"{step}.h5ad").read_bytes()
 
 
 @pytest.mark.parametrize("options", [["--cells", "10"], ["--genes", "10"], ["--seed", "-1"]], ids=" ".join)

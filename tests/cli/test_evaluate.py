@@ -8,7 +8,7 @@ import scinfill
 from _support import assert_refused, from_bytes, invoke, shared, to_bytes
 from _worlds import LABELS, imputed, label_means, masked
 
-pytestmark = pytest.mark.usefixtures("few_resamples")
+pytestmark = pytest.mark.usefixtures("few_resamples", "plain_figures")
 
 
 @pytest.fixture

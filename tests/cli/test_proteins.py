@@ -10,6 +10,8 @@ import scinfill
 from _proteins import antibodies
 from _support import assert_refused, invoke, make_counts, to_bytes
 
+pytestmark = pytest.mark.usefixtures("few_resamples", "plain_figures")
+
 GENES = ("gene1", "gene2", "gene3")
 
 

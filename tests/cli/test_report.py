@@ -7,6 +7,8 @@ from _results import document
 from _support import assert_refused, invoke
 from _worlds import LABELS, imputed, label_means, masked
 
+pytestmark = pytest.mark.usefixtures("few_resamples", "plain_figures")
+
 
 @pytest.fixture
 def results(tmp_path):

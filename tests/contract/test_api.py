@@ -17,7 +17,7 @@ def test_every_verb_is_a_function():
     assert {verb.replace("-", "_") for verb in COMMANDS} <= set(FUNCTIONS)
 
 
-@pytest.mark.usefixtures("short_training", "few_resamples")
+@pytest.mark.usefixtures("short_training", "few_resamples", "plain_figures")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_example_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -13,6 +13,10 @@ PROGRAM = """
 import json, os, sys
 from click.testing import CliRunner
 from scinfill.commands import main
+from scinfill.evaluation.numerics import intervals
+from scinfill.reporting.style import SETTINGS
+intervals.RESAMPLES = 30
+SETTINGS["figure.constrained_layout.use"] = False
 os.chdir(sys.argv[1])
 for call in json.load(sys.stdin):
     result = CliRunner().invoke(main, call)

@@ -5,6 +5,7 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -188,6 +189,12 @@ def _foreign(why: str) -> DataError:
 
 def library_versions() -> dict[str, str]:
     """Return the installed versions of what numbers may depend on: the same whatever a process has loaded so far."""
+    return dict(_installed_versions())
+
+
+@cache
+def _installed_versions() -> Mapping[str, str]:
+    """Read the packages' metadata once a process: it takes as long as many a step."""
     versions = {"python": platform.python_version()} | {name: metadata.version(name) for name in LIBRARIES}
     for package in TENSORFLOW_PACKAGES:
         with suppress(metadata.PackageNotFoundError):

@@ -13,6 +13,8 @@ from scinfill.io import h5ad
 from scinfill.reporting.batches import KEPT, MIXED
 from scinfill.reporting.build import build
 
+pytestmark = pytest.mark.usefixtures("few_resamples", "plain_figures")
+
 METRICS = ("batch_silhouette", "batch_change", "label_change", "label_agreement")
 
 

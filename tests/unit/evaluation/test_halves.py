@@ -8,7 +8,7 @@ from _worlds import LABELS, imputed, label_means
 from scinfill.evaluation import halves
 from scinfill.reporting.build import build
 
-pytestmark = pytest.mark.usefixtures("few_resamples")
+pytestmark = pytest.mark.usefixtures("few_resamples", "plain_figures")
 
 SCORES = ("halves_called", "halves_false_at_least", "halves_false_at_most", "halves_best", "fold_change_20")
 

@@ -18,7 +18,7 @@ from scinfill.methods.train import Trained
 from scinfill.reporting.steps import step_in_words
 from scinfill.schema import SAVED_MODEL
 
-pytestmark = pytest.mark.usefixtures("short_training")
+pytestmark = pytest.mark.usefixtures("short_training", "few_resamples", "plain_figures")
 
 KINDS = {
     "deepmc": ("deepmc", {"rank": 3, "counts_kind": "umi"}),

@@ -1,5 +1,9 @@
+import pytest
+
 from _results import document
 from scinfill.reporting.build import build
+
+pytestmark = pytest.mark.usefixtures("plain_figures")
 
 RESULTS = [("scores.json", document({"raw": {"ari": 0.5}, "deepmc": {"ari": 0.6}}))]
 

@@ -11,6 +11,8 @@ from _results import document
 from scinfill.reporting import multiqc
 from scinfill.reporting.results import collect
 
+pytestmark = pytest.mark.usefixtures("few_resamples", "plain_figures")
+
 CALLED = {"halves_called": 0.4, "halves_false_at_least": 0.1, "halves_false_at_most": 0.25}
 SCORES = {
     "raw": {"ari": 0.5, "halves_called": 0.0},

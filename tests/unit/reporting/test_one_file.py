@@ -13,6 +13,8 @@ from scinfill.methods.rerun import JOIN, SOURCES, SPLIT, STEPS
 from scinfill.reporting.one_file import compare_values
 from scinfill.reporting.steps import TOLD, step_in_words
 
+pytestmark = pytest.mark.usefixtures("few_resamples", "plain_figures")
+
 HOSTILE = '<script>alert("x")</script> & $gene_{1}$'
 
 
@@ -23,12 +25,12 @@ def table():
 
 
 @pytest.fixture(scope="module")
-def page(table):
+def page(table, few_resamples, plain_figures):
     return scinfill.report(table)
 
 
 @pytest.fixture(scope="module")
-def labelled(table):
+def labelled(table, few_resamples, plain_figures):
     return scinfill.report(table, labels=LABELS)
 
 

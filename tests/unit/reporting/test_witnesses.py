@@ -11,6 +11,8 @@ from scinfill.reporting.build import build
 from scinfill.reporting.results import collect
 from scinfill.reporting.verdict import verdict
 
+pytestmark = pytest.mark.usefixtures("few_resamples", "plain_figures")
+
 RAW = {"protein_correlation": 0.4, "protein_correlation_within": 0.1, "protein_r2": 0.5, "protein_r2_labels": 0.45}
 FOLLOWS = {"gradient_component": 0.6, "gradient_genes": 0.3, "gradient_others": 0.05, "gradient_null": 0.02}
 
