@@ -21,12 +21,8 @@ CHANGES_THE_MACHINE = ("tests/pipeline/", "tests/unit/reporting/test_browser.py"
 """Where packages are installed and services started: never two at a time."""
 
 
-QUICK_CASES = 3
-"""Cases of one test that the quick round runs: the first, the last and one between them."""
-
-
 def pytest_collection_modifyitems(config, items):
-    """Leave to the quick round a few cases of each test.
+    """Leave to the quick round the first and the last case of each test.
 
     Where several processes run the tests, the longest part comes first and the files of units last.
     """
@@ -37,10 +33,8 @@ def pytest_collection_modifyitems(config, items):
         if item.get_closest_marker("slow") is None:
             cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
     for several in cases.values():
-        chosen = {0, len(several) // 2, len(several) - 1} if len(several) > QUICK_CASES else range(len(several))
-        for number, item in enumerate(several):
-            if number not in chosen:
-                item.add_marker(pytest.mark.slow)
+        for item in several[1:-1]:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.hookimpl(optionalhook=True)

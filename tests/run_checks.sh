@@ -3,6 +3,8 @@
 set -u
 bin=${BIN:?the folder with python, pytest and ruff}
 failed=()
+# Tests and the processes that they start read the same modules: compiled once, whatever the environment says.
+unset PYTHONDONTWRITEBYTECODE
 
 check() {
     local name=$1
@@ -14,9 +16,20 @@ check() {
 check "format" "$bin/ruff" format --check .
 check "lint" "$bin/ruff" check .
 check "imports" "$bin/lint-imports"
-check "types" "$bin/mypy"
+# Types take one core for a while where nothing is in their cache: beside the tests, which rarely fill all of them.
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
+"$bin/mypy" >"$said" 2>&1 &
+types=$!
 # A process for each core, up to four: each of them loads TensorFlow.
 check "tests" "$bin/pytest" --numprocesses auto --maxprocesses 4 --durations 10 "$@"
+types() {
+    wait "$types"
+    local code=$?
+    cat "$said"
+    return $code
+}
+check "types" types
 
 printf '\n== Summary\n'
 if [ ${#failed[@]} -gt 0 ]; then

@@ -25,6 +25,7 @@ def evaluated(*args):
     return json.loads(result.stdout), result.stderr
 
 
+@pytest.mark.slow
 def test_json_on_stdout_and_a_table_on_stderr(table):
     document, stderr = evaluated(table, "--labels", LABELS)
     assert list(document["estimates"]) == ["raw", "gene-mean", "svd-10", "made-up"]
@@ -44,6 +45,7 @@ def test_reads_a_pipe(table):
     assert json.loads(result.stdout)["title"] is None
 
 
+@pytest.mark.slow
 def test_genes_are_shown_and_the_report_draws_them(table, tmp_path):
     genes = list(masked(null_genes=5).var_names[:3])
     document, _ = evaluated(
@@ -76,6 +78,7 @@ def test_several_inputs_by_name_and_by_file(table, tmp_path):
     assert list(document["estimates"])[3:] == ["mine", "other"]
 
 
+@pytest.mark.slow
 def test_the_default_baseline_needs_no_name(tmp_path):
     log, made = tmp_path / "log.h5ad", tmp_path / "gene-mean.h5ad"
     log.write_bytes(to_bytes(masked()))

@@ -77,6 +77,7 @@ def test_inspect_of_what_is_no_table(tmp_path):
     assert not (tmp_path / "content.json").exists()
 
 
+@pytest.mark.slow
 def test_counts_out_and_back_are_the_values(file, tmp_path):
     assert scinfill("export", file, "-o", tmp_path / "out").exit_code == 0
     arguments = ("--matrix", tmp_path / "out" / "counts.mtx", "--scale", "counts", "--method", "copy")

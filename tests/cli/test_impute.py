@@ -78,6 +78,7 @@ def test_every_option_of_deepmc_reaches_the_method(table, out, options, settings
     assert_same_result(out, scinfill.impute_deepmc(table, **settings))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "settings"),
     [
@@ -138,6 +139,7 @@ def test_options_of_the_default_autoimpute_are_recorded(table_file, out, options
     assert ("imputed_sd" in found.layers) == ("--uncertainty" in options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_pipe_gives_the_same_bytes_as_files(verb, table_file, out):
     assert invoke(verb, table_file, "-o", out, *QUICK[verb]).exit_code == 0
@@ -146,12 +148,14 @@ def test_a_pipe_gives_the_same_bytes_as_files(verb, table_file, out):
     assert from_bytes(piped.stdout_bytes).layers["imputed"].dtype == np.float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", VERBS)
 def test_input_and_output_may_be_the_same_file(verb, table, table_file):
     assert invoke(verb, table_file, "-o", table_file, *QUICK[verb]).exit_code == 0
     assert list(h5ad.read(table_file).var_names) == list(table.var_names)
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_changes_no_byte(table_file, tmp_path):
     for threads in (1, 2):
         target = tmp_path / f"{threads}.h5ad"
@@ -166,6 +170,7 @@ def test_what_auto_decided_is_said(table_file, out):
     assert "estimate shrunk by PoissonFactorization" in said
 
 
+@pytest.mark.slow
 def test_factors_leave_the_dense_layer_out(table_file, out):
     assert invoke("impute-deepmc", table_file, "-q", "--rank", 3, "--form", "factors", "-o", out).exit_code == 0
     found = h5ad.read(out)
@@ -174,6 +179,7 @@ def test_factors_leave_the_dense_layer_out(table_file, out):
     assert found.varm["deepmc"].shape == (found.n_vars, 3)
 
 
+@pytest.mark.slow
 def test_without_counts_the_estimate_is_the_model(table, out):
     del table.layers["counts"]
     assert invoke("impute-deepmc", "-q", "-o", out, stdin=to_bytes(table)).exit_code == 0

@@ -19,6 +19,7 @@ def samples(tmp_path):
     return tables, tmp_path
 
 
+@pytest.mark.slow
 def test_files_are_joined_as_tables_are(samples):
     tables, folder = samples
     result = invoke("join", folder / "a.h5ad", folder / "b.h5ad", "-o", folder / "joined.h5ad", "--batch", "donor")
@@ -32,6 +33,7 @@ def h5ad_of(adata, folder):
     return h5ad.read(folder / "other.h5ad")
 
 
+@pytest.mark.slow
 def test_every_way_in_and_out_gives_the_same(samples):
     _, folder = samples
     a, b = folder / "a.h5ad", folder / "b.h5ad"
@@ -61,6 +63,7 @@ def test_tables_of_text_with_genes_in_rows(samples):
     assert (joined.X.toarray() == expected.X.toarray()).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "settings"),
     [
@@ -106,6 +109,7 @@ def test_messages_name_options(samples):
     assert_refused(result, 3, "'b': gene names must be unique", "`scinfill join --unique-names` tells them apart")
 
 
+@pytest.mark.slow
 def test_there_and_back_and_again(samples):
     """Joined, imputed together, published apart, and each piece repeated from the samples."""
     tables, folder = samples

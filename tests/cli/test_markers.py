@@ -35,6 +35,7 @@ def test_the_name_says_how_fields_are_separated(imputed, tmp_path, name, separat
     assert set(pd.read_csv(out, sep=separator)["group"]) == {"b"}
 
 
+@pytest.mark.slow
 def test_an_h5ad_file_holds_the_table_and_what_scanpy_plots(imputed, tmp_path):
     out = tmp_path / "out.h5ad"
     result = invoke("markers", "--groupby", "cell_type", "--replicate", "donor", "-o", out, stdin=imputed)

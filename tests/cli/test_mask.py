@@ -16,6 +16,7 @@ def test_file_to_file(table, table_file, out):
     assert_adata_equal(h5ad.read(out), scinfill.mask(table))
 
 
+@pytest.mark.slow
 def test_pipe_to_pipe_gives_the_same_bytes(table, table_file, out):
     invoke("mask", table_file, "-o", out)
     result = invoke("mask", stdin=table_file.read_bytes())

@@ -39,6 +39,7 @@ def test_what_is_no_size_is_refused(text, counts):
     assert_refused(invoke("preprocess", str(counts), "--max-memory", text), 2, "is not an amount of memory")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("verb", "options"),
     [

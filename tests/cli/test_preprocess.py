@@ -158,6 +158,7 @@ def test_logged_data_names_the_layer(table):
     assert_refused(invoke("preprocess", stdin=to_bytes(table)), 3, "already logged", "--layer", "counts")
 
 
+@pytest.mark.slow
 def test_an_unfiltered_matrix_and_its_way(out):
     droplets = to_bytes(make_droplets())
     assert_refused(invoke("preprocess", stdin=droplets), 3, "unfiltered", "--min-total-counts 20 keeps 40")
@@ -167,6 +168,7 @@ def test_an_unfiltered_matrix_and_its_way(out):
     assert h5ad.read(out).n_obs == 40
 
 
+@pytest.mark.slow
 def test_fractions_and_their_way(counts, out):
     counts.X = counts.X.multiply(np.linspace(0.8, 0.99, counts.n_vars)).tocsr()
     assert_refused(invoke("preprocess", stdin=to_bytes(counts)), 3, "SoupX", "`scinfill preprocess --round`")

@@ -35,6 +35,7 @@ def evaluated(*args):
     return json.loads(result.stdout)["estimates"]["raw"]
 
 
+@pytest.mark.slow
 def test_a_key_and_tables_in_either_direction_are_the_same(path, table, tmp_path):
     counts = table.obsm["protein"]
     counts.to_csv(tmp_path / "proteins.csv")

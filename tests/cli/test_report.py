@@ -17,6 +17,7 @@ def results(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_page_figures_and_verdict(results, tmp_path):
     costs = tmp_path / "costs.csv"
     costs.write_text("name,seconds,peak_mib\nmine,12,800\n")
@@ -29,6 +30,7 @@ def test_page_figures_and_verdict(results, tmp_path):
     assert "Use it for clustering? mine: Yes" in result.stderr
 
 
+@pytest.mark.slow
 def test_reads_a_pipe_and_writes_one(results):
     result = invoke("report", "-q", stdin=results.read_bytes())
     assert result.stdout.startswith("<!doctype html>")
@@ -62,6 +64,7 @@ def test_missing_files_are_wrong_use(results, tmp_path):
     assert "cannot be made a folder" in result.stderr
 
 
+@pytest.mark.slow
 def test_sections_for_multiqc(results, tmp_path):
     result = invoke("report", results, "-o", tmp_path / "report.html", "--multiqc", tmp_path / "sections")
     assert result.exit_code == 0, result.stderr
@@ -79,6 +82,7 @@ def table(tmp_path):
     return tmp_path / "imputed.h5ad"
 
 
+@pytest.mark.slow
 def test_one_imputed_file_is_told_from_results_by_its_content(table, tmp_path):
     renamed = table.rename(tmp_path / "scores.json")
     result = invoke(

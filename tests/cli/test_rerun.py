@@ -25,11 +25,13 @@ def test_an_identical_result_is_said_in_one_line(chain):
     assert last == "scinfill rerun: identical: 2 steps repeated, and every matrix and column is as in the file"
 
 
+@pytest.mark.slow
 def test_quiet_leaves_the_exit_code(chain):
     result = invoke("rerun", "-q", chain[2], "--input", chain[1])
     assert (result.exit_code, result.output) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_difference_is_a_failed_gate_that_says_how_much(chain, tmp_path):
     imputed = anndata.read_h5ad(chain[2])
     imputed.layers["imputed"][3, 4] += 0.5
@@ -40,6 +42,7 @@ def test_a_difference_is_a_failed_gate_that_says_how_much(chain, tmp_path):
     assert "imputed" in h5ad.read(out).layers
 
 
+@pytest.mark.slow
 def test_many_differences_are_counted(chain):
     imputed = anndata.read_h5ad(chain[2])
     for number in range(7):
@@ -52,6 +55,7 @@ def test_many_differences_are_counted(chain):
     assert "obs['mine6'] is in the file only" in said
 
 
+@pytest.mark.slow
 def test_the_repeated_file_and_a_pipe(chain, tmp_path):
     out = tmp_path / "repeated.h5ad"
     assert invoke("rerun", chain[2], "--input", chain[0], "-o", out).exit_code == 0
@@ -60,6 +64,7 @@ def test_the_repeated_file_and_a_pipe(chain, tmp_path):
     assert_adata_equal(h5ad.read(out), from_bytes(piped.stdout_bytes))
 
 
+@pytest.mark.slow
 def test_a_simulated_table_needs_no_input(tmp_path):
     counts = tmp_path / "counts.h5ad"
     assert invoke("simulate", "--cells", 60, "--genes", 50, "--dropout", 1, "-o", counts).exit_code == 0
@@ -73,6 +78,7 @@ def test_two_inputs_from_one_pipe(chain):
         assert_refused(invoke("rerun", *inputs, stdin=chain[2].read_bytes()), 2, said)
 
 
+@pytest.mark.slow
 def test_another_device_than_the_recorded_one(chain):
     result = invoke("rerun", "-q", chain[2], "--input", chain[1], "--device", "cpu")
     assert_refused(result, 1, "step 2 (impute-deepmc) measured another recipe")

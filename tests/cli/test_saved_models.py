@@ -39,6 +39,7 @@ def folder(tmp_path_factory, verb):
     return folder
 
 
+@pytest.mark.slow
 def test_the_result_is_as_without_the_model(folder, verb):
     with with_short_training():
         done = invoke(verb, folder / "log.h5ad", *OPTIONS[verb])
@@ -53,6 +54,7 @@ def test_the_file_and_python_give_the_same(folder, verb):
     assert_adata_equal(from_bytes(done.stdout_bytes), expected)
 
 
+@pytest.mark.slow
 def test_preprocess_like_stands_before_it_in_a_pipe(folder, verb):
     log = invoke("preprocess", "--like", folder / "model.h5ad", folder / "new_counts.h5ad")
     assert log.exit_code == 0, log.stderr
@@ -61,6 +63,7 @@ def test_preprocess_like_stands_before_it_in_a_pipe(folder, verb):
     assert_adata_equal(from_bytes(piped.stdout_bytes), from_bytes(direct.stdout_bytes))
 
 
+@pytest.mark.slow
 def test_models_come_in_streams_and_stores(folder, verb, tmp_path):
     model = (folder / "model.h5ad").read_bytes()
     direct = invoke(verb, "--model", folder / "model.h5ad", folder / "new_counts.h5ad")
@@ -71,6 +74,7 @@ def test_models_come_in_streams_and_stores(folder, verb, tmp_path):
     assert stored.stdout_bytes == direct.stdout_bytes
 
 
+@pytest.mark.slow
 def test_inspect_tells_a_model_from_a_table_and_by_what_it_was_trained(folder, verb, tmp_path):
     model = h5ad.read(folder / "model.h5ad")
     anndata_files.write(model, tmp_path / "model.zarr")
@@ -86,6 +90,7 @@ def test_inspect_tells_a_model_from_a_table_and_by_what_it_was_trained(folder, v
     assert scinfill.inspect(folder / "imputed.h5ad")["model"] is None
 
 
+@pytest.mark.slow
 def test_inspect_says_why_a_model_cannot_be_used(folder, verb):
     """Its genes alone would not tell: they are what was changed. As a stream, too."""
     model = h5ad.read(folder / "model.h5ad")
@@ -98,6 +103,7 @@ def test_inspect_says_why_a_model_cannot_be_used(folder, verb):
     assert_refused(refused, 3, found["problem"])
 
 
+@pytest.mark.slow
 def test_inspect_tells_the_batches_of_a_model(tmp_path):
     table = cells(new=False)
     table.obs["donor"] = np.where(np.arange(table.n_obs) % 2, "first", "second")
@@ -113,6 +119,7 @@ def test_a_checkpoint_has_nothing_to_keep(folder, verb, tmp_path):
     assert not (tmp_path / "states").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [("--threads", 1), ("--threads", 3), ("--max-memory", "3G")], ids=str)
 def test_neither_threads_nor_memory_change_a_byte(folder, verb, limit):
     usual = invoke(verb, "--model", folder / "model.h5ad", folder / "new_counts.h5ad")
@@ -121,6 +128,7 @@ def test_neither_threads_nor_memory_change_a_byte(folder, verb, limit):
     assert limited.stdout_bytes == usual.stdout_bytes
 
 
+@pytest.mark.slow
 def test_rerun_repeats_new_cells_where_the_model_is_named(folder, verb, tmp_path):
     new = tmp_path / "new.h5ad"
     invoke(verb, "--model", folder / "model.h5ad", folder / "new_counts.h5ad", "-o", new)
@@ -203,6 +211,7 @@ def test_messages_name_the_options(folder, verb):
     assert_refused(result, 3, "`scinfill preprocess --like MODEL`")
 
 
+@pytest.mark.slow
 def test_a_network_of_a_thousand_genes_takes_less_than_five_megabytes(tmp_path):
     counts = scinfill.simulate(n_cells=260, n_genes=1000, seed=1)
     counts.layers.clear()

@@ -39,6 +39,7 @@ def test_every_parameter_is_documented(name):
     assert names == set(inspect.signature(function).parameters)
 
 
+@pytest.mark.slow
 def test_types_reach_the_user(tmp_path):
     """What an editor shows: names, types and defaults, of settings objects too; and that the package says so."""
     program = tmp_path / "program.py"

@@ -47,6 +47,7 @@ def test_importing_the_package_is_light():
     assert done.stdout.strip() == ""
 
 
+@pytest.mark.slow
 def test_the_public_functions_are_there():
     code = "import scinfill; print(all(callable(getattr(scinfill, n)) for n in scinfill.__all__ if n[0] != '_'))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -75,6 +75,7 @@ def texts_of(path: Path) -> Iterator[tuple[int, str]]:
     yield from walk(ast.parse(path.read_text(encoding="utf-8")))
 
 
+@pytest.mark.slow
 def test_no_message_of_the_package_names_an_option_without_its_verb():
     bare = [
         (place, text)

@@ -170,6 +170,7 @@ def test_another_name_of_the_input_keeps_its_content(table_file, tmp_path):
     assert "heldout" in h5ad.read(other).layers
 
 
+@pytest.mark.slow
 def test_named_pipes_in_and_out(counts_file, tmp_path):
     source, target = tmp_path / "in", tmp_path / "out"
     os.mkfifo(source)

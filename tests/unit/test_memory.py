@@ -12,6 +12,7 @@ def test_there_is_some():
     assert memory.limit() > memory.resident() > 2**20
 
 
+@pytest.mark.slow
 def test_what_is_in_use_counts():
     before = memory.resident()
     held = np.ones(2**25)

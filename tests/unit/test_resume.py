@@ -93,6 +93,7 @@ def impute(name, table, folder=None, *, minutes=resume.MINUTES):
         return to_bytes(getattr(scinfill, f"impute_{verb}")(table, **settings))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", loops(*LOOPS))
 def test_left_again_and_again_it_ends_with_the_same_bytes(name, table, uninterrupted, tmp_path, leaving):
     """Every process gets a few states further; the places where they end fall into all parts of the fits."""
@@ -109,6 +110,7 @@ def test_left_again_and_again_it_ends_with_the_same_bytes(name, table, uninterru
     assert result == uninterrupted(name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", loops(*LOOPS))
 def test_left_at_once_it_ends_with_the_same_bytes(name, table, uninterrupted, tmp_path, leaving):
     leaving(1)
@@ -118,6 +120,7 @@ def test_left_at_once_it_ends_with_the_same_bytes(name, table, uninterrupted, tm
     assert impute(name, table, tmp_path, minutes=0) == uninterrupted(name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", loops("poisson factors", "network"))
 def test_without_its_first_files_it_ends_with_the_same_bytes(name, table, uninterrupted, tmp_path, leaving):
     """As where a process was killed while it emptied the folder."""
@@ -129,6 +132,7 @@ def test_without_its_first_files_it_ends_with_the_same_bytes(name, table, uninte
     assert impute(name, table, tmp_path, minutes=0) == uninterrupted(name)
 
 
+@pytest.mark.slow
 def test_between_two_states_only_ends_are_kept(table, tmp_path, leaving):
     kept = leaving(np.inf)
     impute("network", table, tmp_path)
@@ -136,6 +140,7 @@ def test_between_two_states_only_ends_are_kept(table, tmp_path, leaving):
     assert len(kept) == len(set(kept)) > 3
 
 
+@pytest.mark.slow
 def test_nothing_of_it_is_recorded(table, tmp_path):
     with scinfill.checkpointed(tmp_path / "folder"):
         result = scinfill.impute_deepmc(table, rank=2)

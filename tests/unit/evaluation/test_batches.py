@@ -45,6 +45,7 @@ def scores(table, **options):
     return document, {metric: found[metric]["value"] for metric in METRICS if metric in found}
 
 
+@pytest.mark.slow
 def test_batches_that_are_moved_apart_do_not_mix():
     _, apart = scores(batched())
     _, mixed = scores(batched(lambda table, plain, moved: plain))
@@ -54,6 +55,7 @@ def test_batches_that_are_moved_apart_do_not_mix():
     assert apart["label_agreement"] > 0.5
 
 
+@pytest.mark.slow
 def test_a_change_is_the_root_mean_square_of_log2_fold_changes():
     def doubled(table, plain, moved):
         rates = np.where(table.obs["sample"].to_numpy()[:, None] == "second", 800.0, 400.0)
@@ -64,6 +66,7 @@ def test_a_change_is_the_root_mean_square_of_log2_fold_changes():
     assert found["label_change"] == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_every_pair_of_groups_is_in_the_details():
     document, _ = scores(batched())
     record = next(record for record in document["estimates"].values() if record["kind"] == "input")
@@ -73,12 +76,14 @@ def test_every_pair_of_groups_is_in_the_details():
     assert len(found["between_labels"]) == 2 * n_labels * (n_labels - 1) / 2
 
 
+@pytest.mark.slow
 def test_without_batches_nothing_is_scored_of_them():
     document = scinfill.evaluate(batched(), labels=LABELS, n_starts=1)
     for record in document["estimates"].values():
         assert not set(METRICS) & (record["scores"].keys() | record["skipped"].keys())
 
 
+@pytest.mark.slow
 def test_a_single_batch_is_the_reason_that_is_given():
     table = batched()
     table.obs["sample"] = "one"
@@ -113,6 +118,7 @@ def test_the_report_says_whether_batches_mix_and_biology_is_kept():
     assert kept[KEPT].answer == "yes"
 
 
+@pytest.mark.slow
 def test_a_report_without_batches_has_neither_question_nor_table():
     document = scinfill.evaluate(batched(), labels=LABELS, n_starts=1)
     report = build([("scores.json", document)])
@@ -120,6 +126,7 @@ def test_a_report_without_batches_has_neither_question_nor_table():
     assert "Fold changes between batches and between labels" not in report.html
 
 
+@pytest.mark.slow
 def test_values_of_the_average_batch_are_not_compared_with_molecules_of_the_own():
     table = masked("thin")
     table.obs["sample"] = np.where(np.arange(table.n_obs) % 2, "first", "second")

@@ -56,6 +56,7 @@ def strata(of):
     return pd.DataFrame(of["details"]["calibration"]["by_stratum"])
 
 
+@pytest.mark.slow
 def test_strata_divide_all_entries_and_agree_with_the_whole():
     found = record()
     rows = strata(found)
@@ -75,6 +76,7 @@ def test_intervals_of_the_world_that_made_the_molecules_are_honest_everywhere():
     assert found["scores"]["coverage_strata"]["n"] == (rows["n"] >= FEWEST_ENTRIES).sum()
 
 
+@pytest.mark.slow
 def test_what_varies_more_than_claimed_is_found_where_it_is():
     rows = strata(record(overdispersed=True))
     wrong = (rows["label"] == "b") & (rows["decile"] == 10)
@@ -88,6 +90,7 @@ def test_without_labels_all_cells_are_one():
     assert rows["n"].sum() == N_CELLS * N_GENES
 
 
+@pytest.mark.slow
 def test_cells_without_a_label_are_in_no_stratum():
     table = molecules().copy()
     table.obs.loc[table.obs_names[:100], "label"] = None

@@ -77,6 +77,7 @@ def test_perfect_recovery_has_no_error_and_raw_loses_all():
     assert scores(document, "raw")["nmse"] == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_recovery_is_the_error_at_hidden_nonzeros():
     table = masked()
     estimate = label_means(table)
@@ -116,6 +117,7 @@ def test_null_genes_enter_nothing_but_the_guard():
     assert documents[0]["data"][0]["n_null_genes"] == 15
 
 
+@pytest.mark.slow
 def test_table_without_imputed_layer_is_scored_as_raw_only():
     document = scinfill.evaluate(masked(), **QUICK)
     assert list(document["estimates"]) == ["raw", "gene-mean", "svd-10"]
@@ -149,6 +151,7 @@ def test_same_seed_same_document():
     assert scinfill.evaluate(table, **QUICK) == scinfill.evaluate(table, **QUICK)
 
 
+@pytest.mark.slow
 def test_molecules_are_scored_at_the_depth_that_was_held_out():
     table = masked("thin")
     estimate = label_means(table)
@@ -213,6 +216,7 @@ def test_structure_looks_at_a_sample_and_says_so():
     assert "random sample" in data["cells_for_structure"]
 
 
+@pytest.mark.slow
 def test_k_means_shows_every_start():
     record = scinfill.evaluate(masked(), labels=LABELS, n_starts=3, seed=4)["estimates"]["raw"]["scores"]["ari"]
     assert len(record["values"]) == record["n"] == 3
@@ -314,6 +318,7 @@ def test_an_input_never_takes_the_name_of_a_baseline(caplog):
     assert "'svd-10' is scored beside every input; this one stands as 'svd-10 (input)'" in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["gene-mean", "als", "nuclear-norm", "svd"])
 def test_our_baselines_are_scored_without_a_name(method):
     """And one name is one matrix: the gene mean as an input scores as the gene mean beside it."""
@@ -325,6 +330,7 @@ def test_our_baselines_are_scored_without_a_name(method):
         assert scores(document, name) == scores(document, "gene-mean")
 
 
+@pytest.mark.slow
 def test_null_genes_alone_are_scored_by_the_guard():
     table = scinfill.preprocess(scinfill.simulate(n_cells=150, n_genes=60, n_types=2, depth=300, seed=3), n_genes=None)
     guarded = scinfill.mask(table, fraction=0, null_genes=20)
@@ -339,6 +345,7 @@ def test_null_genes_alone_are_scored_by_the_guard():
 # Differences and thresholds
 
 
+@pytest.mark.slow
 def test_difference_to_itself_is_zero():
     table = masked("thin")
     document = scinfill.evaluate(imputed(table, table.X.toarray()), **QUICK)
@@ -347,6 +354,7 @@ def test_difference_to_itself_is_zero():
         assert record.get("interval", [0, 0]) == pytest.approx([0, 0], abs=1e-12)
 
 
+@pytest.mark.slow
 def test_difference_has_the_sign_of_score_minus_reference():
     table = masked()
     document = scinfill.evaluate(imputed(table, label_means(table)), **QUICK)
@@ -364,6 +372,7 @@ def gated(rule, *, values=None):
     return evaluation.document["thresholds"][0], evaluation.failed_thresholds
 
 
+@pytest.mark.slow
 def test_gate_passes_what_is_better():
     threshold, failed = gated("raw:rmse")
     assert threshold["passed"]
@@ -433,6 +442,7 @@ def test_gate_without_anything_to_judge_is_refused():
 # Bulk and truth from files
 
 
+@pytest.mark.slow
 def test_named_truth_is_scored_and_one_that_does_not_fit_is_named():
     table = masked()
     truth = table.var["is_de_type1_vs_type2"].astype("Float64")
@@ -457,12 +467,14 @@ def test_truth_without_matching_genes_says_so():
     assert "'ENSG1'" in record["skipped"]["de_auc"]
 
 
+@pytest.mark.slow
 def test_bulk_without_matching_libraries_says_so():
     bulk = pd.DataFrame({"other_rep1": 1.0}, index=masked().var_names)
     record = scinfill.evaluate(masked(), bulk=bulk, labels=LABELS, n_starts=2)["estimates"]["raw"]
     assert "no library's name starts with a label" in record["skipped"]["zero_retention"]
 
 
+@pytest.mark.slow
 def test_true_zeros_stay_zeros_in_raw_and_not_in_the_gene_mean():
     document = scinfill.evaluate(masked(), **QUICK)
     assert scores(document, "raw")["zero_retention"] == pytest.approx(1)
@@ -506,6 +518,7 @@ def test_one_label_leaves_out_what_compares_labels():
     assert "rmse" in record["scores"]
 
 
+@pytest.mark.slow
 def test_label_of_one_cell_leaves_the_others_comparable():
     table = masked()
     table.obs["odd"] = table.obs[LABELS].astype(str)
@@ -517,6 +530,7 @@ def test_label_of_one_cell_leaves_the_others_comparable():
     assert all("alone" not in (pair["first"], pair["second"]) for pair in pairs)
 
 
+@pytest.mark.slow
 def test_cells_without_a_label_are_left_out():
     table = masked()
     table.obs["part"] = table.obs[LABELS].astype(object)
@@ -526,6 +540,7 @@ def test_cells_without_a_label_are_left_out():
     assert data["n_cells_for_structure"] == 100
 
 
+@pytest.mark.slow
 def test_constant_estimate_is_left_out_with_reasons_and_never_nan():
     document = scinfill.evaluate(imputed(masked(null_genes=5), np.ones((150, 65))), **QUICK)
     json.dumps(document, allow_nan=False)
@@ -542,6 +557,7 @@ def test_only_null_genes_is_refused():
         scinfill.evaluate(table[:, table.var["null_gene"]].copy())
 
 
+@pytest.mark.slow
 def test_gene_table_has_a_row_for_every_gene_and_estimate():
     table = masked("entries", null_genes=15)
     found = run([(None, imputed(table, label_means(table)))], Settings(labels=LABELS, n_starts=2)).gene_table

@@ -58,6 +58,7 @@ def test_all_estimates_are_asked_of_one_clustering(monkeypatch):
     assert len(clusterings) == 1
 
 
+@pytest.mark.slow
 def test_fold_changes_of_few_cells_gain_from_pooling(document):
     raw = values(document, "raw")
     assert raw["fold_change_20"] > raw["fold_change_50"] > raw["fold_change_all"]
@@ -90,6 +91,7 @@ def test_every_pair_has_its_row(document):
     assert details["n_genes"] == 100
 
 
+@pytest.mark.slow
 def test_an_even_thinning_is_two_halves_and_another_is_not(document):
     table = halved(mode="thin", fraction=0.5)
     again = scinfill.evaluate(imputed(table, leaking(table)), labels=LABELS, n_starts=1)
@@ -124,6 +126,7 @@ def test_small_labels_are_a_reason_not_a_number():
     assert reason == "the two halves are compared between labels of 50 cells or more; there are no two"
 
 
+@pytest.mark.slow
 def test_the_report_shows_pairs_figure_and_verdict(document):
     report = build([("scores.json", document)], with_files=True)
     assert "type1" in report.html

@@ -71,6 +71,7 @@ def test_the_true_rates_are_found_by_their_proteins(document):
     assert truth["protein_r2"] > 0.6
 
 
+@pytest.mark.slow
 def test_proteins_that_have_nothing_to_do_with_the_rna_show_no_gain():
     table = world()
     table.obsm["protein"] = unrelated(table, genes())
@@ -88,6 +89,7 @@ def test_what_labels_explain_is_all_that_is_left_when_cells_are_permuted_within_
     assert abs(found["protein_correlation_within"]) < 0.1
 
 
+@pytest.mark.slow
 def test_differences_within_labels_are_beyond_the_control():
     table = world()
     state = np.random.default_rng(0).gamma(1.5, 1, size=(table.n_obs, len(genes())))
@@ -103,6 +105,7 @@ def test_differences_within_labels_are_beyond_the_control():
     assert found["protein_correlation_within"] == pytest.approx(found["protein_correlation"], abs=0.05)
 
 
+@pytest.mark.slow
 def test_the_order_of_cells_does_not_matter(document):
     table = with_proteins()
     order = np.random.default_rng(5).permutation(table.n_obs)
@@ -143,6 +146,7 @@ def test_scores_have_an_n_an_interval_and_a_difference(document):
     assert "interval" in document["differences"]["made-up"]["raw"]["protein_correlation"]
 
 
+@pytest.mark.slow
 def test_small_labels_have_no_correlation_of_their_own(monkeypatch):
     monkeypatch.setattr(proteins, "FEWEST_CELLS", 10_000)
     record = evaluated(with_proteins())["estimates"]["raw"]
@@ -161,6 +165,7 @@ def test_without_proteins_the_scores_are_left_out_with_the_option():
     assert all("scinfill evaluate --proteins KEY" in record["skipped"][metric] for metric in SCORES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["array", "sparse", "float", "nullable", "frame"])
 def test_every_form_of_counts_is_read(document, kind):
     table = world()
@@ -180,6 +185,7 @@ def test_every_form_of_counts_is_read(document, kind):
     assert values(found, "raw")["protein_correlation"] == pytest.approx(values(document, "raw")["protein_correlation"])
 
 
+@pytest.mark.slow
 def test_cells_without_proteins_are_left_out():
     table = world()
     counts = antibodies(table, genes())
@@ -190,6 +196,7 @@ def test_cells_without_proteins_are_left_out():
     assert details(first)["n_cells"] == table.n_obs - 50
 
 
+@pytest.mark.slow
 def test_proteins_without_a_gene_are_said_and_still_explained():
     table = world()
     counts = antibodies(table, genes()).rename(columns={f"{genes()[0]}_TotalSeqB": "IgG1"})
@@ -200,6 +207,7 @@ def test_proteins_without_a_gene_are_said_and_still_explained():
     assert record["scores"]["protein_r2"]["n"] == 8
 
 
+@pytest.mark.slow
 def test_no_gene_by_name_skips_the_correlation_alone():
     table = world()
     counts = antibodies(table, genes()).set_axis([f"p{number}" for number in range(8)], axis=1)

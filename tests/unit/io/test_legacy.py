@@ -70,6 +70,7 @@ def test_anndata_reads_the_same(tmp_path):
     assert adata.raw.shape == expected.raw.shape
 
 
+@pytest.mark.slow
 def test_inspect_and_preprocess(tmp_path):
     path = write(tmp_path / "old.h5ad", make_counts())
     found, _ = inventory(path)

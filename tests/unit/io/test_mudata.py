@@ -52,6 +52,7 @@ def adt():
     return table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["prot", "ADT", "Antibody Capture"])
 def test_proteins_are_read_beside_rna_on_request(tmp_path, rna, adt, name):
     path = write(tmp_path / "multi.h5mu", rna=rna, **{name: adt})
@@ -66,6 +67,7 @@ def test_proteins_are_read_beside_rna_on_request(tmp_path, rna, adt, name):
     assert again.exit_code == 0, again.stderr
 
 
+@pytest.mark.slow
 def test_proteins_that_cannot_be_read_are_refused(tmp_path, rna, adt):
     some = write(tmp_path / "some.h5mu", rna=rna, prot=adt[:-1].copy())
     assert_refused(invoke("preprocess", some, "--proteins", "-q"), 3, "'prot' lacks 1 of the 40 cells, such as 'cell0'")
@@ -78,6 +80,7 @@ def test_proteins_that_cannot_be_read_are_refused(tmp_path, rna, adt):
     assert_refused(invoke("preprocess", none, "--proteins", "-q"), 3, "there are no antibodies to keep")
 
 
+@pytest.mark.slow
 def test_another_modality_on_request(tmp_path, rna, protein):
     path = write(tmp_path / "multi.h5mu", rna=rna, prot=protein)
     assert_adata_equal(read_counts(path, modality="prot"), protein)

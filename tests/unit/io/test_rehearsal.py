@@ -316,6 +316,7 @@ def ragged(tmp_path):
     return path, cells, genes
 
 
+@pytest.mark.slow
 @experimental
 def test_awkward_arrays_are_kept_by_every_verb(ragged, tmp_path):
     source, cells, genes = ragged

@@ -87,6 +87,7 @@ def test_a_table_longer_than_a_block(tmp_path, monkeypatch):
     assert adata.obs_names[-1] == "r6"
 
 
+@pytest.mark.slow
 def test_notes_wherever_the_parser_cuts_its_pieces(tmp_path, monkeypatch):
     """Its own pieces are of 256 KiB, ours of some rows."""
     monkeypatch.setattr(tables, "VALUES_PER_BLOCK", 40)

@@ -36,6 +36,7 @@ def store(original, tmp_path):
     return Path(shutil.copytree(original, tmp_path / "counts.zarr"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", [2, 3])
 def test_what_anndata_wrote_is_read(tmp_path, version):
     import anndata
@@ -50,6 +51,7 @@ def test_what_anndata_wrote_is_read(tmp_path, version):
     assert inventory(tmp_path / "in.zarr")[0]["layers"] == ["spliced"]
 
 
+@pytest.mark.slow
 def test_shards_are_read(tmp_path, counts):
     import anndata
 
@@ -75,12 +77,14 @@ def test_a_table_comes_back_and_anndata_reads_it_too(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out.zarr"]
 
 
+@pytest.mark.slow
 def test_the_same_table_gives_the_same_bytes(counts, tmp_path):
     for name in ("a.zarr", "b.zarr"):
         zarr_stores.write(counts, tmp_path / name)
     assert content(tmp_path / "a.zarr") == content(tmp_path / "b.zarr")
 
 
+@pytest.mark.slow
 def test_every_verb_on_stores_gives_what_it_gives_on_files(store, counts, tmp_path):
     names = {"log": "preprocess", "masked": "mask", "imputed": "impute-deepmc"}
     before = {".zarr": store, ".h5ad": tmp_path / "counts.h5ad"}
@@ -100,11 +104,13 @@ def test_every_verb_on_stores_gives_what_it_gives_on_files(store, counts, tmp_pa
     assert result.exit_code == 0, result.stderr
 
 
+@pytest.mark.slow
 def test_the_same_store_in_and_out(store, counts):
     assert invoke("preprocess", "-q", store, "-o", store).exit_code == 0
     assert_adata_equal(zarr_stores.read(store), scinfill.preprocess(counts))
 
 
+@pytest.mark.slow
 def test_a_link_to_a_store_keeps_pointing_there(store, tmp_path):
     link = tmp_path / "link.zarr"
     link.symlink_to(store, target_is_directory=True)
@@ -113,6 +119,7 @@ def test_a_link_to_a_store_keeps_pointing_there(store, tmp_path):
     assert zarr_stores.read(store).layers.keys() >= {"counts"}
 
 
+@pytest.mark.slow
 def test_an_earlier_store_survives_a_failure(store, table, tmp_path, monkeypatch):
     earlier = content(store)
     assert_refused(invoke("preprocess", store, "--min-cells", 1000, "-o", store), 3, "no gene")
@@ -127,6 +134,7 @@ def test_an_earlier_store_survives_a_failure(store, table, tmp_path, monkeypatch
     assert [path.name for path in tmp_path.iterdir()] == ["counts.zarr"]
 
 
+@pytest.mark.slow
 def test_an_earlier_store_survives_a_signal_between_the_renames(store, counts, monkeypatch, tmp_path):
     earlier = content(store)
     rename = Path.rename
@@ -144,6 +152,7 @@ def test_an_earlier_store_survives_a_signal_between_the_renames(store, counts, m
     assert [path.name for path in tmp_path.iterdir()] == ["counts.zarr"]
 
 
+@pytest.mark.slow
 def test_an_earlier_store_survives_a_failing_rename(store, counts, monkeypatch, tmp_path):
     earlier = content(store)
     rename = Path.rename
@@ -220,6 +229,7 @@ def test_a_modality_of_a_store(store):
         read_counts(store, modality="rna")
 
 
+@pytest.mark.slow
 def test_stores_in_a_real_process(store, tmp_path):
     """No warning of a library reaches the terminal."""
     done = run("preprocess", store, "--n-genes", "all", "-o", tmp_path / "out.zarr")

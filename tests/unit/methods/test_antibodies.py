@@ -137,6 +137,7 @@ def test_what_stands_in_obsm_is_not_replaced_in_silence(caplog):
     assert "obsm['protein'] of the input, not written by scinfill, is replaced" in caplog.text
 
 
+@pytest.mark.slow
 def test_antibodies_go_through_the_chain_and_are_repeated(tmp_path):
     adata, counts = with_antibodies()
     source, log, imputed = (tmp_path / name for name in ("counts.h5ad", "log.h5ad", "imputed.h5ad"))

@@ -83,6 +83,7 @@ def real_genes(table):
     return ~table.var["null_gene"].to_numpy(bool)
 
 
+@pytest.mark.slow
 def test_removed_batches_differ_by_a_quarter_of_what_they_did_and_types_as_before():
     table, removed = joined(), result("remove")
     raw, values, genes = table.X.toarray(), removed.layers["imputed"], real_genes(table)
@@ -91,6 +92,7 @@ def test_removed_batches_differ_by_a_quarter_of_what_they_did_and_types_as_befor
     assert between_batches(table, values, ~genes) < between_batches(table, raw, ~genes)
 
 
+@pytest.mark.slow
 def test_molecules_of_every_batch_are_predicted_as_well_as_without_batches():
     table = joined()
     hidden = table.layers["heldout_counts"].toarray()
@@ -125,6 +127,7 @@ def test_a_gene_without_structure_is_constant_within_batches_and_then_over_all()
     assert differ > 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"estimate": "model"}], ids=["shrunk", "model"])
 def test_removing_divides_rates_by_what_the_batch_multiplies_them_by(options):
     kept, removed = (
@@ -139,6 +142,7 @@ def test_removing_divides_rates_by_what_the_batch_multiplies_them_by(options):
     np.testing.assert_allclose(offsets @ np.bincount(position), 0, atol=1e-2)
 
 
+@pytest.mark.slow
 def test_log2_values_of_reads_are_moved_by_the_offsets():
     kept, removed = (
         scinfill.impute_deepmc(joined(), rank=3, counts_kind="reads", batch=BATCH, batch_effect=effect)
@@ -169,6 +173,7 @@ def test_the_record_names_batches_and_penalty():
     assert table.varm["batch_offsets"].shape == (table.n_vars, 2)
 
 
+@pytest.mark.slow
 def test_what_names_the_batches_does_not_matter():
     table = joined()
     table.obs[BATCH] = table.obs[BATCH].map({"first": 2.0, "second": 1.0})
@@ -178,6 +183,7 @@ def test_what_names_the_batches_does_not_matter():
     np.testing.assert_allclose(again.layers["imputed"], usual.layers["imputed"], atol=0.3)
 
 
+@pytest.mark.slow
 def test_a_later_imputation_without_batches_leaves_none():
     again = scinfill.impute_deepmc(result("keep"), rank=2)
     assert "batches" not in again.uns["scinfill"]
@@ -187,6 +193,7 @@ def test_a_later_imputation_without_batches_leaves_none():
 # --- what is said and refused ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_single_batch_is_warned_of_and_changes_nothing(caplog):
     table = joined()
     table.obs["lane"] = "one"
@@ -228,6 +235,7 @@ def test_a_measurement_is_no_batch():
         scinfill.impute_deepmc(table, batch="age")
 
 
+@pytest.mark.slow
 def test_a_label_of_one_batch_alone_is_warned_of(caplog):
     table = joined()
     scinfill.impute_deepmc(table, rank=2, batch=BATCH)
@@ -239,6 +247,7 @@ def test_a_label_of_one_batch_alone_is_warned_of(caplog):
     assert "groups of similar cells that one batch alone has (first:" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_batch_that_is_a_cell_type_is_warned_of(caplog):
     table = joined()
     scinfill.impute_deepmc(table, rank=2, batch=LABELS)
@@ -256,6 +265,7 @@ def test_chance_alone_does_not_make_a_label_one_of_a_batch():
     assert found_in_one_batch(labels, batches) == {2: 1}
 
 
+@pytest.mark.slow
 def test_offsets_that_do_not_belong_to_the_column_are_named():
     factors = scinfill.impute_deepmc(joined(), rank=2, batch=BATCH, form="factors")
     renamed = factors.copy()

@@ -35,6 +35,7 @@ def test_whole_data_sets(real):
     assert kind_of(table.X) == kind
 
 
+@pytest.mark.slow
 def test_preprocessed_data_sets(real):
     table, kind = real
     for n_genes in (200, 1000):

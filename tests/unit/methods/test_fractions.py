@@ -121,6 +121,7 @@ def test_whole_numbers_of_one_total_are_taken_and_said(counts, caplog, whole, sa
     assert "drawn to one depth" not in caplog.text
 
 
+@pytest.mark.slow
 def test_the_way_for_those_who_have_tpm_alone():
     """As the message says: scanpy's log1p of base 2, then an imputer, without counts and so by the estimate model."""
     table = tpm()

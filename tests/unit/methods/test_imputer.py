@@ -115,6 +115,7 @@ def warned(caplog, counts, **options):
     return result, [record.message for record in caplog.records if record.levelname == "WARNING"]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Transforming to str index")
 def test_an_output_that_is_the_input_is_said(caplog):
     copies = low_rank_world(80, 30, seed=3).data.counts.toarray() * 40
@@ -124,6 +125,7 @@ def test_an_output_that_is_the_input_is_said(caplog):
     assert not any("nearly the input" in text for text in warned(caplog, copies)[1])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Transforming to str index")
 def test_a_gate_that_stays_shut_is_said_without_null_genes(caplog):
     noise = np.random.default_rng(4).poisson(3.0, (120, 40))

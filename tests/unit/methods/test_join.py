@@ -114,6 +114,7 @@ def test_any_samples_of_any_genes_come_apart_as_they_were(data):
     np.testing.assert_array_equal(dense(joined.X), union[joined.var_names].to_numpy())
 
 
+@pytest.mark.slow
 def test_joining_again_is_joining_at_once(caplog):
     """Whatever was joined first, the content is the same, names of cells too."""
     samples = make_samples(20, 25, 15)
@@ -216,6 +217,7 @@ def test_the_inputs_never_change_and_share_nothing():
         assert_adata_equal(adata, samples[name])
 
 
+@pytest.mark.slow
 def test_what_was_imputed_by_batches_comes_together_again():
     samples = make_samples(40, 40)
     imputed = scinfill.impute_deepmc(scinfill.preprocess(scinfill.join(samples)), batch="sample", rank=2)
@@ -249,6 +251,7 @@ def test_columns_of_some_samples_and_of_several_kinds(caplog):
     assert "'passed', 'n', 'donor'" in caplog.text
 
 
+@pytest.mark.slow
 def test_every_kind_of_column_can_be_written(tmp_path):
     """Mixed, missing and all missing ones, as they come out of joining."""
     samples = make_samples(4, 4)
@@ -520,6 +523,7 @@ def test_the_record_names_each_input_with_its_hash_and_its_steps():
         assert recorded["steps"] == provenance.steps(adata)
 
 
+@pytest.mark.slow
 def test_joined_samples_are_repeated():
     samples = make_samples(20, 25)
     log = scinfill.preprocess(scinfill.join(samples, batch="donor"), n_genes=20)

@@ -87,6 +87,7 @@ def test_all_else_stays_as_it_was(table):
     }
 
 
+@pytest.mark.slow
 def test_null_genes_are_left_out():
     masked = scinfill.mask(scinfill.preprocess(make_counts(60), n_genes=None), fraction=0, null_genes=9)
     markers = found(scinfill.impute_deepmc(masked, rank=2))
@@ -105,6 +106,7 @@ def test_one_group_against_another(table):
         pd.testing.assert_series_equal(genes_of(against, "x").loc[alone.index, column], alone[column])
 
 
+@pytest.mark.slow
 def test_the_factors_are_enough():
     dense, factors = imputed(), imputed(form="factors")
     assert "imputed" not in factors.layers
@@ -196,6 +198,7 @@ def test_without_counts_there_is_no_p_value(table):
         found(some)
 
 
+@pytest.mark.slow
 def test_what_is_no_mean_is_refused(table):
     with pytest.raises(DataError, match=r"estimate detected.*`impute_deepmc\(estimate='shrunk'\)`"):
         found(imputed(estimate="detected"))
@@ -239,6 +242,7 @@ def test_the_layer_may_be_sparse(table):
     pd.testing.assert_frame_equal(found(some), found(table))
 
 
+@pytest.mark.slow
 def test_scanpy_reads_them(table, tmp_path):
     sc = pytest.importorskip("scanpy")
     result = scinfill.markers(table, groupby="cell_type")
@@ -254,6 +258,7 @@ def test_scanpy_reads_them(table, tmp_path):
         np.testing.assert_allclose(theirs["logfoldchanges"], ours["log2fc"], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_groups_may_have_any_name(table, tmp_path):
     from scinfill.io import h5ad
 
@@ -279,6 +284,7 @@ def test_earlier_markers_are_replaced_and_those_of_others_named(table, caplog):
     assert "rank_genes_groups" not in caplog.text
 
 
+@pytest.mark.slow
 def test_a_new_imputation_removes_the_markers_of_an_earlier_one(table):
     again = scinfill.impute_deepmc(scinfill.markers(table, groupby="cell_type"), rank=3)
     assert not {MARKERS, "rank_genes_groups"} & again.uns.keys()
@@ -287,6 +293,7 @@ def test_a_new_imputation_removes_the_markers_of_an_earlier_one(table):
     assert "rank_genes_groups" in scinfill.impute_deepmc(table, rank=3).uns
 
 
+@pytest.mark.slow
 def test_the_step_can_be_repeated(table):
     counts = make_counts(60, seed=4)
     counts.obs["donor"] = table.obs["donor"]

@@ -60,6 +60,7 @@ def test_raw_of_genes_in_rows(counts):
     assert result.var_names.equals(scinfill.preprocess(counts, n_genes=None).var_names)
 
 
+@pytest.mark.slow
 def test_the_command_and_its_repetition(counts, tmp_path):
     source, out = tmp_path / "in.h5ad", tmp_path / "out.h5ad"
     logged(counts).write_h5ad(source)

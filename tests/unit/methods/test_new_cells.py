@@ -196,6 +196,7 @@ def test_absent_genes_take_no_part_and_are_predicted(kind, caplog):
     assert_same_cells(apply(kind, less[:9].copy()), result)
 
 
+@pytest.mark.slow
 def test_absent_genes_are_predicted_nearly_as_well_as_seen_ones():
     counts = scinfill.simulate(n_cells=500, n_genes=400, n_types=3, seed=7)
     counts.layers.clear()
@@ -230,6 +231,7 @@ def test_unknown_genes_are_left_out_and_said(caplog):
     assert f"{n_unknown} genes that the model does not know" in caplog.text
 
 
+@pytest.mark.slow
 def test_cells_of_an_unknown_type_are_told():
     counts = scinfill.simulate(n_cells=500, n_genes=400, n_types=3, seed=7)
     counts.layers.clear()
@@ -310,6 +312,7 @@ def test_the_first_training_is_repeated_without_any_model():
     assert scinfill.rerun(imputed, training()).identical
 
 
+@pytest.mark.slow
 def test_a_model_trained_on_values_alone_takes_values_alone():
     table = scinfill.preprocess(training(), n_genes=60)
     values = scinfill.preprocess(newcomers(), like=_trained("deepmc").model)
@@ -445,6 +448,7 @@ def test_a_changed_model_is_refused(how):
         scinfill.impute_deepmc(newcomers(), model=changed(_trained("deepmc").model, how))
 
 
+@pytest.mark.slow
 def test_a_model_of_the_first_layout_is_read(monkeypatch):
     method, options = KINDS["deepmc"]
     with monkeypatch.context() as earlier:
@@ -518,6 +522,7 @@ def test_factors_that_do_not_hold_for_all_cells_are_not_joined():
         scinfill.reconstruct(joined)
 
 
+@pytest.mark.slow
 def test_factors_of_batches_are_joined_only_where_batches_agree():
     new = newcomers()
     other = new[50:100].copy()
@@ -532,6 +537,7 @@ def test_factors_of_batches_are_joined_only_where_batches_agree():
     np.testing.assert_allclose(joined.layers["imputed"], expected.layers["imputed"], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_markers_and_scores_are_of_measured_genes_alone():
     found = apply("deepmc", some_genes(newcomers(), without=4))
     measured = found[:, found.varm["measured"].to_numpy().all(axis=1)].copy()
@@ -612,6 +618,7 @@ def test_results_say_that_nothing_was_trained():
     assert f"as trained in the saved model {identity[:12]}" in by
 
 
+@pytest.mark.slow
 def test_a_page_about_cells_that_the_model_does_not_know_says_so():
     """And how many of its genes they lacked, which are left out of all else there."""
     strange = some_genes(newcomers(), without=4)

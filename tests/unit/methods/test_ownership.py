@@ -67,6 +67,7 @@ def test_the_users_columns_stay_when_it_is_done_again(counts):
     assert list(again.obs) == list(first.obs)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_training")
 @pytest.mark.parametrize("imputer", IMPUTERS.values(), ids=IMPUTERS)
 def test_what_another_program_imputed_is_replaced_and_said(table, caplog, imputer):

@@ -20,6 +20,7 @@ def test_what_is_no_number_of_genes_is_refused_with_what_takes_all(number):
         scinfill.preprocess(make_counts(10, 5), n_genes=number)
 
 
+@pytest.mark.slow
 def test_the_published_genes_of_blakeley_in_their_original_order():
     """float32 in the file; the numerics are compared to 1e-10 beside their own functions."""
     counts = read_counts(shared("golden/blakeley_raw_counts.csv"))

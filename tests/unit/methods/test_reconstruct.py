@@ -45,6 +45,7 @@ def prepared():
     return prepare()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_everything_is_rebuilt(prepared, way):
     imputed = scinfill.impute_deepmc(prepared, **WAYS[way])
@@ -54,6 +55,7 @@ def test_everything_is_rebuilt(prepared, way):
     np.testing.assert_allclose(rebuilt.layers["imputed"], imputed.layers["imputed"], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_calibrated_values_are_rebuilt():
     counts = make_counts(200, 40, seed=3)
     factors = factors_of(n_cells=200, rank=1, gate=False)
@@ -114,6 +116,7 @@ def test_a_single_value_on_demand(way):
     np.testing.assert_allclose(part.layers["imputed"], whole[cell, gene].layers["imputed"], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_an_empty_cell_on_demand(prepared):
     empty = prepared.copy()
     for matrix in (empty.X, empty.layers["counts"], empty.layers["spliced"]):

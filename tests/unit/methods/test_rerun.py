@@ -70,12 +70,14 @@ def test_the_input_may_have_steps_behind_it(behind, n_steps):
     assert again.n_steps == n_steps
 
 
+@pytest.mark.slow
 def test_values_on_demand_are_repeated_too():
     factors = scinfill.impute_deepmc(made("preprocess"), rank=2, form="factors")
     part = scinfill.reconstruct(factors, genes=list(factors.var_names[:3]))
     assert rerun(part, made("preprocess")).identical
 
 
+@pytest.mark.slow
 def test_a_name_of_an_earlier_version_is_understood():
     """Version 0.1.0 recorded ``form`` as ``output``."""
     table = scinfill.impute_deepmc(made("mask"), rank=2, form="factors")
@@ -98,6 +100,7 @@ def test_genes_in_rows_and_repeated_names():
     assert again.identical
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", [*SOURCES, *STEPS])
 def test_what_is_recorded_is_what_the_function_takes(verb):
     """All of it but the table, the seed and where work is kept, so that nothing is forgotten."""

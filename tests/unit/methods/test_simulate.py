@@ -95,6 +95,7 @@ def test_impossible_worlds_are_refused(settings, message):
         scinfill.simulate(**settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "size", [{"n_cells": 10**9}, {"n_genes": 10**9}, {"n_cells": 10**5, "n_genes": 5000, "density": 0.5}]
 )

@@ -7,6 +7,8 @@ from _browser import browsing, executable
 from _worlds import LABELS, imputed, label_means, masked
 from scinfill.reporting.build import build
 
+pytestmark = pytest.mark.slow
+
 VIEWS = {
     "desktop": {},
     "dark": {"dark": True},

@@ -108,6 +108,7 @@ def test_without_labels_the_page_says_how_to_get_markers(page):
     assert "None: name labels, as in scinfill report --labels COLUMN; columns that look like labels: cell_type" in text
 
 
+@pytest.mark.slow
 def test_markers_that_the_table_holds_need_no_labels(table):
     text = text_of(scinfill.report(scinfill.markers(table, groupby=LABELS)))
     assert "supported by the counts" in text
@@ -123,6 +124,7 @@ def test_the_page_never_recommends_a_test_nor_says_that_it_helped(labelled):
     assert answers["Did it help?"] == "unknown"
 
 
+@pytest.mark.slow
 def test_factors_tell_what_the_dense_layer_tells(page):
     dense = page.sentences[0].text
     factors = scinfill.impute_deepmc(masked("thin", null_genes=6), rank=2, form="factors")
@@ -147,6 +149,7 @@ def test_what_scinfill_never_saw_is_refused():
         scinfill.report(AnnData(np.ones((3, 2))))
 
 
+@pytest.mark.slow
 def test_names_are_escaped_and_every_link_leads_somewhere(table):
     table = table.copy()
     table.var_names = [f"{name}{HOSTILE}" for name in table.var_names]
@@ -157,6 +160,7 @@ def test_names_are_escaped_and_every_link_leads_somewhere(table):
     assert len(re.findall(r'\bid="', html)) == len(set(re.findall(r'\bid="([^"]+)"', html)))
 
 
+@pytest.mark.slow
 def test_the_table_is_never_changed(table):
     before = table.copy()
     scinfill.report(table, labels=LABELS)

@@ -335,6 +335,7 @@ def test_the_worst_dataset_is_what_is_said_of_invented_signal():
     assert "50.0 % of the genes without any signal were called differentially expressed (raw: 0.0 %) on hard" in text
 
 
+@pytest.mark.slow
 def test_honesty_is_said_of_a_method_that_was_tested():
     """That another method was tested says nothing about this one."""
     untested = {name: value for name, value in GOOD.items() if name not in ("null_de", "null_pairs")}
@@ -354,6 +355,7 @@ def test_recovery_names_the_best_and_the_estimate():
     assert "not the estimate" not in said(RECOVERY, document(scores, mode="nonzero", estimate="detected")).text
 
 
+@pytest.mark.slow
 def test_a_baseline_that_wins_is_said():
     sentence = said(RECOVERY, document({"gene-mean": {"rmse": 0.5}, "mine": {"rmse": 1.0}}, mode="nonzero"))
     assert sentence.answer == "no"
@@ -423,6 +425,7 @@ def test_each_estimate_is_asked_its_own_question():
     assert across(settings, "ari")["mine"].tolist() == [0.8]
 
 
+@pytest.mark.slow
 def test_costs_are_told():
     costs = pd.DataFrame({"name": ["mine", "mine"], "seconds": [10, 20], "peak_mib": [1024, 1024]})
     assert "mine 15 s and 1.0 GiB (means of 2 runs)" in said(COST, results({}), costs=costs).text

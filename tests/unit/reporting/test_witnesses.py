@@ -77,6 +77,7 @@ def test_nothing_is_said_where_nothing_was_asked():
     assert witnesses.gradient_table(setting) is None
 
 
+@pytest.mark.slow
 def test_every_protein_and_gene_has_its_rows_and_names_are_escaped():
     world = scinfill.simulate(n_cells=250, n_genes=40, n_types=2, depth=300, de_share=0.5, seed=3)
     table = scinfill.preprocess(world, n_genes=None)

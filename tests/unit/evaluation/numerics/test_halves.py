@@ -117,6 +117,7 @@ def test_moments_of_a_logarithm(expected, size_factor):
     np.testing.assert_allclose(found.variance, (chance * (logs - mean) ** 2).sum(), rtol=0.12, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_noise_of_fold_changes_is_what_repeated_halves_show():
     world = World(effect=0.5, n_true=100, mean=4)
     groups = np.flatnonzero(FIRST), np.flatnonzero(~FIRST)

@@ -31,6 +31,7 @@ def world():
     return low_rank_world(150, 60, mean=3.0)
 
 
+@pytest.mark.slow
 def test_poisson_rates_come_closer_to_the_truth_than_the_gene_means(world):
     log_rate = values(fitted(POISSON, world.data))
     mean = np.log(gene_centre("poisson", world.data, None, zero_weight=1.0))
@@ -38,6 +39,7 @@ def test_poisson_rates_come_closer_to_the_truth_than_the_gene_means(world):
     assert error < 0.5 * baseline
 
 
+@pytest.mark.slow
 def test_squared_values_come_closer_to_the_truth_than_the_gene_means(world):
     held_out = some_held_out(world.data.shape)
     prediction = values(fitted(SQUARED, world.data.without(held_out), held_out=held_out))
@@ -48,6 +50,7 @@ def test_squared_values_come_closer_to_the_truth_than_the_gene_means(world):
     assert error < 0.85 * baseline
 
 
+@pytest.mark.slow
 def test_a_zero_blind_fit_predicts_what_is_seen():
     """With weight 0 on zeros a rare gene is predicted at the height it has where it is seen, not near zero."""
     data = low_rank_world(80, 30, mean=0.3).data
@@ -98,6 +101,7 @@ def test_a_block_may_be_changed_by_who_asked_for_it(world):
     np.testing.assert_array_equal(values(prediction), before)
 
 
+@pytest.mark.slow
 def test_layers_can_be_stacked(world):
     recipe = replace(POISSON, hidden_units=(32, 8), learning_rate=2e-2)
     prediction = fitted(recipe, world.data)

@@ -32,11 +32,13 @@ def world():
     return low_rank_world(90, 40, mean=4.0)
 
 
+@pytest.mark.slow
 def test_training_lowers_the_heldout_loss(world):
     losses = trained(world.data).heldout_loss
     assert min(losses) < losses[0] - 0.02 * abs(losses[0])
 
 
+@pytest.mark.slow
 def test_the_best_weights_are_kept(world):
     """Whatever came after the lowest held-out loss is forgotten."""
     data = prepare(world.data, "poisson", None)
@@ -48,6 +50,7 @@ def test_the_best_weights_are_kept(world):
     assert result.heldout_loss[-1] > min(result.heldout_loss)
 
 
+@pytest.mark.slow
 def test_training_of_noise_stops_at_once():
     """Nothing can be learned, so the looks end after the slowdowns and their patience."""
     noise = low_rank_world(60, 30, rank=1, seed=1).data
@@ -76,6 +79,7 @@ def test_few_cells_of_many_are_held_out(world, monkeypatch):
     assert np.count_nonzero(np.diff(heldout.indptr)) == 25
 
 
+@pytest.mark.slow
 def test_progress_ends_although_training_stops_early(world):
     heard = []
     with listening(lambda name, done, total: heard.append((name, done, total))):

@@ -153,6 +153,7 @@ def test_the_poisson_model_matches_totals_and_the_squared_one_does_not(world):
         assert np.allclose(totals, counts.sum(axis=0), rtol=1e-3) == matched
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", [POISSON, SQUARED], ids=["poisson", "squared"])
 def test_shrunk(world, recipe):
     learned = learn_shrunk(recipe, world.data, gated=True, rng=rng())
@@ -175,6 +176,7 @@ def test_shrunk_is_nearer_the_truth_than_what_was_seen_or_the_gene_means(world):
     assert error(values(learned)) < 0.5 * min(error(world.data.log_values.toarray()), error(mean))
 
 
+@pytest.mark.slow
 def test_a_gene_of_noise_alone_ends_exactly_constant():
     """Gate shut and no weight for what was seen: nothing a rank test could find."""
     rng_of_data = np.random.default_rng(1)
@@ -187,6 +189,7 @@ def test_a_gene_of_noise_alone_ends_exactly_constant():
     assert np.ptp(values(learned, 1500)[:, shut], axis=0).max() == 0
 
 
+@pytest.mark.slow
 def test_without_a_gate_nothing_is_held_back(world):
     for learn in (learn_model, learn_shrunk):
         learned = learn(POISSON, world.data, gated=False, rng=rng())
@@ -215,6 +218,7 @@ def test_small_data_are_refitted_as_often_as_is_allowed(world, learn, max_folds)
     assert recipe.seen[-1] == (world.data, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", [POISSON, SQUARED], ids=["poisson", "squared"])
 def test_every_fold_hides_entries_and_thins_the_molecules_of_the_others(world, recipe):
     recipe = Recording(recipe)

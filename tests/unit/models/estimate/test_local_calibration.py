@@ -132,6 +132,7 @@ def test_a_group_without_molecules_stays():
     np.testing.assert_array_equal(factors, 1)
 
 
+@pytest.mark.slow
 def test_totals_of_types_come_near_and_totals_of_genes_stay():
     data, _, model = world(missed=0.5)
     counts, size_factor = data.molecules()
@@ -165,6 +166,7 @@ def test_infinity_everywhere_leaves_the_model_alone():
 # --- what held-out molecules choose ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_model_that_misses_groups_is_calibrated_and_one_that_does_not_is_hardly():
     assert np.median(chosen(missed=0.8)[OPEN]) <= 10
     assert np.median(chosen(missed=0.0)[OPEN]) >= 100
@@ -176,6 +178,7 @@ def test_alphas_run_from_nothing_to_nearly_all():
     assert np.all(np.diff(ALPHAS[1:]) < 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("learn", [learn_model, learn_shrunk])
 def test_calibration_brings_the_means_of_groups_nearer_the_truth(learn):
     data, rate, model = world(missed=0.5)
@@ -198,6 +201,7 @@ def test_the_squared_loss_alone_is_not_calibrated():
 # --- how it is computed ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_same_bytes_for_any_number_of_threads_and_in_any_blocks():
     data, _, _ = world(missed=0.5)
 
@@ -213,6 +217,7 @@ def test_the_same_bytes_for_any_number_of_threads_and_in_any_blocks():
     np.testing.assert_array_equal(np.concatenate(parts), local.block(ALL))
 
 
+@pytest.mark.slow
 def test_cells_in_another_order_keep_their_factors():
     """Factors belong to groups, not to positions."""
     data, _, model = world(missed=0.5)

@@ -17,6 +17,7 @@ def shrunk(world, weight, *, slope=1.0):
     return Shrunk(model, world.data, np.broadcast_to(np.asarray(weight, np.float32), (n_genes,)).copy())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mean", [0.3, 3.0, 50.0])
 def test_it_is_the_distance_of_posterior_draws_from_the_estimate(mean):
     world = low_rank_world(12, 10, mean=mean)

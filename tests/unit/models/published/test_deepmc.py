@@ -64,6 +64,7 @@ def test_no_block_update_raises_the_majorised_objective(ranks, alpha):
             chain = update
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ranks", DEPTHS, ids=str)
 def test_each_update_is_the_least_squares_solution(ranks):
     """Against one dense system for all entries of the block: vec(A·D·C) = (A ⊗ Cᵀ) vec(D)."""
