@@ -15,14 +15,14 @@ STEPS = {"counts", "log", "thinned", "hidden", "thinned.deepmc", "hidden.deepmc"
 
 @pytest.fixture(scope="module")
 def demo(few_resamples, plain_figures, tmp_path_factory):
-    """Return a function that runs the demo into a new folder; it gives what was said and the folder.
+    """Return a function that runs the demo into a new folder, as without TensorFlow; it gives what was said and where.
 
     The network takes most of the time, and has tests of its own.
     """
 
     def run():
         folder = tmp_path_factory.mktemp("demo") / "results"
-        with patch.object(verbs, "METHODS", {"deepmc": verbs.METHODS["deepmc"]}):
+        with patch.object(verbs, "has_tensorflow", lambda: False):
             return invoke("demo", "-o", folder, *SMALL, "-q", "--seed", 3), folder
 
     return run
@@ -48,6 +48,13 @@ def test_it_writes_every_step_and_says_a_verdict(done):
     assert "imputed_sd" in h5ad.read(folder / "thinned.deepmc.h5ad").layers
     assert h5ad.read(folder / "hidden.deepmc.h5ad").uns["scinfill"]["estimate"] == "detected"
     assert "deepmc" in json.loads((folder / "hidden.scores.json").read_text())["estimates"]
+
+
+@pytest.mark.slow
+def test_without_tensorflow_it_leaves_the_network_out_and_says_so(done):
+    result, folder = done
+    assert "warning: TensorFlow is not installed: AutoImpute, which needs it, is left out" in result.stderr
+    assert not (folder / "thinned.auto.h5ad").exists()
 
 
 @pytest.mark.slow

@@ -86,6 +86,7 @@ def test_no_message_of_the_package_names_an_option_without_its_verb():
     assert bare == []
 
 
+@pytest.mark.slow
 def test_every_parameter_that_a_message_names_is_an_option():
     known = {param.name for name in COMMANDS for param in verb(name).params}
     named = [(place, found) for place, text in texts() for found in PARAMETER.finditer(text)]

@@ -302,6 +302,7 @@ def test_an_unreadable_input(tmp_path, counts_file):
     )
 
 
+@pytest.mark.slow
 def test_what_came_out_is_what_went_in(counts_file, tmp_path):
     """Whatever the road, the content is the same."""
     invoke("preprocess", counts_file, "-o", tmp_path / "a.h5ad")

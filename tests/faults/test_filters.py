@@ -70,6 +70,7 @@ def test_names_may_be_packed_too(tmp_path):
     assert_adata_equal(h5ad.read(path), make_counts())
 
 
+@pytest.mark.slow
 def test_zeros_may_be_packed_tighter_than_deflate_could(tmp_path):
     plugins = pytest.importorskip("hdf5plugin")
     counts = make_counts()

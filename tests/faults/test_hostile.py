@@ -139,6 +139,7 @@ def test_a_stream_is_checked_too(spoiled):
     assert_refused(invoke("preprocess", stdin=content), 3, "standard input", "layers/secret")
 
 
+@pytest.mark.slow
 def test_a_chunk_that_inflates_without_end_is_refused(spoiled, monkeypatch):
     """A chunk of 2 MiB that would become 2 GiB; inflated a piece at a time, it is noticed after the first."""
     import zlib

@@ -281,6 +281,7 @@ def test_results_that_are_not_there(tmp_path, out):
     assert_refused(invoke("report", "-o", out, stdin=b""), 3, "standard input", "empty")
 
 
+@pytest.mark.slow
 def test_names_that_would_run_are_text_in_the_report(tmp_path):
     hostile = "<script>alert(1)</script>"
     made = document({hostile: {"poisson": -0.4}, "raw": {"poisson": -0.3}}, title=hostile)
@@ -299,6 +300,7 @@ def test_a_damaged_table_of_costs(tmp_path, out):
 # --- the input as the output ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["reconstruct", "adopt", "rerun", "mask", "impute-deepmc"])
 def test_the_input_may_be_the_output(factors, table, tmp_path, verb):
     path, matrix = tmp_path / "file.h5ad", tmp_path / "matrix.mtx"

@@ -11,6 +11,8 @@ from scipy import sparse
 import scinfill
 from _support import LOG_READERS, READERS, assert_refused, from_bytes, invoke, invoke_to, make_counts, to_bytes
 
+pytestmark = pytest.mark.usefixtures("few_resamples")
+
 
 def preprocess(adata, *options):
     return invoke("preprocess", *options, stdin=to_bytes(adata))
@@ -155,6 +157,7 @@ def test_more_ranks_than_genes(table, verb, options):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_training")
 @pytest.mark.parametrize("verb", LOG_READERS)
 @pytest.mark.parametrize("shape", [(2, 26), (40, 1), (3, 2)])

@@ -51,13 +51,17 @@ def test_results_come_beside_what_is_there(nextflow, tmp_path):
     mine = tmp_path / "results" / "figures" / "mine.png"
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
-    outcome = nextflow.pipeline(*ALONE, cwd=tmp_path, programs=imitation.write(tmp_path))
+    # Once without any mask but the halves.
+    halves = ("--replicates", "1", "--hidden_fractions", "none", "--thinned_fraction", "0")
+    outcome = nextflow.pipeline(*ALONE, *halves, cwd=tmp_path, programs=imitation.write(tmp_path))
     assert outcome.exit_code == 0, outcome.output
     assert mine.read_text() == "mine"
     assert (mine.parent / "stub.svg").exists()
     (record,) = (tmp_path / "results" / "pipeline_info").glob("params_*.json")
     assert json.loads(record.read_text())["methods"] == "als"
-    assert {task["status"] for task in trace(tmp_path / "results")} == {"COMPLETED"}
+    tasks = trace(tmp_path / "results")
+    assert {task["status"] for task in tasks} == {"COMPLETED"}
+    assert [task["tag"] for task in tasks if task["process"].endswith("MASK")] == ["simulated_1.halves-0.5-1"]
 
 
 @pytest.mark.parametrize(

@@ -32,14 +32,17 @@ def pipe(*steps, source=None):
 
 
 @pytest.mark.parametrize("name", SHARED_TABLES)
-def test_pipes_and_files_give_the_same_bytes(name, tmp_path):
+def test_streams_and_files_give_the_same_bytes(name, tmp_path):
+    """Real processes for one of them: what differs between data sets is how they are read."""
     source = shared(name)
     table, masked = tmp_path / "table.h5ad", tmp_path / "masked.h5ad"
     assert invoke("preprocess", source, "-o", table, "--n-genes", 200).exit_code == 0
     assert invoke("mask", table, "-o", masked, "--seed", 1).exit_code == 0
-    output, codes = pipe(["preprocess", "--n-genes", 200], ["mask", "--seed", 1], source=source)
-    assert codes == [0, 0]
+    steps = (["preprocess", "--n-genes", 200], ["mask", "--seed", 1])
+    output = invoke(*steps[1], stdin=invoke(*steps[0], stdin=source.read_bytes()).stdout_bytes).stdout_bytes
     assert output == masked.read_bytes()
+    if name == SHARED_TABLES[0]:
+        assert pipe(*steps, source=source) == (output, [0, 0])
 
 
 @pytest.mark.parametrize("name", SHARED_TABLES)

@@ -108,6 +108,7 @@ def test_molecules_of_every_batch_are_predicted_as_well_as_without_batches():
         assert gains.mean() > -2 * gains.std() / np.sqrt(len(gains))
 
 
+@pytest.mark.slow
 def test_a_gene_without_structure_is_constant_within_batches_and_then_over_all():
     table = joined()
     seen = table.layers["counts"].toarray() > 0
@@ -155,6 +156,7 @@ def test_log2_values_of_reads_are_moved_by_the_offsets():
     np.testing.assert_allclose(removed.layers["imputed"][positive], moved[positive], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_spread_moves_with_the_values():
     """On a logarithmic scale, where values are large, the distance of truth and estimate does not change."""
     kept, removed = result("keep"), result("remove")

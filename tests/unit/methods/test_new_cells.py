@@ -92,6 +92,7 @@ def assert_same_cells(some: AnnData, whole: AnnData) -> None:
         np.testing.assert_array_equal(some.obs[name], expected.obs[name], err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", ["one", "seven", "shuffled", "twice the size"])
 def test_a_cell_gets_the_same_bytes_whatever_stands_beside_it(kind, rows):
     new = newcomers()
@@ -291,6 +292,7 @@ def test_batches_are_known_by_name(batches, caplog):
     np.testing.assert_array_equal(apply(batches, renamed, batch="donor").layers["imputed"], apart.layers["imputed"])
 
 
+@pytest.mark.slow
 def test_a_batch_removed_in_training_stays_removed():
     result = _whole("deepmc without batches")
     assert result.uns["scinfill"]["batches"]["effect"] == "remove"

@@ -93,6 +93,7 @@ def test_values_are_compared_where_they_are():
     np.testing.assert_allclose(change.mean, values.mean(axis=0), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_labels_bring_markers_and_their_genes(table, labelled):
     found = scinfill.markers(table, groupby=LABELS).uns["scinfill_markers"]
     supported = found[found["supported"] & (found["log2fc"] > 0)]
@@ -118,6 +119,7 @@ def test_calibration_is_asked_of_the_molecules_in_the_table(page):
     assert [one.answer for one in page.sentences if one.question == "Are its intervals honest?"]
 
 
+@pytest.mark.slow
 def test_the_page_never_recommends_a_test_nor_says_that_it_helped(labelled):
     answers = {one.question: one.answer for one in labelled.sentences}
     assert answers["Use it to test for differential expression?"] == "no"

@@ -260,6 +260,7 @@ def test_without_halves_nothing_is_said_of_sizes():
     assert SIZES not in [sentence.question for sentence in verdict(collect([("a", results({}))]))]
 
 
+@pytest.mark.slow
 def test_a_share_of_nothing_is_said_in_words():
     assert "counts. None of the genes without any signal was called" in said(TESTING, results({})).text
     assert "in any of 2 evaluations (raw: none)" in said(TESTING, results({}), results({}, title="other")).text
