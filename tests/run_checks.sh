@@ -10,26 +10,24 @@ check() {
     local name=$1
     shift
     printf '\n== %s\n' "$name"
-    if ! "$@"; then failed+=("$name"); fi
+    if ! "$@"; then
+        failed+=("$name")
+        return 1
+    fi
 }
 
 check "format" "$bin/ruff" format --check .
 check "lint" "$bin/ruff" check .
 check "imports" "$bin/lint-imports"
-# Types take one core for a while where nothing is in their cache: beside the tests, which rarely fill all of them.
+# Types keep one core busy for a while where nothing is in their cache: beside the tests, and told after them.
 said=$(mktemp)
 trap 'rm -f "$said"' EXIT
-"$bin/mypy" >"$said" 2>&1 &
+check "types" "$bin/mypy" >"$said" 2>&1 &
 types=$!
 # A process for each core, up to four: each of them loads TensorFlow.
 check "tests" "$bin/pytest" --numprocesses auto --maxprocesses 4 --durations 10 "$@"
-types() {
-    wait "$types"
-    local code=$?
-    cat "$said"
-    return $code
-}
-check "types" types
+wait "$types" || failed+=("types")
+cat "$said"
 
 printf '\n== Summary\n'
 if [ ${#failed[@]} -gt 0 ]; then

@@ -123,6 +123,7 @@ def test_any_form_of_the_counts_gives_the_same(form):
     assert_same_cells(apply("deepmc", new), _whole("deepmc"))
 
 
+@pytest.mark.slow
 def test_training_cells_get_nearly_what_the_training_gave_them(kind):
     imputed = _trained(kind).imputed
     again = apply(kind, training())
@@ -271,6 +272,7 @@ def test_seen_values_are_kept_where_asked():
     np.testing.assert_array_equal(result.layers["imputed"][seen], result.X.toarray()[seen])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batches", ["deepmc in batches", "auto in batches"])
 def test_batches_are_known_by_name(batches, caplog):
     new = newcomers()

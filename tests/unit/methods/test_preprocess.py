@@ -312,6 +312,7 @@ def test_a_spike_in_that_is_asked_for_changes_no_size_factor():
     np.testing.assert_array_equal(table.obs["size_factor"], scinfill.preprocess(counts).obs["size_factor"])
 
 
+@pytest.mark.slow
 def test_every_imputer_takes_a_gene_of_one_count(counts):
     counts.X = counts_of_gene(counts, 7, [5])
     table = scinfill.preprocess(counts, keep_genes=["gene7"])
