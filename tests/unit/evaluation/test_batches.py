@@ -57,12 +57,12 @@ def test_batches_that_are_moved_apart_do_not_mix():
 
 @pytest.mark.slow
 def test_a_change_is_the_root_mean_square_of_log2_fold_changes():
-    def doubled(table, plain, moved):
-        rates = np.where(table.obs["sample"].to_numpy()[:, None] == "second", 800.0, 400.0)
+    def fourfold(table, plain, moved):
+        rates = np.where(table.obs["sample"].to_numpy()[:, None] == "second", 1600.0, 400.0)
         return np.log2(1 + np.broadcast_to(rates, plain.shape))
 
-    _, found = scores(batched(doubled))
-    assert found["batch_change"] == pytest.approx(1, abs=1e-3)
+    _, found = scores(batched(fourfold))
+    assert found["batch_change"] == pytest.approx(2, abs=1e-3)
     assert found["label_change"] == pytest.approx(0, abs=1e-6)
 
 
