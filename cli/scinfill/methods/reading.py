@@ -20,6 +20,7 @@ from scinfill.methods.matrices import preprocess_option
 from scinfill.methods.measured import check_measured
 from scinfill.models.observations import Observations
 from scinfill.numerics.normalization import log2_counts, solve_size_factors, whole_multiples
+from scinfill.numerics.parallel import map_in_order
 from scinfill.numerics.rounding import is_fractional
 from scinfill.numerics.scales import LARGEST_LOG2
 from scinfill.numerics.scratch import chunks
@@ -132,13 +133,18 @@ def _first_disagreement(
     values: csr_array, counts: csr_array, size_factor: NDArray[np.float64], tolerance: float
 ) -> int | None:
     """Return the first cell where values and counts do not match, a block of rows at a time."""
-    for rows in entry_blocks(counts.indptr):
+    is_aligned = have_same_positions(values, counts)
+
+    def first_of(rows: slice) -> int | None:
+        stored = rows_view(values, rows)
         expected = log2_counts(rows_view(counts, rows), size_factor[rows])
-        difference = abs(rows_view(values, rows) - expected)
-        wrong = np.flatnonzero(difference.data > ABSOLUTE_TOLERANCE + tolerance * max(1.0, expected.max()))
-        if len(wrong):
-            return rows.start + int(np.searchsorted(difference.indptr, wrong[0], side="right")) - 1
-    return None
+        difference = with_positions(stored.data - expected.data, expected) if is_aligned else stored - expected
+        largest = ABSOLUTE_TOLERANCE + tolerance * max(1.0, expected.data.max(initial=0))
+        wrong = np.flatnonzero(abs(difference.data) > largest)
+        return None if len(wrong) == 0 else rows.start + position(difference, wrong[0])[0]
+
+    found = map_in_order(first_of, list(entry_blocks(counts.indptr)))
+    return next((cell for cell in found if cell is not None), None)
 
 
 def _check_not_other_scale(

@@ -89,16 +89,18 @@ def gate_from_moments(moments: Moments) -> Gate:
     return Gate(kept.astype(np.float32), r_squared.astype(np.float32))
 
 
-def draw_folds(shape: tuple[int, int], *, n_folds: int, rng: np.random.Generator) -> list[csr_array]:
-    """Draw disjoint random patterns, each of a HELD_OUT_SHARE of all entries, a block of rows at a time."""
+def draw_folds(
+    shape: tuple[int, int], *, n_folds: int, rng: np.random.Generator, share: float = HELD_OUT_SHARE
+) -> list[csr_array]:
+    """Draw disjoint random patterns, each of a ``share`` of all entries, a block of rows at a time."""
     n_genes = shape[1]
 
     def draw(block: tuple[slice, np.random.Generator]) -> list[tuple[NDArray[np.intp], NDArray[np.int32]]]:
         rows, generator = block
         n_rows = rows.stop - rows.start
         chance = generator.random(n_rows * n_genes, dtype=np.float32)
-        hidden = np.flatnonzero(chance < n_folds * HELD_OUT_SHARE)
-        fold_of = np.minimum(chance[hidden] / HELD_OUT_SHARE, n_folds - 1).astype(np.int8)
+        hidden = np.flatnonzero(chance < n_folds * share)
+        fold_of = np.minimum(chance[hidden] / share, n_folds - 1).astype(np.int8)
         folds = (hidden[fold_of == fold] for fold in range(n_folds))
         return [(np.bincount(fold // n_genes, minlength=n_rows), (fold % n_genes).astype(np.int32)) for fold in folds]
 

@@ -17,6 +17,7 @@ from scinfill.models.centre import gene_centre
 from scinfill.models.estimate.choices import THINNED_SHARE
 from scinfill.models.estimate.detected import learn_detected
 from scinfill.models.estimate.gate import (
+    HELD_OUT_SHARE,
     Gate,
     Moments,
     draw_folds,
@@ -169,8 +170,9 @@ def _hide(sample: Observations, rng: np.random.Generator, *, gated: bool, max_fo
     at_once = sample.shape[0] >= LEARNING_CELLS
     if not gated:
         return [None] * (1 if at_once else n_folds)
-    first, *others = draw_folds(sample.shape, n_folds=n_folds, rng=rng)
-    return [csr_array(sum(others, first))] if at_once else [first, *others]
+    if at_once:
+        return list(draw_folds(sample.shape, n_folds=1, rng=rng, share=n_folds * HELD_OUT_SHARE))
+    return list(draw_folds(sample.shape, n_folds=n_folds, rng=rng))
 
 
 def _gate(recipe: Recipe, sample: Observations, rng: np.random.Generator, max_folds: int) -> Gate:
