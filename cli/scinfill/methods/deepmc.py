@@ -29,7 +29,7 @@ from scinfill.models.estimate.choices import (
     with_batch_ridge,
 )
 from scinfill.models.estimate.detected import CellFloor, Detected
-from scinfill.models.estimate.learning import MOST_FOLDS, Learned
+from scinfill.models.estimate.learning import Learned
 from scinfill.models.estimate.model_fit import halves_of
 from scinfill.models.estimate.new_cells import REFERENCE_CELLS, ReferenceCells, folds_of, mean_expression, others_than
 from scinfill.models.estimate.values import GatedModel, Shrunk
@@ -39,7 +39,7 @@ from scinfill.models.factorization.recipes import PoissonFactorization, SquaredF
 from scinfill.models.observations import Observations
 from scinfill.models.published.deepmc import Chain, PaperFactorization
 from scinfill.models.recipe import FixedModel, Loss, Prediction, Recipe
-from scinfill.models.sampling import RANK_CELLS, RANK_GENES, sample_cells, sample_genes
+from scinfill.models.sampling import MOST_FOLDS, RANK_CELLS, RANK_GENES, sample_cells, sample_genes
 from scinfill.schema import (
     CELL_FACTORS,
     CELL_GROUPS,

@@ -5,6 +5,7 @@ real runs; the others follow from the arrays that the code makes.
 """
 
 from scinfill.models.observations import Observations
+from scinfill.models.sampling import FEWEST_FOLDS, LEARNING_CELLS, MOST_FOLDS
 from scinfill.numerics.blocks import BLOCK_BYTES
 from scinfill.numerics.decomposition import OVERSAMPLING
 from scinfill.numerics.parallel import IN_FLIGHT
@@ -20,14 +21,20 @@ ENTRY = SINGLE + SINGLE
 """Value and position of a stored entry."""
 MOMENTS = 7
 """Sums that a gate within batches takes of each gene in each batch."""
-SAMPLE_COPIES = 8
-"""Copies of the sample: values and counts, whole, what two folds keep of the molecules, without what is held out."""
+SAMPLE_COPIES = 4
+"""Copies of the cells of all folds: what is kept of the molecules, what was taken, both values of what is visible."""
+HIDDEN = 0.2 * (SINGLE + 1)
+"""Bytes of the pattern of hidden entries for each of all entries."""
 
 
 def sample_bytes(data: Observations, n_cells: int) -> int:
-    """Return the bytes of the copies of a sample of cells."""
-    share = min(1.0, n_cells / data.shape[0])
-    return int(SAMPLE_COPIES * share * data.log_values.nnz * ENTRY)
+    """Return the bytes of the copies of a sample of cells, of which all folds are kept until the gate is known."""
+    total, n_genes = data.shape
+    sampled = min(n_cells, total)
+    of_folds = min(MOST_FOLDS * sampled, max(FEWEST_FOLDS * sampled, LEARNING_CELLS))
+    if sampled >= LEARNING_CELLS:
+        of_folds = sampled
+    return int(of_folds * (SAMPLE_COPIES * data.log_values.nnz / total * ENTRY + HIDDEN * n_genes))
 
 
 def batch_bytes(data: Observations) -> int:

@@ -30,17 +30,12 @@ from scinfill.models.estimate.shrinkage import GRID, choose_weights, loglikeliho
 from scinfill.models.estimate.values import ExpectedCounts, GatedModel, ImputedValues, Shrunk, gated_model
 from scinfill.models.observations import Observations
 from scinfill.models.recipe import Prediction, Recipe, SampleFit, StartingRecipe
-from scinfill.models.sampling import SAMPLE_CELLS, sample_cells
+from scinfill.models.sampling import FEWEST_FOLDS, LEARNING_CELLS, MOST_FOLDS, SAMPLE_CELLS, sample_cells
 from scinfill.numerics.masking import split
 from scinfill.numerics.sparse import column_sums
 from scinfill.progress import track
 
 Floats = NDArray[np.float32]
-
-LEARNING_CELLS = 5_000
-"""Small data are refitted more often: folds × cells stays near this. From so many cells on, one fit hides all folds."""
-FEWEST_FOLDS, MOST_FOLDS = 2, 10
-"""With ten folds every entry is hidden once."""
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from _models import Oracle, low_rank_world, observations
 from scinfill.models.estimate import learning
 from scinfill.models.estimate.choices import RANKS, best_by_entries, best_by_molecules, feasible_ranks
 from scinfill.models.estimate.detected import Detected
-from scinfill.models.estimate.learning import MOST_FOLDS, learn_detection, learn_model, learn_prediction, learn_shrunk
+from scinfill.models.estimate.learning import learn_detection, learn_model, learn_prediction, learn_shrunk
 from scinfill.models.estimate.shrinkage import GRID
 from scinfill.models.estimate.values import GatedModel, Shrunk
 from scinfill.models.factorization.recipes import PoissonFactorization, SquaredFactorization
 from scinfill.models.observations import Observations
-from scinfill.models.sampling import sample_cells, sample_genes
+from scinfill.models.sampling import MOST_FOLDS, sample_cells, sample_genes
 
 POISSON, SQUARED = PoissonFactorization(2), SquaredFactorization(2)
 
