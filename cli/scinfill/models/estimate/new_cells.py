@@ -136,11 +136,8 @@ def trained_model(
     mean = mean_expression(data)
     offsets = None if model.batches is None else model.batches.offsets
     codes = None if data.batches is None or offsets is None else data.batches.codes
-    gated, everything, half = (
-        replace(model, local=None, batches=None),
-        np.ones(data.shape[1], np.bool_),
-        halves_of(mean),
-    )
+    gated = replace(model, local=None, batches=None)
+    everything, half = np.ones(data.shape[1], np.bool_), halves_of(mean)
     readers = [(GatedReader(other, gated, offsets, everything, half), rows) for other, rows in reference]
     kept = TrainedModel(
         fixed,
