@@ -19,7 +19,7 @@ from scinfill.methods.features import check_expression_only
 from scinfill.methods.matrices import preprocess_option
 from scinfill.methods.measured import check_measured
 from scinfill.models.observations import Observations
-from scinfill.numerics.normalization import log2_counts, solve_size_factors, whole_multiples
+from scinfill.numerics.normalization import log2_data, solve_size_factors, whole_multiples
 from scinfill.numerics.parallel import map_in_order
 from scinfill.numerics.rounding import is_fractional
 from scinfill.numerics.scales import LARGEST_LOG2
@@ -137,10 +137,11 @@ def _first_disagreement(
 
     def first_of(rows: slice) -> int | None:
         stored = rows_view(values, rows)
-        expected = log2_counts(rows_view(counts, rows), size_factor[rows])
+        seen = rows_view(counts, rows)
+        expected = with_positions(log2_data(seen, size_factor[rows]), seen)
         difference = with_positions(stored.data - expected.data, expected) if is_aligned else stored - expected
-        largest = ABSOLUTE_TOLERANCE + tolerance * max(1.0, expected.data.max(initial=0))
-        wrong = np.flatnonzero(abs(difference.data) > largest)
+        tolerated = ABSOLUTE_TOLERANCE + tolerance * max(1.0, expected.data.max(initial=0))
+        wrong = np.flatnonzero(abs(difference.data) > tolerated)
         return None if len(wrong) == 0 else rows.start + position(difference, wrong[0])[0]
 
     found = map_in_order(first_of, list(entry_blocks(counts.indptr)))
