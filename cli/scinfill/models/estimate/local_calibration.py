@@ -35,6 +35,8 @@ ALPHAS = np.array([np.inf, 1000, 300, 100, 30, 10, 3])
 """Molecules that the model's word counts for; infinity multiplies by 1."""
 TABLES = 8
 """Of groups × genes at once, in double precision, for each grouping."""
+TABLE_BYTES = 2**18
+"""Of a table of groups × some genes, in single precision: several stay near the processor."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +103,9 @@ def choose_priors(
     for number in range(n_sizes):
         likelihood = np.zeros((len(ALPHAS), len(slope)))
         for totals, held_out, factors in parts:
-            observed, expected, truth = _at_size(totals, number, totals.observed, totals.expected * factors, held_out)
-            for row, alpha in enumerate(ALPHAS):
-                factor = group_factors(observed, expected, np.full(len(slope), alpha))
-                likelihood[row] += np.sum(truth * np.log(np.maximum(factor, 1e-12)), axis=0)
+            likelihood += _loglikelihoods(
+                *_at_size(totals, number, totals.observed, totals.expected * factors, held_out)
+            )
         best = best_for_genes(likelihood[:, is_open], molecules[is_open], mean_expression[is_open])
         alpha = np.full(len(slope), np.inf)
         alpha[is_open] = ALPHAS[best]
@@ -112,6 +113,24 @@ def choose_priors(
         for totals, _, factors in parts:
             np.multiply(factors, _next_factors(totals, number, factors, alpha), out=factors)
     return Priors(tuple(chosen))
+
+
+def _loglikelihoods(observed: Doubles, expected: Doubles, truth: Doubles) -> Doubles:
+    """Return what held-out molecules ``truth`` (n_groups, n_genes) say of each α, up to a constant a gene.
+
+    Genes are looked at side by side, and few enough at a time that their tables stay near the processor.
+    """
+    likelihood = np.empty((len(ALPHAS), observed.shape[1]))
+
+    def of_genes(genes: slice) -> None:
+        for row, alpha in enumerate(ALPHAS):
+            some = np.full(genes.stop - genes.start, alpha)
+            factor = group_factors(observed[:, genes], expected[:, genes], some)
+            likelihood[row, genes] = np.sum(truth[:, genes] * np.log(np.maximum(factor, 1e-12)), axis=0)
+
+    for _ in map_in_order(of_genes, row_slices(observed.shape[1], len(observed), block_bytes=TABLE_BYTES)):
+        pass
+    return likelihood
 
 
 def group_factors(observed: Doubles, expected: Doubles, alpha: Doubles) -> Doubles:
