@@ -32,10 +32,13 @@ def test_rank_tests_see_order_alone(counts, seed):
 
 @given(arrays(np.int64, 30, elements=COUNTS), SEEDS)
 def test_area_under_the_curve_by_ranks_is_the_curves(scores, seed):
-    truth = np.random.default_rng(seed).permutation(30) < 12
-    area = differential.auc(truth, scores)
-    np.testing.assert_allclose(area, differential.roc(truth, scores.astype(float)).auc)
-    np.testing.assert_allclose(area, 1 - differential.auc(truth, -scores))
+    rng = np.random.default_rng(seed)
+    truth = rng.permutation(30) < 12
+    times = np.stack([np.ones(30, int), rng.integers(1, 4, 30)])
+    areas = differential.auc(truth, scores, times.astype(float))
+    repeated = [differential.roc(np.repeat(truth, row), np.repeat(scores.astype(float), row)).auc for row in times]
+    np.testing.assert_allclose(areas, repeated)
+    np.testing.assert_allclose(areas, 1 - differential.auc(truth, -scores, times.astype(float)))
 
 
 @given(SEEDS, st.integers(2, 4))

@@ -10,7 +10,7 @@ from scinfill.errors import DataError
 from scinfill.evaluation.case import Case
 from scinfill.evaluation.estimates import ScoredMatrix
 from scinfill.evaluation.numerics import clustering
-from scinfill.evaluation.numerics.intervals import Units
+from scinfill.evaluation.numerics.intervals import Units, Weights, mean
 from scinfill.evaluation.scores import Findings, Score, per_unit
 
 COMPONENTS = 20
@@ -116,8 +116,8 @@ def _root_mean_square(changes: Doubles) -> Score:
     return Score(np.mean(changes**2, axis=1)[:, None], _root_of_mean, "genes", n=len(changes))
 
 
-def _root_of_mean(units: Units) -> float:
-    return float(np.sqrt(units[:, 0].mean()))
+def _root_of_mean(units: Units, weights: Weights) -> Doubles:
+    return np.asarray(np.sqrt(mean(units, weights)))
 
 
 @dataclass(frozen=True)

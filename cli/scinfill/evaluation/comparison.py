@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scinfill.errors import InputError
-from scinfill.evaluation.numerics.intervals import Units, bootstrap_interval
+from scinfill.evaluation.numerics.intervals import Units, Weights, bootstrap_interval
 from scinfill.evaluation.scores import METRICS, Score
 
 
@@ -57,8 +58,8 @@ def difference(score: Score, reference: Score, rng: np.random.Generator) -> Diff
         return Difference(value, None, None, score.of)
     width = score.units.shape[1]
 
-    def paired(units: Units) -> float:
-        return score.statistic(units[:, :width]) - reference.statistic(units[:, width:])
+    def paired(units: Units, weights: Weights) -> NDArray[np.float64]:
+        return score.statistic(units[:, :width], weights) - reference.statistic(units[:, width:], weights)
 
     interval = bootstrap_interval(np.hstack([score.units, reference.units]), paired, rng)
     sd = None

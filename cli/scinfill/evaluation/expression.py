@@ -11,7 +11,7 @@ from scinfill.errors import DataError
 from scinfill.evaluation.case import Case
 from scinfill.evaluation.estimates import ScoredMatrix
 from scinfill.evaluation.numerics import differential, variation
-from scinfill.evaluation.numerics.intervals import Units
+from scinfill.evaluation.numerics.intervals import Units, Weights, median
 from scinfill.evaluation.scores import Findings, Score, per_unit, rounded
 
 BULK_BINS = 5
@@ -63,11 +63,11 @@ def differential_expression(case: Case, estimate: ScoredMatrix) -> Findings:
     return findings
 
 
-def mean_auc(units: Units) -> float:
+def mean_auc(units: Units, weights: Weights) -> NDArray[np.float64]:
     """Return the mean AUC over truths; columns are the truth's number, whether the gene differs, and its score."""
-    by_truth = units[np.argsort(units[:, 0], kind="stable")]
-    starts = np.flatnonzero(np.diff(by_truth[:, 0])) + 1
-    return float(np.mean([differential.auc(part[:, 1] > 0, part[:, 2]) for part in np.split(by_truth, starts)]))
+    of_truths = (units[:, 0] == number for number in np.unique(units[:, 0]))
+    areas = [differential.auc(units[genes, 1] > 0, units[genes, 2], weights[:, genes]) for genes in of_truths]
+    return np.mean(areas, axis=0)
 
 
 def _tested_genes(case: Case, contrast: str, truth: pd.Series) -> TestedGenes:
@@ -146,7 +146,7 @@ def within_label_variation(case: Case, estimate: ScoredMatrix) -> Findings:
     if not varies.any():
         raise DataError(f"no gene varies over the {cells.size} cells of label {labels.names[code]!r}")
     logs = np.log2(cv, out=np.full(cv.shape, np.nan), where=varies)
-    findings = Findings({"log2_cv": Score(logs[:, None], _median, "genes", n=int(varies.sum()))})
+    findings = Findings({"log2_cv": Score(logs[:, None], median, "genes", n=int(varies.sum()))})
     quantiles = np.nanquantile(logs, [0.05, 0.25, 0.5, 0.75, 0.95])
     findings.details["log2_cv"] = {
         "label": labels.names[code],
@@ -167,10 +167,6 @@ def _variation_label(case: Case) -> int:
     if wanted not in labels.names:
         raise DataError(f"there is no label {wanted!r}; labels: {', '.join(labels.names)}")
     return labels.names.index(wanted)
-
-
-def _median(units: Units) -> float:
-    return float(np.nanmedian(units))
 
 
 def true_zeros(case: Case, estimate: ScoredMatrix) -> Findings:

@@ -11,7 +11,7 @@ from scinfill.evaluation.case import Case
 from scinfill.evaluation.estimates import ScoredMatrix
 from scinfill.evaluation.numerics.association import centre_ranks, spearman
 from scinfill.evaluation.numerics.clustering import principal_components
-from scinfill.evaluation.numerics.intervals import Units
+from scinfill.evaluation.numerics.intervals import Units, Weights, ratio
 from scinfill.evaluation.scores import Findings, over_cells, per_unit
 
 FEWEST_CELLS = 20
@@ -137,11 +137,11 @@ def correlate_null_genes(case: Case, estimate: ScoredMatrix) -> Findings:
     return Findings({"gradient_null": per_unit(following, of="null genes")})
 
 
-def _absolute_correlation(units: Units) -> float:
+def _absolute_correlation(units: Units, weights: Weights) -> NDArray[np.float64]:
     """Return |r| from the sums of x, y, x², y², xy and 1; 0 where x or y does not vary."""
-    x, y, xx, yy, xy, n = units.sum(axis=0)
-    scale = (xx - x * x / n) * (yy - y * y / n)
-    return float(abs(xy - x * y / n) / np.sqrt(scale)) if scale > 0 else 0.0
+    x, y, xx, yy, xy, n = (weights @ units).T
+    scale = np.maximum((xx - x * x / n) * (yy - y * y / n), 0)
+    return np.nan_to_num(ratio(np.abs(xy - x * y / n), np.sqrt(scale)))
 
 
 def _dose(case: Case) -> NDArray[np.float64]:

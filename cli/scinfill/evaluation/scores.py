@@ -14,6 +14,7 @@ from scinfill.evaluation.numerics.intervals import (
     mean,
     pooled_sums,
     ratio_of_sums,
+    value_of,
 )
 
 
@@ -197,7 +198,7 @@ class Score:
     @property
     def value(self) -> float:
         """The number."""
-        return self.statistic(self.units)
+        return value_of(self.statistic, self.units)
 
     def to_json(self, rng: np.random.Generator) -> dict[str, Any]:
         """Return the number with its n and its spread."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from scinfill.evaluation.numerics.differential import benjamini_hochberg, rank_sum_z, two_sided_p
-from scinfill.evaluation.numerics.intervals import Units, ratio, ratio_of_sums
+from scinfill.evaluation.numerics.intervals import Units, Weights, ratio, ratio_of_sums
 from scinfill.numerics.blocks import walk
 
 FALSE_DISCOVERY_RATE = 0.05
@@ -154,25 +154,27 @@ def _series(molecules: Floats, s: Floats) -> tuple[Floats, Floats]:
     return np.log2(1 + molecules / s) - slope / (s + molecules) * molecules / 2, slope**2 * molecules
 
 
-def false_at_most(units: Units) -> float:
+def false_at_most(units: Units, weights: Weights) -> NDArray[np.float64]:
     """Return an upper bound of the share of false ones among called genes: twice those of opposite sign.
 
     A gene that does not differ has the opposite sign with chance ½; a true difference that is too small to be seen in
     the other half counts like half a false one. The first two columns are, by gene, how many times it was called with
-    the opposite sign, and how many times it was called.
+    the opposite sign, and how many times it was called. Where none was called, all may be false.
     """
-    return min(1.0, 2 * ratio_of_sums(units))
+    return np.fmin(1.0, 2 * ratio_of_sums(units, weights))
 
 
-def false_at_least(units: Units) -> float:
+def false_at_least(units: Units, weights: Weights) -> NDArray[np.float64]:
     """Return a lower bound of the share of false ones among called genes: opposite signs that noise does not explain.
 
     Let o be the share of opposite signs and p_g the chance of one at gene g by noise, were its claimed values right.
     True genes add p_g each, false ones ½, so o·n expects Σ_g p_g + Σ_false (½ − p_g) ≤ Σ_g p_g + n_false/2,
     and n_false/n ≥ 2·(o − mean p). Never below zero or above :func:`false_at_most`. The third column holds Σ p_g.
+    Where none was called, none need be false.
     """
-    excess = 2 * ratio(units[:, 0].sum() - units[:, 2].sum(), units[:, 1].sum())
-    return max(0.0, min(excess, false_at_most(units)))
+    opposite, called, by_noise = (weights @ column for column in units.T)
+    excess = 2 * ratio(opposite - by_noise, called)
+    return np.fmax(0.0, np.minimum(excess, false_at_most(units, weights)))
 
 
 def log_fold_change(linear: Floats, first: NDArray[np.intp], second: NDArray[np.intp]) -> NDArray[np.float64]:

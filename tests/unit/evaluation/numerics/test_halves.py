@@ -3,6 +3,7 @@ import pytest
 from scipy.stats import poisson
 
 from scinfill.evaluation.numerics import halves
+from scinfill.evaluation.numerics.intervals import value_of
 
 N_CELLS, N_GENES = 160, 400
 FIRST = np.arange(N_CELLS) < 70
@@ -40,7 +41,7 @@ def bounds(claims):
     units = np.column_stack(
         [claims.opposite * claims.called, claims.called.astype(float), claims.by_noise * claims.called]
     )
-    return halves.false_at_least(units), halves.false_at_most(units)
+    return value_of(halves.false_at_least, units), value_of(halves.false_at_most, units)
 
 
 def test_raw_counts_call_hardly_anything_where_nothing_differs():
@@ -102,7 +103,7 @@ def test_bounds_stay_between_zero_and_one_and_in_order():
         called = rng.random(8) < 0.7
         called[0] = True
         units = np.column_stack([rng.choice([0, 0.5, 1], 8) * called, called, rng.random(8) * called])
-        assert 0 <= halves.false_at_least(units) <= halves.false_at_most(units) <= 1
+        assert 0 <= value_of(halves.false_at_least, units) <= value_of(halves.false_at_most, units) <= 1
 
 
 @pytest.mark.parametrize("expected", [0.0, 0.004, 0.9, 1.1, 5.0, 19.9, 20.1, 60.0])
