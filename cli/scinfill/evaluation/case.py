@@ -20,6 +20,7 @@ from scinfill.methods.counts_kind import classify_counts
 from scinfill.methods.reading import read_observations
 from scinfill.models.observations import Observations
 from scinfill.numerics.scratch import chunks
+from scinfill.numerics.sparse import canonical
 from scinfill.schema import (
     BULK,
     DE_TRUTH_PREFIX,
@@ -292,7 +293,7 @@ def _hidden(adata: AnnData) -> csr_array | None:
 def _heldout_counts(adata: AnnData) -> csr_array | None:
     if HELDOUT_COUNTS not in adata.layers:
         return None
-    return csr_array(adata.layers[HELDOUT_COUNTS])
+    return canonical(adata.layers[HELDOUT_COUNTS])
 
 
 def _mask_parameters(adata: AnnData) -> dict[str, object]:

@@ -1,7 +1,5 @@
 """Molecules held out by thinning: how well an estimate predicts them."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -11,7 +9,7 @@ from scinfill.evaluation.case import Case
 from scinfill.evaluation.estimates import ScoredMatrix
 from scinfill.evaluation.numerics.molecules import Block, MoleculeScores, score_molecules
 from scinfill.evaluation.scores import Findings, Score, over_cells
-from scinfill.numerics.blocks import row_slices
+from scinfill.numerics.sparse import rows_view
 
 MERGED = (
     "this layer keeps seen values as they are, so it is no mean: held-out molecules should be asked of a layer imputed "
@@ -33,7 +31,7 @@ def heldout_molecules(case: Case, estimate: ScoredMatrix) -> Findings:
         When the table is not thinned.
     """
     heldout, size_factor = thinned(case)
-    scores = score_molecules(_blocks(case, estimate, heldout, size_factor))
+    scores = _score(case, estimate, heldout, size_factor)
     findings = Findings(
         {
             "poisson": _over_entries(case, scores.poisson_by_cell),
@@ -88,16 +86,17 @@ def kept_molecules(case: Case) -> csr_array:
     return case.observations.counts
 
 
-def _blocks(
-    case: Case, estimate: ScoredMatrix, heldout: csr_array, size_factor: NDArray[np.float64]
-) -> Iterator[Block]:
-    """Yield held-out and expected molecules: mu = (2^x̂ − 1)·s·f/(1 − f)."""
+def _score(case: Case, estimate: ScoredMatrix, heldout: csr_array, size_factor: NDArray[np.float64]) -> MoleculeScores:
+    """Score held-out and expected molecules of the real genes: mu = (2^x̂ − 1)·s·f/(1 − f)."""
     fraction = held_out_fraction(case)
     odds = fraction / (1 - fraction)
-    for rows, values in estimate.blocks():
-        depth = size_factor[rows, None] * odds
-        expected = np.expm1(values[:, case.real_genes] * np.log(2)) * depth
-        yield heldout[rows].toarray()[:, case.real_genes].astype(np.float64), expected
+    held = heldout[:, case.real_genes]
+
+    def block(rows: slice) -> Block:
+        values = estimate.rows(rows)[:, case.real_genes]
+        return rows_view(held, rows), np.expm1(values * np.log(2)) * (size_factor[rows, None] * odds)
+
+    return score_molecules(block, held.shape)
 
 
 def _over_entries(case: Case, per_cell_means: NDArray[np.float64]) -> Score:
@@ -113,7 +112,7 @@ def open_problems(case: Case, estimate: ScoredMatrix) -> Findings:
     1 what the test counts score.
     """
     heldout, size_factor = thinned(case)
-    own = score_molecules(_blocks(case, estimate, heldout, size_factor))
+    own = _score(case, estimate, heldout, size_factor)
     worst, best = _controls(case, heldout)
     loss, lowest, highest = own.swapped_by_cell, worst.poisson_swapped, best.poisson_swapped
     error, most, least = own.mse_by_cell, worst.mse_log_cp10k, best.mse_log_cp10k
@@ -131,11 +130,13 @@ def _controls(case: Case, heldout: csr_array) -> tuple[MoleculeScores, MoleculeS
     kept, held = kept_molecules(case)[:, case.real_genes], heldout[:, case.real_genes]
     ratio = float(held.sum() / kept.sum())
 
-    def blocks(prediction: csr_array, scale: float) -> Iterator[Block]:
-        for rows in row_slices(*held.shape):
-            yield held[rows].toarray().astype(np.float64), prediction[rows].toarray() * scale
+    def score(prediction: csr_array, scale: float) -> MoleculeScores:
+        def block(rows: slice) -> Block:
+            return rows_view(held, rows), rows_view(prediction, rows).toarray() * scale
 
-    return score_molecules(blocks(kept, ratio)), score_molecules(blocks(held, 1.0))
+        return score_molecules(block, held.shape)
+
+    return score(kept, ratio), score(held, 1.0)
 
 
 def linear_scale(log_values: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -3,48 +3,26 @@
 Truth and prediction come a block of rows at a time, so that no dense cells × genes matrix is formed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from scinfill.errors import DataError
+from scinfill.numerics.blocks import row_slices
+from scinfill.numerics.parallel import map_in_order
+from scinfill.numerics.sparse import row_of_entry
 
 EPSILON = 1e-6
 """Inside the logarithm, as in the Open Problems benchmark: a predicted 0 is wrong, not infinitely wrong."""
 TARGET_SUM = 1e4
 
 Floats = NDArray[np.floating]
-Block = tuple[Floats, Floats]
-"""Held-out molecules and expected molecules of some cells, (n_rows, n_genes) each."""
-
-
-def poisson_loss(expected: Floats, heldout: Floats) -> NDArray[np.float64]:
-    """Entrywise ``mu − y·log(mu + ε)``, mu the expected and y the held-out molecules.
-
-    The order matters: called the other way round, as in the public leaderboard, all zeros look
-    almost perfect and the true rates look worse than raw counts.
-    """
-    loss = np.array(expected, dtype=np.float64)
-    seen = np.asarray(heldout) > 0  # few entries: most logarithms would be multiplied by zero
-    loss[seen] -= heldout[seen] * np.log(expected[seen] + EPSILON)
-    return loss
-
-
-def exchanged_loss(expected: Floats, heldout: Floats) -> NDArray[np.float64]:
-    """Entrywise :func:`poisson_loss` with its arguments exchanged: ``y − mu·log(y + ε)``."""
-    loss = np.asarray(expected, dtype=np.float64) * -np.log(EPSILON)
-    seen = np.asarray(heldout) > 0
-    loss[seen] = heldout[seen] - expected[seen] * np.log(heldout[seen] + EPSILON)
-    return loss
-
-
-def log_cp10k(molecules: Floats) -> NDArray[np.float64]:
-    """``log(1 + counts per 10,000)`` of every cell; a cell without molecules stays zero."""
-    totals = molecules.sum(axis=1, keepdims=True, dtype=np.float64)
-    scaled = molecules * (TARGET_SUM / np.where(totals > 0, totals, 1))
-    return np.log1p(scaled, out=scaled, where=scaled > 0)
+Doubles = NDArray[np.float64]
+Block = tuple[csr_array, Floats]
+"""Held-out molecules (CSR) and expected molecules of some cells, (n_rows, n_genes) each."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +32,13 @@ class MoleculeScores:
     Attributes
     ----------
     poisson_by_cell
-        Mean of :func:`poisson_loss` over the genes of each cell, (n_cells,).
+        Mean over the genes of each cell of μ − y·log(μ + ε), μ the expected and y the held-out molecules, (n_cells,).
+        The order matters: exchanged, all zeros look almost perfect and the true rates look worse than raw counts.
     mse_by_cell
-        Mean squared difference of :func:`log_cp10k`, (n_cells,).
+        Mean squared difference of log(1 + counts per 10,000), (n_cells,).
     swapped_by_cell
-        The Poisson loss with its two arguments exchanged, as the Open Problems denoising task computes it, (n_cells,).
-        Shown for comparison with their table; it rewards predicting too little.
+        The Poisson loss with its two arguments exchanged, y − μ·log(y + ε), as the Open Problems denoising task
+        computes it, (n_cells,). Shown for comparison with their table; it rewards predicting too little.
     poisson_by_gene
         Mean Poisson loss of each gene over the cells, (n_genes,).
     """
@@ -85,32 +64,53 @@ class MoleculeScores:
         return float(self.swapped_by_cell.mean())
 
 
-def score_molecules(blocks: Iterable[Block]) -> MoleculeScores:
-    """Score predicted molecules, block by block.
+def score_molecules(block: Callable[[slice], Block], shape: tuple[int, int]) -> MoleculeScores:
+    """Score predicted molecules, blocks of cells side by side.
 
     Parameters
     ----------
-    blocks
-        Pairs of held-out and expected molecules, together all cells in order. Expected means on the depth
-        of the held-out molecules; values below zero count as zero.
+    block
+        From some cells to their held-out molecules y and expected molecules μ, on the depth of those held out; values
+        below zero count as zero.
+    shape
+        (n_cells, n_genes).
 
     Raises
     ------
     DataError
         When there is no cell or no gene.
     """
-    by_cell: list[NDArray[np.float64]] = []
-    loss_by_gene: NDArray[np.float64] | float = 0.0
-    for heldout, raw_expected in blocks:
-        if heldout.size == 0:
-            continue
-        expected = np.maximum(raw_expected, 0)
-        loss = poisson_loss(expected, heldout)
-        swapped = exchanged_loss(expected, heldout)
-        squared = (log_cp10k(expected) - log_cp10k(heldout)) ** 2
-        by_cell.append(np.stack([matrix.mean(axis=1) for matrix in (loss, squared, swapped)]))
-        loss_by_gene = loss_by_gene + loss.sum(axis=0)
-    if not by_cell:
-        raise DataError("held-out molecules need at least one cell and one gene; received none")
+    if min(shape) == 0:
+        raise DataError(f"held-out molecules need at least one cell and one gene; received {shape}")
+    slices = row_slices(*shape)
+    by_cell, loss_by_gene = [], np.zeros(shape[1])
+    for of_cells, of_genes in map_in_order(lambda rows: _score_block(*block(rows)), slices):
+        by_cell.append(of_cells)
+        loss_by_gene += of_genes
     poisson, squared, swapped = np.concatenate(by_cell, axis=1)
-    return MoleculeScores(poisson, squared, swapped, np.asarray(loss_by_gene) / poisson.size)
+    return MoleculeScores(poisson, squared, swapped, loss_by_gene / shape[0])
+
+
+def _score_block(heldout: csr_array, raw_expected: Floats) -> tuple[Doubles, Doubles]:
+    """Return three means over the genes of each cell (3, n_rows), and the Poisson loss summed over cells (n_genes,).
+
+    Most y are zero: what depends on y is computed where it is not, and added to what y = 0 would give.
+    """
+    n_rows, n_genes = heldout.shape
+    expected = np.maximum(raw_expected, 0, dtype=np.float64)
+    row, column, y = row_of_entry(heldout.indptr), heldout.indices, heldout.data.astype(np.float64)
+    mu, totals = expected[row, column], expected.sum(axis=1)
+    # Poisson loss μ − y·log(μ + ε), and with its arguments exchanged y − μ·log(y + ε).
+    gained = y * np.log(mu + EPSILON)
+    poisson = totals - np.bincount(row, gained, n_rows)
+    exchanged = y - mu * (np.log(y + EPSILON) - np.log(EPSILON))
+    swapped = np.bincount(row, exchanged, n_rows) - totals * np.log(EPSILON)
+    # Squared difference of log(1 + counts per 10,000) of every cell; a cell without molecules stays zero.
+    difference = np.log1p(expected * _per_total(totals)[:, None])
+    difference[row, column] -= np.log1p(y * _per_total(heldout.sum(axis=1, dtype=np.float64))[row])
+    squared = np.einsum("ij,ij->i", difference, difference)
+    return np.stack([poisson, squared, swapped]) / n_genes, expected.sum(axis=0) - np.bincount(column, gained, n_genes)
+
+
+def _per_total(totals: Doubles) -> Doubles:
+    return TARGET_SUM / np.where(totals > 0, totals, 1)
