@@ -10,6 +10,7 @@ repetitions, interleaved, so that a busy machine disturbs all alike.
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from _measure import machine
@@ -78,11 +79,12 @@ def main() -> None:
             five_products(*tensors)[0].numpy()
 
         tensors = [tf.constant(array) for array in (inputs, encoder, codes, decoder, errors)]
-        adam, state = Adam(settings, data.shape[0]), TrainingState.starting_at(tf, start, settings.learning_rate)
-        batches = list(epoch(data, batch_cells=options.rows, input_dropout=settings.input_dropout, rng=rng))
+        adam, state = Adam(settings, data.shape[0]), TrainingState.first(tf, start, settings)
+        draw = partial(epoch, data, batch_cells=options.rows, input_dropout=settings.input_dropout, most_batches=4)
+        batches = list(draw(rng=rng))
 
         def whole_epoch() -> None:
-            for batch in epoch(data, batch_cells=options.rows, input_dropout=settings.input_dropout, rng=rng):
+            for batch in draw(rng=rng):
                 adam.step(state, batch)
 
         best = seconds_each(

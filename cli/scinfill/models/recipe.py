@@ -69,7 +69,7 @@ class SampleFit:
 class StartingRecipe(Recipe, Protocol):
     """A recipe whose fit may start from one of a sample, and then takes fewer steps."""
 
-    def fit_from(self, start: SampleFit, data: Observations) -> Prediction:
+    def fit_from(self, start: SampleFit, data: Observations, *, rng: np.random.Generator) -> Prediction:
         """Fit ``data``."""
         ...
 

@@ -181,8 +181,12 @@ def prepare(data: Observations, loss: Loss, held_out: csr_array | None, offsets:
     )
 
 
-def epoch(data: FitData, *, batch_cells: int, input_dropout: float, rng: np.random.Generator) -> Iterator[Batch]:
+def epoch(
+    data: FitData, *, batch_cells: int, input_dropout: float, most_batches: int, rng: np.random.Generator
+) -> Iterator[Batch]:
     """Yield every cell once, in random order and in batches of equal shape; the last is filled up with the first.
+
+    With more batches than ``most_batches`` the epoch ends there: many cells are met in several epochs.
 
     One dropout pattern, drawn for the epoch, serves all its batches: cells meet its rows in random order.
     The loss counts what is dropped, divided by the share ``input_dropout`` and the rows, so that it estimates a
@@ -194,7 +198,8 @@ def epoch(data: FitData, *, batch_cells: int, input_dropout: float, rng: np.rand
     dropped = rng.random((n_rows, n_genes), dtype=np.float32) < input_dropout
     visible = np.where(dropped, np.float32(0), data.gain() / np.float32(1 - input_dropout))
     counted = dropped * np.float32(1 / (input_dropout * n_rows))
-    order = np.resize(rng.permutation(n_cells), n_batches * n_rows)
-    for rows in order.reshape(n_batches, n_rows):
+    n_taken = min(n_batches, most_batches)
+    order = np.resize(rng.permutation(n_cells), n_taken * n_rows)
+    for rows in order.reshape(n_taken, n_rows):
         target = data.target[rows].toarray()
         yield Batch(data.centre_rows(rows), target, data.exposure_of(rows), data.seen(rows), visible, counted)

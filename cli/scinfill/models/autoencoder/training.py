@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import ModuleType
 
 import numpy as np
@@ -19,7 +20,9 @@ VALIDATION_CELLS = 500
 VALIDATION_SHARE = 0.1
 """Share of the entries of VALIDATION_CELLS cells at most that is held out to judge progress."""
 VALIDATION_STEPS = 8
-"""Steps between two validations, rounded up to whole epochs."""
+"""Steps between two validations, at least; several short epochs are as long."""
+VALIDATIONS_PER_EPOCH = 4
+"""At most. What many cells have to teach takes longer to show than what few have; a long epoch ends with each."""
 PATIENCE = 3
 """Validations without improvement before training goes back to its best weights and slows down."""
 SLOWDOWNS = 2
@@ -63,32 +66,38 @@ class Trained:
     heldout_loss: list[float]
 
 
-def train(tf: ModuleType, start: Weights, data: FitData, settings: TrainSettings, rng: np.random.Generator) -> Trained:
-    """Train from the weights ``start`` until entries held out from ``data`` gain no more.
+def train(first: "TrainingState", data: FitData, settings: TrainSettings, rng: np.random.Generator) -> Trained:
+    """Train from a first state until entries held out from ``data`` gain no more.
 
     Training goes back to the best weights and slows down SLOWDOWNS times before it stops.
     """
     heldout = draw_heldout(data, rng)
     if heldout.nnz == 0:  # a handful of values: nothing could tell learning from copying, so the gene means stay
-        return Trained(start, [])
+        return Trained(first.best, [])
     fitted = data.holding_out(heldout)
     validation = Validation(fitted, heldout, settings)
     adam = Adam(settings, data.shape[0])
-    steps_per_epoch = -(-data.shape[0] // settings.batch_cells)
+    n_batches = -(-data.shape[0] // settings.batch_cells)
+    steps_per_epoch = min(n_batches, max(VALIDATION_STEPS, n_batches // VALIDATIONS_PER_EPOCH))
     epochs_per_validation = -(-VALIDATION_STEPS // steps_per_epoch)
     n_validations = settings.max_steps // (epochs_per_validation * steps_per_epoch)
+    draw = partial(
+        epoch,
+        fitted,
+        batch_cells=settings.batch_cells,
+        input_dropout=settings.input_dropout,
+        most_batches=steps_per_epoch,
+    )
 
     def one_epoch(state: TrainingState, number: int) -> TrainingState:
         # Blind training: of every batch some inputs are dropped, and the loss counts these alone.
-        dropout = settings.input_dropout
-        for batch in epoch(fitted, batch_cells=settings.batch_cells, input_dropout=dropout, rng=rng):
+        for batch in draw(rng=rng):
             adam.step(state, batch)
         # Now and then ask entries that take no part in training.
         if (number + 1) % epochs_per_validation == 0:
             state.judge(validation.loss(state.weights))
         return state
 
-    first = TrainingState.starting_at(tf, start, settings.learning_rate)
     trained: Trained = resumable(
         "train",
         replace(first, losses=[validation.loss(first.weights)]),
@@ -133,13 +142,19 @@ class TrainingState:
     slowdowns: int = 0
 
     @classmethod
-    def starting_at(cls, tf: ModuleType, start: Weights, learning_rate: float) -> "TrainingState":
+    def first(cls, tf: ModuleType, weights: Weights, settings: TrainSettings) -> "TrainingState":
         """Return the state before the first step, without a held-out loss."""
 
         def zeros() -> tuple[Tensor, ...]:
-            return tuple(tf.Variable(tf.zeros_like(weight)) for weight in start)
+            return tuple(tf.Variable(tf.zeros_like(weight)) for weight in weights)
 
-        return cls(tuple(map(tf.Variable, start)), zeros(), zeros(), start, [], learning_rate)
+        return cls(tuple(map(tf.Variable, weights)), zeros(), zeros(), weights, [], settings.learning_rate)
+
+    @classmethod
+    def going_on(cls, tf: ModuleType, weights: Weights, settings: TrainSettings) -> "TrainingState":
+        """Return the first state of a training of weights that were trained on similar data: one slowdown is over."""
+        first = cls.first(tf, weights, settings)
+        return replace(first, learning_rate=SLOWDOWN * settings.learning_rate, slowdowns=1)
 
     def judge(self, loss: float) -> None:
         """Remember the best weights; without improvement go back to them and slow down, or be over."""

@@ -30,9 +30,9 @@ COMPONENTS = 20
 """In which cells are compared, at most."""
 LANDMARK_CELLS, LANDMARK_VALUES = 2_000, 2**22
 """Cells, and predicted values of theirs, from which the components are found."""
-GROUPING_CELLS = 20_000
+GROUPING_CELLS = 10_000
 """From which the groups are learned; all others join the nearest."""
-KMEANS_ITERATIONS = 25
+KMEANS_ITERATIONS = 12
 SMALLEST_SIZE = 1e-3
 """Of a component, relative to the first; less is rounding."""
 

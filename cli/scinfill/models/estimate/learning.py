@@ -197,7 +197,7 @@ def _fit_calibrated(
     rng: np.random.Generator,
 ) -> GatedModel:
     if start is not None and isinstance(recipe, StartingRecipe):
-        prediction = recipe.fit_from(start, data)
+        prediction = recipe.fit_from(start, data, rng=rng)
     else:
         prediction = recipe.fit(data, rng=rng)
     model = gated_model(prediction, recipe.loss, data, _slope(data, gate), match_totals=True)

@@ -92,8 +92,9 @@ class Factorization(ABC):
             factors = alternate(loss, weighted, ridge=penalty, n_rounds=self.n_rounds, label="fit with genes weighted")
         return self._prediction(data, factors if rows is None else self._fit_all(data, held_out, factors, rows))
 
-    def fit_from(self, start: SampleFit, data: Observations) -> Prediction:
+    def fit_from(self, start: SampleFit, data: Observations, *, rng: np.random.Generator) -> Prediction:
         """Fit ``data`` from the factors of a sample; see :class:`scinfill.models.recipe.StartingRecipe`."""
+        del rng  # the guesses of the other cells draw nothing
         fitted = start.prediction
         offsets = fitted.offsets if isinstance(fitted, BatchedPrediction) else None
         structure = fitted.structure if isinstance(fitted, BatchedPrediction) else fitted

@@ -11,7 +11,8 @@ ALL = slice(0, 45)
 
 
 def one_epoch(data, **options):
-    return list(epoch(data, **{"batch_cells": 20, "input_dropout": 0.3, "rng": np.random.default_rng(0)} | options))
+    usual = {"batch_cells": 20, "input_dropout": 0.3, "most_batches": 100, "rng": np.random.default_rng(0)}
+    return list(epoch(data, **usual | options))
 
 
 def test_inputs_have_mean_zero_and_spread_one():
@@ -50,6 +51,14 @@ def test_an_epoch_shows_every_cell_in_batches_of_one_shape(loss):
     shown = np.concatenate([batch.target for batch in batches])
     assert {batch.target.shape for batch in batches} == {(15, 30)}
     assert {row.tobytes() for row in shown} == {row.tobytes() for row in truth}
+
+
+def test_a_long_epoch_ends_early_and_shows_no_cell_twice():
+    data = prepare(WORLD.data, "poisson", None)
+    batches = one_epoch(data, batch_cells=5, most_batches=4)
+    shown = np.concatenate([batch.inputs for batch in batches])
+    assert shown.shape == (20, 30)
+    assert len(np.unique(shown, axis=0)) == 20
 
 
 def test_the_last_batch_is_filled_up():

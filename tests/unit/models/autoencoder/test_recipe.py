@@ -10,6 +10,7 @@ from scinfill.errors import ResourceError
 from scinfill.models.autoencoder.recipe import AutoencoderRecipe
 from scinfill.models.centre import gene_centre
 from scinfill.models.devices import computing_on
+from scinfill.models.recipe import SampleFit
 
 POISSON = AutoencoderRecipe("poisson", hidden_units=(32,), learning_rate=5e-3, ridge=20.0, max_steps=400)
 SQUARED = replace(POISSON, loss="squared")
@@ -37,6 +38,29 @@ def test_poisson_rates_come_closer_to_the_truth_than_the_gene_means(world):
     mean = np.log(gene_centre("poisson", world.data, None, zero_weight=1.0))
     error, baseline = (np.mean((guess - np.log(world.rate)) ** 2) for guess in (log_rate, mean))
     assert error < 0.5 * baseline
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", [POISSON, SQUARED], ids=["poisson", "squared"])
+def test_a_fit_from_a_fit_of_fewer_molecules_is_as_good_in_fewer_steps(recipe, world):
+    """It starts at what the first learned, at the height of all molecules."""
+    rng = np.random.default_rng(0)
+    kept = world.data.thinned_counts(0.1, rng)[0].with_log_values()
+    start = SampleFit(fitted(recipe, kept), None, 0.9)
+    afresh, started = fitted(recipe, world.data), recipe.fit_from(start, world.data, rng=rng)
+    assert len(started.heldout_loss) < 0.7 * len(afresh.heldout_loss)
+    truth = np.log(world.rate) if recipe.loss == "poisson" else np.log2(1 + world.rate)
+    errors = [np.mean((values(prediction) - truth) ** 2) for prediction in (afresh, started)]
+    assert errors[1] < 1.1 * errors[0]
+
+
+def test_molecules_that_a_first_fit_did_not_see_are_made_up_for(world):
+    """Without a step of its own, a fit from one of half the molecules expects twice as many."""
+    half = fitted(replace(POISSON, max_steps=20), world.data)
+    started = replace(POISSON, max_steps=1).fit_from(
+        SampleFit(half, None, 0.5), world.data, rng=np.random.default_rng()
+    )
+    np.testing.assert_allclose(values(started) - values(half), np.log(2), atol=1e-4)
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from _models import low_rank_world, some_held_out
 from scinfill.models.autoencoder import training
 from scinfill.models.autoencoder.batches import prepare
 from scinfill.models.autoencoder.network import initial_weights
-from scinfill.models.autoencoder.training import TrainSettings, Validation, draw_heldout, train
+from scinfill.models.autoencoder.training import TrainingState, TrainSettings, Validation, draw_heldout, train
 from scinfill.models.centre import gene_centre
 from scinfill.models.devices import computing_on
 from scinfill.progress import listening
@@ -24,7 +24,8 @@ def start_of(data, hidden_units=(16,)):
 
 def trained(data, settings=SETTINGS, *, seed=0):
     with computing_on("cpu") as tf:
-        return train(tf, start_of(data), prepare(data, settings.loss, None), settings, np.random.default_rng(seed))
+        first = TrainingState.first(tf, start_of(data), settings)
+        return train(first, prepare(data, settings.loss, None), settings, np.random.default_rng(seed))
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +61,10 @@ def test_training_of_noise_stops_at_once():
     assert len(result.heldout_loss) < 10_000 / training.VALIDATION_STEPS / 10
 
 
-def test_steps_are_bounded(world):
-    """90 cells in batches of 30 are three steps an epoch, and nine a look."""
-    result = trained(world.data, replace(SETTINGS, max_steps=27))
+@pytest.mark.parametrize(("batch_cells", "steps_a_look"), [(30, 9), (5, 8)], ids=["three epochs", "half an epoch"])
+def test_steps_are_bounded(world, batch_cells, steps_a_look):
+    """90 cells in batches of 30 are three steps an epoch, and nine a look; in batches of 5 an epoch is cut short."""
+    result = trained(world.data, replace(SETTINGS, batch_cells=batch_cells, max_steps=3 * steps_a_look))
     assert len(result.heldout_loss) == 1 + 3
 
 

@@ -110,7 +110,7 @@ def test_a_fit_may_start_from_one_of_fewer_molecules_with_its_offsets():
     recipe = PoissonFactorization(2)
     whole = fitted(recipe, data)
     kept, _ = data.thinned(0.1, np.random.default_rng(0))
-    started = recipe.fit_from(SampleFit(fitted(recipe, kept), None, 0.9), data)
+    started = recipe.fit_from(SampleFit(fitted(recipe, kept), None, 0.9), data, rng=np.random.default_rng())
     np.testing.assert_allclose(started.offsets, whole.offsets, atol=0.1)
     difference = started.block(everything(data.shape)) - whole.block(everything(data.shape))
     assert np.sqrt(np.mean(difference**2)) < 0.1
