@@ -12,7 +12,7 @@ LEARNING_CELLS = 5_000
 """Small data are refitted more often: folds × cells stays near this. From so many cells on, one fit hides all folds."""
 FEWEST_FOLDS, MOST_FOLDS = 2, 10
 """With ten folds every entry is hidden once."""
-RANK_CELLS = RANK_GENES = 4_000
+RANK_CELLS, RANK_GENES = 4_000, 3_000
 """Ranks are chosen on at most so many cells and genes: as many structures fit these as fit all of them."""
 
 
