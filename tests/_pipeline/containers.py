@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from _pipeline.machine import CACHE, IN_CI, REPOSITORY, is_root_on_debian, lacking, need_programs, run
+from _pipeline.machine import CACHE, REPOSITORY, is_root_on_debian, lacking, need_programs, run
 
 IMAGE = "localhost/scinfill-cpu:test"
 DOCKERFILE = REPOSITORY / "containers" / "cpu" / "Dockerfile"
@@ -62,8 +62,8 @@ def cpu_image() -> str:
     if found.stdout.strip() != content:
         _need_base_image()
         podman("image", "prune", "--force", "--filter", "until=24h")  # steps kept from builds of another day
-        # Nothing to cache in continuous integration, and keeping each step costs as much as the step.
-        options = ("--isolation", "chroot", "--network", "host", f"--layers={str(not IN_CI).lower()}")
+        # Steps are kept: where the machine has an earlier image, the packages are there, and ours alone is built.
+        options = ("--isolation", "chroot", "--network", "host", "--layers")
         # A machine's own certificate authorities count inside as well.
         certificates = ("--volume", "/etc/ssl/certs:/etc/ssl/certs:ro")
         labels = ("--label", f"test.content={content}", "--build-arg", "VERSION=test", "--build-arg", "AWS=yes")
