@@ -17,8 +17,9 @@ from _pipeline.machine import CACHE, REPOSITORY, lacking, run
 
 VERSION = "25.04.4"
 OLDEST_JAVA = 17
-# Short runs: compiling them well takes longer than running them.
-OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+ENGINES = ("apptainer", "charliecloud", "conda", "docker", "podman", "singularity")
+# Short runs: compiling them well takes longer than running them, and what they leave need not be collected often.
+OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmn400m"
 POM = f"""\
 <project>
   <modelVersion>4.0.0</modelVersion>
@@ -110,12 +111,6 @@ class Nextflow:
     def pipeline(self, *arguments: str | Path, **options: Any) -> Outcome:
         """Run the pipeline of this repository."""
         return self("run", REPOSITORY, *arguments, **options)
-
-    def configuration(self, *arguments: str, cwd: Path) -> dict[str, Any]:
-        """Return the resolved configuration."""
-        outcome = self("config", REPOSITORY, "-o", "json", *arguments, cwd=cwd)
-        assert outcome.exit_code == 0, outcome.output
-        return json.loads(outcome.output[outcome.output.index("{") :])
 
     def configurations(self, choices: Sequence[str], *, cwd: Path) -> dict[str, dict[str, Any]]:
         """Return the resolved configuration for each choice of profiles; ``none`` is no profile."""

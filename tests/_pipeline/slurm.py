@@ -1,6 +1,7 @@
 """A Slurm cluster of this one machine: controller, node and key server as root, without systemd."""
 
 import os
+import re
 import secrets
 import signal
 import socket
@@ -42,6 +43,21 @@ NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={megabytes} Gres=gpu:1
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 PartitionName=accelerated Nodes=ALL MaxTime=INFINITE State=UP
 """
+
+
+POLLING = "executor.pollInterval = '1 sec'\nexecutor.queueStatInterval = '2 sec'\nexecutor.submitRateLimit = null\n"
+"""Configuration of a run: short jobs are looked after often."""
+
+
+def name_of(script: str) -> str:
+    """Return the name of a task, process and tag, from the script that Nextflow starts it by."""
+    return re.search(r"### name: '(.*)'", script)[1].split(":")[-1]
+
+
+def jobs(folder: Path) -> dict[str, list[str]]:
+    """Return the header that every task of a run was submitted with, by the task's name."""
+    scripts = [script.read_text() for script in folder.glob("work/*/*/.command.run")]
+    return {name_of(text): re.findall(r"#SBATCH (.*)", text) for text in scripts}
 
 
 @contextmanager

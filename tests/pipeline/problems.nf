@@ -4,6 +4,7 @@ include { schemas ; problemsOf ; warningsOf ; initialise } from '../../nextflow/
 include { commandWords ; givenNames                      } from '../../nextflow/functions/parameters'
 include { reason                                         } from '../../nextflow/functions/failures'
 include { quoted ; quotedWords                           } from '../../nextflow/functions/shell'
+include { recordProblem                                  } from '../../nextflow/functions/bookkeeping'
 include { joinOf                                         } from '../../nextflow/functions/groups'
 include { plannedResults                                 } from '../../nextflow/functions/plan'
 include { modelProblem ; methodOf                        } from '../../nextflow/functions/trained'
@@ -51,6 +52,7 @@ workflow {
         names: asked.names.collect { name -> quoted(name) },
         joins: asked.columns.collect { summaries -> joined(summaries) },
         models: asked.models.collect { about -> [modelProblem([name: 'm.h5ad', told: about.told], about.summary, about.methods), methodOf(about.summary, about.methods)] },
+        folders: asked.folders.collect { path -> recordProblem(file(path).resolve('pipeline_info/params.json'), '{}', file(path)) },
         options: [cells: optionsOfNewCells(), genes: choosingOptions()],
         arguments: asked.arguments.collect { text -> quotedWords(text) },
     ]

@@ -420,6 +420,13 @@ ENDS = {
 }
 FILES = ("a.h5ad", "b.h5ad", "bulk.tsv", "A_vs_B.tsv", "B_vs_C.tsv", f"{ODD}/a1.h5ad", f"{ODD}/sub/b.h5ad", "a1.h5ad")
 FILES += (f"{ODD}/names", "a[1].h5ad", """b 'l' "k" & ü.tsv""", "T $1_vs_B* [1].x.tsv", "a=A_vs_B.tsv")
+FOLDERS = {
+    "{folder}/new": "",
+    "/proc/scinfill": "/proc/scinfill cannot be made",
+    "{folder}/taken": "Not a directory",
+    "{folder}/half": "{folder}/half/pipeline_info is a file",
+}
+"""Values of --outdir, and why nothing can be written there."""
 NAMES = ("plain", "", "it's", "a 'b' \"c\" $(d) `e`; & * ? [f] \\ ü", "-x", "two\nlines")
 ARGUMENTS = {
     "": [],
@@ -474,6 +481,10 @@ def said(nextflow, defaults, elsewhere, tmp_path_factory):
     ]
     asked = {"cases": cases, "commands": list(COMMANDS), "ends": ends, "names": NAMES, "arguments": list(ARGUMENTS)}
     asked["columns"] = COLUMNS_OF_FILES
+    (folder / "half").mkdir()
+    for name in ("taken", "half/pipeline_info"):
+        (folder / name).touch()
+    asked["folders"] = [path.format(folder=folder) for path in FOLDERS]
     nothing = {"deepmc": [], "auto": []}
     asked["models"] = [
         {"summary": summary, "methods": methods, "told": nothing} for summary, methods, _ in MODELS.values()
@@ -594,6 +605,12 @@ def test_everything_is_planned_once(said):
     assert len(planned) == 2 * (1 + 8) * 2
     assert ("simulated_2.thin-0.1-1.auto", "simulated_2", "auto") in planned
     assert ("simulated_1.deepmc", "simulated_1", "deepmc") in planned
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_the_reason(said):
+    for path, reason, told in zip(FOLDERS, FOLDERS.values(), said[2]["folders"], strict=True):
+        named = f"--outdir {path} cannot be written ({reason}); give a folder that you may write to" if reason else ""
+        assert told == named.format(folder=said[0])
 
 
 def test_samples_of_a_group_become_one_dataset(said):

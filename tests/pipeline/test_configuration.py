@@ -4,9 +4,8 @@ import pytest
 import yaml
 
 from _pipeline.machine import REPOSITORY
-from _pipeline.nextflow import tasks
+from _pipeline.nextflow import ENGINES, tasks
 
-ENGINES = ("apptainer", "charliecloud", "conda", "docker", "podman", "singularity")
 IMAGES = {"magic": "SCINFILL_IMPUTEMAGIC", "scimpute": "SCIMPUTE", "drimpute": "DRIMPUTE", "scvi": "SCVI"}
 
 TASKS = """\
@@ -14,16 +13,6 @@ process CPU { script: 'true' }
 process GPU { label 'process_gpu'; script: 'true' }
 workflow { CPU(); GPU() }
 """
-
-
-COMBINED = ("docker,gpu", "gpu,docker", "slurm,singularity,gpu", "awsbatch,gpu", "docker,arm64")
-
-
-@pytest.fixture(scope="module")
-def resolved(nextflow, tmp_path_factory):
-    """Return the configuration of profiles, all of them resolved in one start of Java."""
-    choices = ("none", *ENGINES, "test", "test_full", *COMBINED)
-    return nextflow.configurations(choices, cwd=tmp_path_factory.mktemp("configuration")).__getitem__
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -8,9 +8,16 @@ import pytest
 
 from _pipeline import imitation, nfcore
 from _pipeline.machine import REPOSITORY, need_programs, run
-from _pipeline.nextflow import tasks
+from _pipeline.nextflow import trace
 
 LOCAL = REPOSITORY / "nextflow" / "modules" / "local"
+PROCESSES = (
+    ("SCINFILL_IMPUTEDEEPMC", "deepmc"),
+    ("SCINFILL_EXPORT", "scvi"),
+    ("SCVI", "scvi"),
+    ("SCINFILL_ADOPT", "scvi"),
+)
+"""What the two methods of the strict parser's run come to."""
 GROUPS = {"input_output_options", "institutional_config_options", "generic_options"}
 
 
@@ -55,36 +62,68 @@ def test_a_module_has_an_nf_test(path):
     assert given == {str(number) for number in range(len(inputs))}
 
 
-def test_the_strict_parser_runs_it_too(nextflow, tmp_path):
-    for name in ("one.h5ad", "two.h5ad"):
-        (tmp_path / name).touch()
-    (tmp_path / "samples.csv").write_text("sample,counts,group\none,one.h5ad,lab\ntwo,two.h5ad,lab\n")
-    given = (
-        "-profile",
-        "test",
-        "-stub-run",
-        "--methods",
-        "deepmc,als,scimpute,scvi",
-        "--input",
-        "samples.csv",
-        "--save_model",
+@pytest.fixture(scope="module")
+def strict(nextflow, tmp_path_factory):
+    """A stub run by the strict parser, of a group of two samples whose files have one name, and a group of one."""
+    folder = tmp_path_factory.mktemp("strict")
+    for name in ("1/counts.h5ad", "2/counts.h5ad", "lone.h5ad"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    (folder / "samples.csv").write_text(
+        "sample,counts,group\nz,1/counts.h5ad,lab\na,2/counts.h5ad,lab\nlone,lone.h5ad,other\n"
     )
-    programs = imitation.write(tmp_path)
-    for name in ("scinfill-scimpute", "scinfill-scvi"):
-        (programs / name).write_text("#!/bin/sh\necho 1.2.3\n")
-        (programs / name).chmod(0o755)
-    outcome = nextflow.pipeline(*given, cwd=tmp_path, programs=programs, env={"NXF_SYNTAX_PARSER": "v2"})
+    given = ("-profile", "test", "-stub-run", "--methods", "deepmc,scvi", "--input", "samples.csv", "--save_model")
+    masks = ("--skip_halves", "--thinned_fraction", "0")
+    programs = imitation.write(folder)
+    (programs / "scinfill-scvi").write_text("#!/bin/sh\necho 1.2.3\n")
+    (programs / "scinfill-scvi").chmod(0o755)
+    outcome = nextflow.pipeline(*given, *masks, cwd=folder, programs=programs, env={"NXF_SYNTAX_PARSER": "v2"})
     assert outcome.exit_code == 0, outcome.output
-    done = tasks(next((tmp_path / "results" / "pipeline_info").glob("trace_*.txt")))
-    assert {task["status"] for task in done} == {"COMPLETED"}
-    numbers = Counter(task["process"].split(":")[-1] for task in done)
-    # As it is and under three masks.
-    assert numbers["SCINFILL_JOIN"] == 1
-    assert numbers["SCINFILL_SPLIT"] == 4
-    assert numbers["SCINFILL_IMPUTEDEEPMC"] == numbers["SCVI"] == numbers["SCINFILL_EVALUATE"] == 4
-    assert numbers["SCINFILL_ADOPT"] == 8
+    return outcome, folder / "results"
+
+
+def test_samples_of_a_group_go_together_and_are_published_apart(strict):
+    outcome, results = strict
+    tasks = trace(results)
+    assert {task["status"] for task in tasks} == {"COMPLETED"}
+    done = Counter((task["process"].removeprefix("SCINFILL:"), task["tag"]) for task in tasks)
+    hidden = ("", ".nonzero-0.1-1")
+    assert done == Counter(
+        [
+            *(("SCINFILL_INSPECT", name) for name in "za"),
+            ("SCINFILL_JOIN", "lab"),
+            *(("SCINFILL_PREPROCESS", name) for name in ("lab", "lone")),
+            *(("SCINFILL_MASK", f"{name}.nonzero-0.1-1") for name in ("lab", "lone")),
+            *(
+                (f"{branch}:{process}", f"{name}.{method}")
+                for branch, name in {
+                    "IMPUTE_GROUPS": "lab",
+                    "IMPUTE": "lone",
+                }.items()
+                for process, method in PROCESSES
+            ),
+            *(
+                (f"IMPUTE_HIDDEN:{process}", f"{name}.nonzero-0.1-1.{method}")
+                for name in ("lab", "lone")
+                for process, method in PROCESSES
+            ),
+            *(("SCINFILL_SPLIT", f"lab.{method}") for method in ("deepmc", "scvi")),
+            *(("SCINFILL_EVALUATE", f"{name}{mask}") for name in ("lab", "lone") for mask in hidden),
+            ("SCINFILL_REPORT", "-"),
+        ]
+    )
+    published = {path.name for path in (results / "imputed").iterdir()}
+    assert published == {f"{name}.{method}.h5ad" for name in ("stub", "lone") for method in ("deepmc", "scvi")}
+    assert {path.name for path in (results / "models").iterdir()} == {"lab.deepmc.model.h5ad", "lone.deepmc.model.h5ad"}
+    assert outcome.messages[-1].startswith("The report: ")
+    assert not any("did not finish" in line for line in outcome.messages)
+
+
+def test_the_strict_parser_complains_of_nothing_else(strict):
+    outcome, _ = strict
     # This version knows no selectors in its list of options; of anything else it has nothing to complain.
     complaints = [line for line in outcome.messages if "WARN" in line and "'process.with" not in line]
+    assert complaints.pop().startswith("WARN: samples.csv, line 4: no other sample is in group 'other'")
     assert all("process.resourceLimits" in line for line in complaints), complaints
     assert not any("publishDir." in line for line in outcome.messages)
 
@@ -97,7 +136,7 @@ def test_multiqc_shows_the_scores_and_what_holds(finished):
     sections = {path.name for path in (results / "multiqc").glob("*_mqc.json")}
     assert sections == {"scinfill_scores_mqc.json", "scinfill_held_mqc.json"}
     data = json.loads((results / "multiqc" / "multiqc_report_data" / "multiqc_data.json").read_text())
-    assert "simulated_1: als" in json.dumps(data)
+    assert "simulated_1: deepmc" in json.dumps(data)
 
 
 @pytest.mark.slow
@@ -105,7 +144,7 @@ def test_parameters_are_summarised_and_recorded(finished):
     outcome, results = finished
     assert re.search(r"^scinfill/scinfill \d", outcome.output, re.MULTILINE)
     shown = dict(re.findall(r"^  (\w+) +: (.*)$", outcome.output, re.MULTILINE))
-    assert shown["methods"] == "deepmc,als"
+    assert shown["methods"] == "deepmc"
     assert shown["profile"] == "test"
     assert shown["multiqc"] == "true"
     assert "outdir" not in shown

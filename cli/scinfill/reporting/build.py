@@ -198,7 +198,7 @@ def figure_files(chapters: Sequence[Chapter]) -> dict[str, bytes]:
     for chapter in walk(chapters):
         for plot in chapter.part.plots:
             name = _file_name(chapter.file_prefix, plot.slug, taken=content)
-            content[f"{name}.svg"] = style.svg(plot.figure)
+            content[f"{name}.svg"] = plot.svg
             content[f"{name}.png"] = style.png(plot.figure)
     return content
 

@@ -201,7 +201,7 @@ def _wide(plot: Plot) -> str:
 def _figures(plots: Sequence[Plot], prefix: str, *, kind: str = "") -> str:
     drawn = "\n".join(
         f'<figure id="{prefix}-{plot.slug}"{_wide(plot)}><h5>{escape(plot.title)}</h5>'
-        f'<div role="img" aria-label="{escape(plot.title)}">{style.inline(plot.figure, f"{prefix}-{plot.slug}")}</div>'
+        f'<div role="img" aria-label="{escape(plot.title)}">{style.inline(plot.svg, f"{prefix}-{plot.slug}")}</div>'
         f"<figcaption>{escape(plot.caption)}</figcaption></figure>"
         for plot in plots
     )

@@ -87,11 +87,11 @@ def colours(names: Sequence[str], series: Sequence[str]) -> dict[str, str]:
     return {name: of_series[one] for name, one in zip(names, series, strict=True)}
 
 
-def svg(figure: Figure, *, background: str = "white") -> bytes:
-    """Return a figure as an SVG file that depends on nothing but its content."""
+def svg(figure: Figure) -> bytes:
+    """Return a figure as an SVG file on white that depends on nothing but its content."""
     target = BytesIO()
     with house_style():
-        figure.savefig(target, format="svg", facecolor=background, metadata={"Date": None})
+        figure.savefig(target, format="svg", facecolor="white", metadata={"Date": None})
     return target.getvalue()
 
 
@@ -103,10 +103,11 @@ def png(figure: Figure) -> bytes:
     return target.getvalue()
 
 
-def inline(figure: Figure, prefix: str) -> str:
-    """Return a figure as part of a page: its own identifiers, ink and grid in the page's colours."""
-    text = svg(figure, background="none").decode()
+def inline(drawn: bytes, prefix: str) -> str:
+    """Return an SVG file as part of a page: its own identifiers, no background, ink and grid in the page's colours."""
+    text = drawn.decode()
     body = text[text.index("<svg") :]
+    body = body.replace('style="fill: #ffffff"', 'style="fill: none"', 1)  # the whole figure's, which comes first
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     body = re.sub(r'\bid="', f'id="{prefix}-', body)
     body = re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}-", body)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,11 @@ class Plot:
     title: str
     caption: str
     figure: Figure
+
+    @cached_property
+    def svg(self) -> bytes:
+        """The drawing as a file, which the page shows too: laying it out takes most of the time."""
+        return style.svg(self.figure)
 
 
 def colours_of(setting: Setting) -> dict[str, str]:
