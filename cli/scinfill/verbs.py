@@ -1,22 +1,19 @@
 """Verbs whose business is files: the command line and Python call the same functions.
 
-The other verbs take a table and return one; those are in ``methods`` and ``evaluation``.
+The other verbs take a table and return one; those are in ``methods`` and ``evaluation``. What draws and what scores is
+loaded by those verbs that draw and score: it takes longer than `inspect` and `export` themselves.
 """
 
 import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from anndata import AnnData
 
 from scinfill.errors import DataError, InputError
-from scinfill.evaluation.case import Settings
-from scinfill.evaluation.evaluate import evaluate, run
-from scinfill.evaluation.genes import MARKERS
-from scinfill.evaluation.scorecard import OF_ONE_FILE
 from scinfill.io import exchange, h5ad, scores, sources
 from scinfill.io.streams import STDIO, check_folder, write_text
 from scinfill.methods import provenance
@@ -33,10 +30,11 @@ from scinfill.methods.saved_model import describe_model
 from scinfill.methods.settings import MethodSettings
 from scinfill.methods.simulate import simulate
 from scinfill.models.devices import has_tensorflow
-from scinfill.reporting import one_file
-from scinfill.reporting.build import Report, build
 from scinfill.reporting.sentences import Sentence
 from scinfill.schema import IMPUTED, MODEL
+
+if TYPE_CHECKING:
+    from scinfill.reporting.build import Report
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +113,7 @@ def report(
     missing: Sequence[str] = (),
     figures: str | Path | None = None,
     multiqc: str | Path | None = None,
-) -> Report:
+) -> "Report":
     """Turn results of :func:`scinfill.evaluate`, or one table, into an HTML page that opens with a verdict.
 
     Parameters
@@ -160,6 +158,8 @@ def report(
     >>> scinfill.report(imputed, labels="cell_type").sentences[0].question
     'Did it change the data?'
     """
+    from scinfill.reporting.build import build
+
     for folder in (figures, multiqc):
         if folder is not None:
             check_folder(folder)
@@ -215,8 +215,13 @@ def _check_one_table(
             raise InputError(f"`{option}` goes with results of `scinfill evaluate`; {tables[0][0]} is a table")
 
 
-def _report_on_table(name: str, adata: AnnData, *, labels: str | None, title: str | None, with_files: bool) -> Report:
+def _report_on_table(name: str, adata: AnnData, *, labels: str | None, title: str | None, with_files: bool) -> "Report":
     """Ask of one table what can be asked at once, and make its page."""
+    from scinfill.evaluation.case import Settings
+    from scinfill.evaluation.evaluate import run
+    from scinfill.evaluation.scorecard import OF_ONE_FILE
+    from scinfill.reporting import one_file
+
     shown = "standard input" if name == STDIO else Path(name).name
     adata = drop_unmeasured(adata)
     document = None
@@ -233,6 +238,8 @@ def _report_on_table(name: str, adata: AnnData, *, labels: str | None, title: st
 
 def _with_markers(adata: AnnData, labels: str) -> tuple[AnnData, tuple[str, ...] | None]:
     """Return a table with the markers of its labels, and which genes to show; where none are found, a line says why."""
+    from scinfill.evaluation.genes import MARKERS
+
     try:
         return markers(adata, groupby=labels), (MARKERS,)
     except DataError as error:
@@ -270,6 +277,9 @@ def demo(folder: str | Path = "demo", *, n_cells: int = 500, n_genes: int = 1500
     >>> verdict[0].question.endswith("?")
     True
     """
+    from scinfill.evaluation.evaluate import evaluate
+    from scinfill.reporting.build import build
+
     folder = Path(folder)
     check_folder(folder)
     try:

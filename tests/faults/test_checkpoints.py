@@ -4,12 +4,15 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
 import scinfill
-from _support import ROOT, assert_refused, invoke, make_counts, run, run_program, start
+from _loaded import end_loaded, ended, start_loaded
+from _support import assert_refused, invoke, make_counts, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("short_training")]
 
@@ -28,25 +31,6 @@ WRITES = {
     "auto of the paper": (20,),
 }
 """At which write to the folder each process in turn is killed; the first one says what the work is."""
-ENDED = """
-import os, pathlib, sys
-from _support import with_short_training
-from scinfill.commands import main
-
-usual, number, left = pathlib.Path.replace, int(sys.argv[1]), int(sys.argv[2])
-
-def end_before(self, target):
-    global left
-    left -= 1
-    if not left:
-        os.kill(os.getpid(), number)
-    return usual(self, target)
-
-pathlib.Path.replace = end_before
-with with_short_training():
-    main(sys.argv[3:])
-"""
-"""A program that gets a signal when its n-th file is written but not in its place, however fast the machine is."""
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +42,11 @@ def table_file(tmp_path_factory):
 
 def run_until(n_writes, *arguments, number=signal.SIGKILL):
     """Run a verb until a signal ends it before a write is done; return what it said."""
-    words = (int(number), n_writes, *arguments, "--checkpoint-minutes", 0)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
-    said = (done := run_program(ENDED, *words, env=environment)).stderr.decode()
-    assert done.returncode in (-number, 128 + number), said
+    with tempfile.NamedTemporaryFile() as file:
+        words = (*arguments, "--checkpoint-minutes", 0)
+        code = end_loaded(n_writes, number, *words, said=Path(file.name))
+        said = file.read().decode()
+    assert code in (-number, 128 + number), said
     return said
 
 
@@ -85,19 +70,21 @@ def test_killed_again_and_again(name, table_file, tmp_path):
 
 
 def test_killed_at_moments_that_nothing_chose(table_file, tmp_path):
-    """By the clock: also while it loads, reads, and writes its output. All of it in processes that refit as usual."""
+    """By the clock: also while it reads, and writes its output. All of it in processes that refit as usual."""
     folder, out = tmp_path / "kept", tmp_path / "out.h5ad"
     arguments = (*SETTINGS["deepmc"], table_file, "-o", out, "--checkpoint", folder, "--checkpoint-minutes", 0)
+    assert ended(start_loaded("simulate", "-o", tmp_path / "first.h5ad")) == 0  # the first one loads the libraries
     started = time.monotonic()
-    assert run(*arguments).returncode == 0
+    assert ended(start_loaded(*arguments)) == 0
     duration, whole = time.monotonic() - started, out.read_bytes()
-    for part in (0.4, 0.7, 0.9, 1.0):
+    for part in (0.2, 0.5, 0.8, 1.0):
         out.unlink(missing_ok=True)
-        with start(*arguments, stderr=subprocess.DEVNULL) as process:
-            time.sleep(duration * part)
-            process.kill()
+        process = start_loaded(*arguments)
+        time.sleep(duration * part)
+        process.kill()
+        ended(process)
         assert not out.exists() or out.read_bytes() == whole
-    assert run(*arguments).returncode == 0
+    assert ended(start_loaded(*arguments)) == 0
     assert out.read_bytes() == whole
     assert list(folder.iterdir()) == []
 
