@@ -8,6 +8,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
+# Python compiles what is imported, once; compiling all of the packages takes a minute.
+PIP_ARGS := --quiet --disable-pip-version-check --no-compile
 PYTEST_ARGS ?=
 
 .PHONY: venv demo test quick dist docs clean
@@ -40,13 +42,13 @@ $(BIN)/python:
 
 # A stamp is as new as the installation, so neither target installs twice until pyproject.toml changes.
 $(STAMPS)/installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m pip install $(PIP_ARGS) --editable .
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/installed-test: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,docs]'
+	$(BIN)/python -m pip install $(PIP_ARGS) --editable '.[test,docs]'
 	@mkdir -p $(STAMPS) && touch $(STAMPS)/installed $@
 
 $(STAMPS)/installed-docs: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	$(BIN)/python -m pip install $(PIP_ARGS) --editable '.[docs]'
 	@mkdir -p $(STAMPS) && touch $(STAMPS)/installed $@

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from anndata import AnnData
@@ -30,11 +30,9 @@ from scinfill.methods.saved_model import describe_model
 from scinfill.methods.settings import MethodSettings
 from scinfill.methods.simulate import simulate
 from scinfill.models.devices import has_tensorflow
+from scinfill.reporting.report import Report
 from scinfill.reporting.sentences import Sentence
 from scinfill.schema import IMPUTED, MODEL
-
-if TYPE_CHECKING:
-    from scinfill.reporting.build import Report
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +111,7 @@ def report(
     missing: Sequence[str] = (),
     figures: str | Path | None = None,
     multiqc: str | Path | None = None,
-) -> "Report":
+) -> Report:
     """Turn results of :func:`scinfill.evaluate`, or one table, into an HTML page that opens with a verdict.
 
     Parameters
@@ -215,7 +213,7 @@ def _check_one_table(
             raise InputError(f"`{option}` goes with results of `scinfill evaluate`; {tables[0][0]} is a table")
 
 
-def _report_on_table(name: str, adata: AnnData, *, labels: str | None, title: str | None, with_files: bool) -> "Report":
+def _report_on_table(name: str, adata: AnnData, *, labels: str | None, title: str | None, with_files: bool) -> Report:
     """Ask of one table what can be asked at once, and make its page."""
     from scinfill.evaluation.case import Settings
     from scinfill.evaluation.evaluate import run

@@ -1,7 +1,6 @@
 """Many results of ``evaluate`` → the page and the figures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any
 
@@ -12,9 +11,9 @@ from scinfill.errors import DataError, InputError
 from scinfill.reporting import figures, multiqc, page, style, tables
 from scinfill.reporting.figures import Plot
 from scinfill.reporting.page import Chapter, Part, walk
+from scinfill.reporting.report import Report
 from scinfill.reporting.results import Setting, collect, percent
 from scinfill.reporting.sections import sections_of
-from scinfill.reporting.sentences import Sentence
 from scinfill.reporting.tables import Table
 from scinfill.reporting.verdict import verdict
 
@@ -25,28 +24,6 @@ TITLE = "Did imputation help?"
 N_PICTURES = 3
 FRONT = ("halves", "molecules", "components", "guard", "recovery", "calibration", "clustering", "roc", "variation")
 """Figures that may stand below the verdict, the most telling ones first."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """Everything that ``report`` writes.
-
-    Attributes
-    ----------
-    html
-        The page.
-    figures
-        Content by file name, SVG and PNG of each.
-    sentences
-        The verdict.
-    sections
-        Sections of a MultiQC report, JSON by file name.
-    """
-
-    html: str
-    figures: Mapping[str, bytes]
-    sentences: Sequence[Sentence]
-    sections: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def build(

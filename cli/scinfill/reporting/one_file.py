@@ -19,9 +19,10 @@ from scinfill.methods.knowledge import knowledge_of
 from scinfill.methods.layers import checked_block, imputed_block
 from scinfill.numerics.blocks import row_slices
 from scinfill.reporting import honesty, known_cells, page, style
-from scinfill.reporting.build import Report, figure_files, pictures
+from scinfill.reporting.build import figure_files, pictures
 from scinfill.reporting.figures import imputation
 from scinfill.reporting.page import Chapter, Part
+from scinfill.reporting.report import Report
 from scinfill.reporting.results import INPUT, Setting, collect, percent
 from scinfill.reporting.sections import sections_of
 from scinfill.reporting.sentences import Sentence
