@@ -300,13 +300,16 @@ def test_an_export_ended_at_any_moment_is_whole_or_not_there(large_file, tmp_pat
 
 
 def test_two_exports_to_one_folder(inputs, tmp_path):
-    out = tmp_path / "folder"
-    jobs = [start("export", inputs / "table.h5ad", "-o", out, stderr=subprocess.PIPE) for _ in range(3)]
-    ends = [(job.communicate()[1].decode(), job.returncode) for job in jobs]
-    assert sorted(code for _, code in ends) in ([0, 2, 2],), ends
+    out = tmp_path / "results" / "folder"
+    out.parent.mkdir()
+    words = [tmp_path / f"said{number}" for number in range(3)]
+    jobs = [start_loaded("export", inputs / "table.h5ad", "-o", out, said=said) for said in words]
+    codes = [ended(job) for job in jobs]
+    ends = [(said.read_text(), code) for said, code in zip(words, codes, strict=True)]
+    assert sorted(codes) == [0, 2, 2], ends
     assert all("exists already" in said for said, code in ends if code)
     assert sorted(path.name for path in out.iterdir()) == ["cells.txt", "counts.mtx", "genes.txt", "log2.mtx"]
-    assert list(tmp_path.iterdir()) == [out]
+    assert list(out.parent.iterdir()) == [out]
 
 
 @pytest.mark.parametrize("end", ["kill", "terminate"])

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
+from _loaded import ended, start_loaded
 from _support import (
     COUNTS_READERS,
     FILE_READERS,
@@ -21,7 +22,6 @@ from _support import (
     invoke_to,
     make_counts,
     run,
-    start,
 )
 from scinfill.io import h5ad
 
@@ -194,8 +194,8 @@ def test_two_jobs_to_one_output(table_file, tmp_path):
     """One of them wins whole, and neither leaves anything behind."""
     out = tmp_path / "results" / "out.h5ad"
     out.parent.mkdir()
-    jobs = [start("mask", table_file, "--seed", seed, "-o", out) for seed in (1, 2)]
-    assert [job.wait() for job in jobs] == [0, 0]
+    jobs = [start_loaded("mask", table_file, "--seed", seed, "-o", out) for seed in (1, 2)]
+    assert [ended(job) for job in jobs] == [0, 0]
     whole = [invoke("mask", table_file, "--seed", seed).stdout_bytes for seed in (1, 2)]
     assert out.read_bytes() in whole
     assert list(out.parent.iterdir()) == [out]
