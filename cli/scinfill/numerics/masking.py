@@ -164,7 +164,12 @@ def thin(counts: csr_array, fraction: float, rng: np.random.Generator) -> tuple[
 
     def draw(block: tuple[slice, np.random.Generator]) -> None:
         part, generator = block
-        taken[part] = generator.binomial(counts.data[part].astype(np.int64), fraction)
+        some = counts.data[part]
+        # Mostly there is one molecule, and then a uniform number is enough; the others of an entry are binomial.
+        drawn = (generator.random(len(some), dtype=np.float32) < fraction).astype(some.dtype)
+        several = np.flatnonzero(some > 1)
+        drawn[several] += generator.binomial(some[several].astype(np.int64) - 1, fraction).astype(some.dtype)
+        taken[part] = drawn
 
     parts = list(scratch.chunks(counts.nnz))
     for _ in map_in_order(draw, list(zip(parts, generators(rng, len(parts)), strict=True))):

@@ -106,8 +106,9 @@ def rows_view(matrix: csr_array, rows: slice | NDArray[np.intp]) -> csr_array:
 
 def entries_where(matrix: csr_array, chosen: NDArray[np.bool_]) -> csr_array:
     """Return a block of rows with those of its stored entries that are ``chosen`` (nnz,)."""
-    before = np.concatenate([[0], np.cumsum(chosen)]).astype(matrix.indptr.dtype)
-    return csr_array((matrix.data[chosen], matrix.indices[chosen], before[matrix.indptr]), matrix.shape)
+    kept = np.flatnonzero(chosen)
+    indptr = np.searchsorted(kept, matrix.indptr).astype(matrix.indptr.dtype)
+    return csr_array((matrix.data[kept], matrix.indices[kept], indptr), matrix.shape)
 
 
 def _computable(dtype: np.dtype) -> np.dtype:
@@ -224,10 +225,11 @@ def rows_of(matrix: csr_array, rows: NDArray[np.intp]) -> csr_array:
     if (np.diff(rows) < 0).any():
         order = np.argsort(rows, kind="stable")
         return rows_of(matrix, rows[order])[np.argsort(order)]
-    blocks = (
-        matrix[rows[np.searchsorted(rows, part.start) : np.searchsorted(rows, part.stop)]]
-        for part in entry_blocks(matrix.indptr)
-    )
+
+    def chosen_in(part: slice) -> csr_array:
+        return matrix[rows[np.searchsorted(rows, part.start) : np.searchsorted(rows, part.stop)]]
+
+    blocks = map_in_order(chosen_in, list(entry_blocks(matrix.indptr)))
     n_entries = int(np.diff(matrix.indptr)[rows].sum())
     return stack_blocks(blocks, (len(rows), matrix.shape[1]), n_entries, matrix.dtype)
 
