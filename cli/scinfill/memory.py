@@ -1,6 +1,5 @@
 """The memory limit of this process decides which arrays go to files; a job that cannot fit never starts."""
 
-import ctypes
 import os
 import resource
 import sys
@@ -12,12 +11,6 @@ from scinfill.errors import ResourceError
 
 CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Where Linux keeps the limit of a container or batch job (version 2, version 1)."""
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-"""Options of glibc's mallopt."""
-KEPT_BYTES = 128 * 2**20
-"""Freed memory that a process keeps for its next blocks, at most."""
-REUSED_BYTES = 32 * 2**20
-"""Larger arrays are returned; glibc takes no larger figure."""
 UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 _promised: list[int] = []
@@ -33,19 +26,6 @@ def at_most(size: int | None) -> Iterator[None]:
         yield
     finally:
         _promised[:] = before
-
-
-def reuse_blocks() -> None:
-    """Let glibc hand out again what a block of work has freed: a few percent of the time of a fit of all genes.
-
-    Left to itself it returns arrays of megabytes to the kernel, which clears every page of the next ones anew. What is
-    kept for reuse is bounded. Nothing is done with another C library, or where the environment sets MALLOC_… itself.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None or any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
-        return
-    mallopt(M_MMAP_THRESHOLD, REUSED_BYTES)
-    mallopt(M_TRIM_THRESHOLD, min(KEPT_BYTES, limit() // 16))
 
 
 def limit() -> int:

@@ -1,7 +1,3 @@
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -63,28 +59,3 @@ def test_what_cannot_fit_is_refused_with_the_figures(monkeypatch, promise, bound
 )
 def test_readable_sizes(size, text):
     assert memory.readable(size) == text
-
-
-ARRAYS = """
-import resource, sys
-import numpy as np
-from scinfill import memory
-memory.reuse_blocks()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(20):
-    np.ones(2**20)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-"""
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's")
-def test_arrays_of_megabytes_take_the_place_of_those_before():
-    """Fewer pages are touched for the first time, unless the user has said how memory is handed out."""
-
-    def touched(**chosen):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
-        command = [sys.executable, "-c", ARRAYS]
-        run = subprocess.run(command, env=environment | chosen, capture_output=True, text=True, check=True)
-        return int(run.stdout)
-
-    assert touched() < touched(MALLOC_MMAP_THRESHOLD_="131072") / 2

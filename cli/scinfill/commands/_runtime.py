@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from scinfill.commands._names import Reword
-from scinfill.memory import at_most, reuse_blocks
+from scinfill.memory import at_most
 from scinfill.progress import listening
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ def running(
             stack.enter_context(_errors_only("matplotlib"))
         stack.enter_context(_limited_threads(threads))
         stack.enter_context(at_most(max_memory))
-        reuse_blocks()
         stack.enter_context(warnings.catch_warnings())
         if not debug:
             warnings.simplefilter("ignore")  # a library's advice to programmers
