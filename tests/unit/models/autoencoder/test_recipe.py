@@ -43,15 +43,20 @@ def test_poisson_rates_come_closer_to_the_truth_than_the_gene_means(world):
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", [POISSON, SQUARED], ids=["poisson", "squared"])
 def test_a_fit_from_a_fit_of_fewer_molecules_is_as_good_in_fewer_steps(recipe, world):
-    """It starts at what the first learned, at the height of all molecules."""
-    rng = np.random.default_rng(0)
-    kept = world.data.thinned_counts(0.1, rng)[0].with_log_values()
-    start = SampleFit(fitted(recipe, kept), None, 0.9)
-    afresh, started = fitted(recipe, world.data), recipe.fit_from(start, world.data, rng=rng)
-    assert len(started.heldout_loss) < 0.7 * len(afresh.heldout_loss)
+    """It starts at what the first learned, at the height of all molecules; errors scatter with the seed."""
     truth = np.log(world.rate) if recipe.loss == "poisson" else np.log2(1 + world.rate)
-    errors = [np.mean((values(prediction) - truth) ** 2) for prediction in (afresh, started)]
-    assert errors[1] < 1.1 * errors[0]
+    errors, looks = [], []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        kept = world.data.thinned_counts(0.1, rng)[0].with_log_values()
+        start = SampleFit(fitted(recipe, kept, seed=seed), None, 0.9)
+        fits = fitted(recipe, world.data, seed=seed), recipe.fit_from(start, world.data, rng=rng)
+        errors.append([np.mean((values(fit) - truth) ** 2) for fit in fits])
+        looks.append([len(fit.heldout_loss) for fit in fits])
+    afresh, started = np.mean(errors, axis=0)
+    assert started < 1.15 * afresh
+    looks_afresh, looks_started = np.sum(looks, axis=0)
+    assert looks_started < 0.7 * looks_afresh
 
 
 def test_molecules_that_a_first_fit_did_not_see_are_made_up_for(world):

@@ -27,9 +27,9 @@ def weights_for(rate, model, *, seed=0):
 
 def test_noise_around_the_model_gets_no_weight():
     model = np.exp(np.random.default_rng(1).normal(2, 0.7, (N_CELLS, N_GENES)))
-    weights = weights_for(model, model)
+    weights = np.array([weights_for(model, model, seed=seed) for seed in range(8)])  # the mean of one scatters to .05
     assert weights.mean() < 0.03
-    assert weights.max() <= 0.12
+    assert weights.mean(axis=0).max() <= 0.06
 
 
 def test_where_the_model_is_useless_what_was_seen_counts():
