@@ -166,7 +166,8 @@ def thin(counts: csr_array, fraction: float, rng: np.random.Generator) -> tuple[
         part, generator = block
         some = counts.data[part]
         # Mostly there is one molecule, and then a uniform number is enough; the others of an entry are binomial.
-        drawn = (generator.random(len(some), dtype=np.float32) < fraction).astype(some.dtype)
+        first = (generator.random(len(some), dtype=np.float32) < fraction) & (some >= 1)
+        drawn = first.astype(some.dtype)
         several = np.flatnonzero(some > 1)
         drawn[several] += generator.binomial(some[several].astype(np.int64) - 1, fraction).astype(some.dtype)
         taken[part] = drawn

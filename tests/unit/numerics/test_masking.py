@@ -101,6 +101,16 @@ def test_thinned_molecules_add_up_and_their_share_is_right(rng):
         assert np.count_nonzero(part.data) == part.nnz
 
 
+def test_the_molecules_taken_from_an_entry_are_binomial(rng):
+    """One, several or many molecules alike; of less than one none can be taken."""
+    counts = np.repeat([0.5, 1.0, 2.0, 30.0], 20_000).astype(np.float32)
+    kept, taken = masking.thin(sparse.csr_array(counts[None]), 0.3, rng)
+    drawn = taken.toarray().reshape(4, -1)
+    np.testing.assert_allclose(drawn.mean(axis=1), [0, 0.3, 0.6, 9.0], rtol=0.05)
+    np.testing.assert_allclose(drawn.var(axis=1), [0, 0.21, 0.42, 6.3], rtol=0.05)
+    assert kept.data.min() > 0
+
+
 def test_kept_and_taken_molecules_of_poisson_counts_are_independent(rng):
     counts = canonical(rng.poisson(5, size=(20000, 1)), np.float32)
     kept, taken = masking.thin(counts, 0.5, rng)
